@@ -192,7 +192,8 @@ def _who(session: Session, plan: PlanFile, creator: int) -> UserRow:
 
 def _order(session: Session, plan: PlanFile) -> BaselineRequest:
     model = _model(session, plan.model)
-    consents = [_model(session, one).id for one in plan.consent] if isinstance(plan.consent, list) else []
+    named = plan.consent if isinstance(plan.consent, list) else []
+    consents = [_model(session, one, model_store.for_embeddings(session)).id for one in named]
     last = store.current(session, plan.assessment)
     instructions = plan.instructions if plan.instructions is not None else last.instructions if last else ""
     return BaselineRequest(
@@ -211,8 +212,8 @@ def _order(session: Session, plan: PlanFile) -> BaselineRequest:
     )
 
 
-def _model(session: Session, named: int | str) -> ModelRow:
-    for row in model_store.usable(session):
+def _model(session: Session, named: int | str, besides: Sequence[ModelRow] = ()) -> ModelRow:
+    for row in (*model_store.usable(session), *besides):
         if named in (row.id, row.name):
             return row
     raise Unready(f"There is no model {named!r} that can be asked.")

@@ -214,7 +214,8 @@ class ArmOffer(BaseModel):
     `key` is what `arms` of a measurement takes; it stands for all of `names`, draws of the same that are chosen
     together. `chosen`: the order has it; `always`: it costs no call and is never left out. `why`: why it is proposed or
     left to choose; `against`: why it can't be run, empty where it can, `mend`: the page where that is mended.
-    `model_id`: another model than the order's answers it; its server may need `consents`.
+    `model_id`: another model than the order's answers it; its server may need `consents`. `embeds`: so may that of
+    this model, which gets every question to search passages by it.
     """
 
     key: str
@@ -231,6 +232,7 @@ class ArmOffer(BaseModel):
     against: str
     mend: str
     model_id: int | None
+    embeds: int | None
     calls: int
     prompt_tokens: int
     completion_tokens: int
@@ -256,6 +258,7 @@ class ArmOffer(BaseModel):
             against=offer.against,
             mend=offer.mend,
             model_id=choice.model_id,
+            embeds=offer.embeds,
             calls=cost.calls,
             prompt_tokens=round(cost.prompt_tokens),
             completion_tokens=round(cost.completion_tokens),

@@ -45,6 +45,7 @@ class Offer:
     """One arm that could be measured. why: a sentence, why it is proposed or left to choose. against: why it can't be
     run and where that is mended; empty where it can. mend: the page where it is mended, as a path. always: it costs
     nothing and is never left out. characters: of a prompt, beside instructions, examples and the question: passages.
+    embeds: id of the model on a server that gets every question, to search passages by it; None where none does.
     """
 
     arm: Arm
@@ -54,6 +55,7 @@ class Offer:
     always: bool = False
     mend: str = ""
     characters: float = 0.0
+    embeds: int | None = None
 
     @property
     def key(self) -> str:

@@ -5,7 +5,7 @@ where a price is known: given with the order for the run's model, else from the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from app.baselines import arms, catalogue, other_models, store
@@ -111,11 +111,13 @@ class Estimate:
 @dataclass(frozen=True, slots=True)
 class Outline:
     """A plan that may still be changed: every line that could be measured, cheap first, and what the chosen ones come
-    to. tested: what the test rows cost, of the best prompt and of each other model, by the longest prompt."""
+    to. tested: what the test rows cost, of the best prompt and of each other model, by the longest prompt. searching:
+    servers besides the run's own that would embed every question to search passages by it, by the model's id."""
 
     choices: tuple[Choice, ...]
     tested: Cost
     total: Estimate
+    searching: Mapping[int, str] = field(default_factory=dict)
 
     def groups(self, *, proposed: bool) -> Mapping[str, Sequence[Choice]]:
         """Lines that can be run, under their headings: those that are proposed, or the others."""
@@ -126,7 +128,8 @@ class Outline:
     def servers(self) -> Mapping[int, str]:
         """Servers that lines of other models would send the rows to, by the model's id."""
         kept = [choice.offer.arm.settings["model_as"] | {"id": choice.model_id} for choice in self._by_others()]
-        return {one["id"]: f"{one['name']} at {host_of(one['base_url'])}" for one in kept if one["base_url"]}
+        named = {one["id"]: f"{one['name']} at {host_of(one['base_url'])}" for one in kept if one["base_url"]}
+        return {model_id: host for model_id, host in named.items() if model_id not in self.searching}
 
     def _by_others(self) -> Sequence[Choice]:
         return [one for one in self.choices if one.model_id is not None and not one.offer.against]
@@ -187,7 +190,14 @@ def outline(context: Context, made: Sequence[Offer], known: Known) -> Outline:
             cost=total.cost,
             currency=pricing.currency,
         ),
+        _searching(context, made),
     )
+
+
+def _searching(context: Context, made: Sequence[Offer]) -> dict[int, str]:
+    ids = {offer.embeds for offer in made if offer.embeds and not offer.against} - {context.order.model_id}
+    rows = (model_store.get(context.session, model_id) for model_id in sorted(ids))
+    return {row.id: f"{row.name} at {host_of(row.base_url)}" for row in rows}
 
 
 def _rows(context: Context, split: str) -> int:

@@ -15,7 +15,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.baselines import arms, catalogue, measured_model, outlines
 from app.baselines.arms import Arm
-from app.baselines.offers import Context
+from app.baselines.offers import Context, Offer
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Estimate, Known, Outline, host_of
 from app.datasets import store as dataset_store
@@ -96,7 +96,7 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
     made = catalogue.offers(context)
     faults += [FieldError("#/arms", refusal) for refusal in catalogue.refused(context, made)]
     planned = catalogue.chosen(context, made)
-    faults += _faults_of(session, order, planned)
+    faults += _faults_of(context, made, planned)
     if faults or model is None:
         raise Invalid("The measurement cannot start like this.", faults)
     costs = outlines.outline(context, made, known).total
@@ -118,15 +118,19 @@ def _context(session: Session, assessment: AssessmentRow, order: BaselineRequest
     return Context(session, assessment, dataset, examples, order, known.settings)
 
 
-def _faults_of(session: Session, order: BaselineRequest, planned: Sequence[Arm]) -> Iterator[FieldError]:
-    """Of the arms that were chosen: that there is a prompt to find, and consent for each server that gets the rows."""
+def _faults_of(context: Context, made: Sequence[Offer], planned: Sequence[Arm]) -> Iterator[FieldError]:
+    """Of the arms that were chosen: that there is a prompt to find, and consent for each server that gets the rows, be
+    it only to search passages by their questions."""
+    order = context.order
     beside = (*arms.FREE, *BEYOND)
     if order.arms is not None and all(arm.family in beside for arm in planned):
         yield FieldError("#/arms", "Choose at least one prompt of the model itself.")
     others = dict.fromkeys(int(arm.settings["model_id"]) for arm in planned if "model_id" in arm.settings)
+    others |= dict.fromkeys(offer.embeds for offer in made if offer.embeds and catalogue.takes(context, offer))
+    agreed = {*order.consents, *([order.model_id] if order.consent else [])}
     for model_id in others:
-        row = model_store.get(session, model_id)
-        if row.kind == "endpoint" and model_id not in order.consents:
+        row = model_store.get(context.session, model_id)
+        if row.kind == "endpoint" and model_id not in agreed:
             yield FieldError("#/consents", f"Confirm that rows may be sent to {host_of(row.base_url)}.")
 
 

@@ -115,10 +115,15 @@ def _rag(context: Context, index: IndexRow | None, quality: Quality | None, agai
     best = quality.best if quality else None
     proposed = best.way if best else ways[-1]
 
+    server = retrieval.endpoint_model(context.session, index.settings.embedder) if index else None
+    sending = Against(retrieval.against_sending(context.assessment, server), f"{_base(context)}/retrieval")
+
     def offer(way: Way, k: int, why: str, *, propose: bool) -> Offer:
         arm = _searching(context, index, way, k)
         size = characters(context.session, arm.settings)
-        return Offer(arm, propose and not against.why, why, against.why, mend=against.mend, characters=size)
+        embeds = server.id if server is not None and way != "lexical" else None
+        no = sending if embeds and sending.why and not against.why else against
+        return Offer(arm, propose and not no.why, why, no.why, mend=no.mend, characters=size, embeds=embeds)
 
     for way in sorted(ways, key=lambda way: way != proposed):
         why = _why(way, ways, quality) if index else ""
@@ -281,7 +286,7 @@ def search(
     """The k best passages of each row, by its id, with their scores. Raises: Failed: as `look_up`."""
     ranked: dict[int, list[tuple[int, float]]] = {}
     try:
-        with relevance.opened(claim.settings, session, claim.blobs, index) as searcher:
+        with relevance.opened(claim.settings, session, claim.blobs, index, way) as searcher:
             for start in range(0, len(examples), AT_ONCE):
                 claim.check()
                 part = examples[start : start + AT_ONCE]

@@ -125,7 +125,7 @@ def _page(
         next_version=1 + (versions[0].version if versions else 0),
         names=user_store.names(db, [row.created_by for row in versions]),
         kinds=views.kinds(),
-        typed=typed,
+        typed={"kind": "", "text": "", **typed},
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
         preview=preview,

@@ -48,15 +48,18 @@ def key_of(example: Example) -> int:
 
 
 @contextmanager
-def opened(settings: Settings, session: Session, blobs: Blobs, index: IndexRow) -> Iterator[Searcher]:
-    """An index ready for all of its ways, with the model that made its vectors; that is let go of at the end.
+def opened(
+    settings: Settings, session: Session, blobs: Blobs, index: IndexRow, way: Way | None = None
+) -> Iterator[Searcher]:
+    """An index ready for all of its ways, or for one, with the model that made its vectors where that takes one; it is
+    let go of at the end.
 
     Raises:
         Unusable: the model cannot be had.
         Conflict: the index is not ready, or its questions may not be sent to the server that embeds them.
     """
     choice = index.settings.embedder
-    if not choice:
+    if not choice or way == "lexical":
         yield retrieval.searcher(settings, blobs, index)
         return
     model = retrieval.endpoint_model(session, choice)

@@ -9,13 +9,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, catalogue, facts, job, passages_view, runs, standing, store
+from app.assessments.tables import AssessmentRow
+from app.baselines import answer_store, catalogue, facts, job, passages_view, planning, runs, standing, store
 from app.baselines.offers import Context, Offer
 from app.baselines.order import BaselineRequest
 from app.baselines.tables import ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.datasets import store as dataset_store
 from app.db import reading, writing
+from app.errors import Invalid
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
@@ -25,6 +27,7 @@ from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.corpus import TOWNS, Corpus, a_corpus, builder, reader, reading_server
 from tests.support.factories import Make
+from tests.support.indexed import by_words
 from tests.support.model_server import ModelServer, serving
 
 People = Callable[[UserRow], TestClient]
@@ -195,3 +198,50 @@ def test_documents_that_change_while_a_measurement_waits_are_not_asked(
     with pytest.raises(Failed, match="documents have changed"):
         corpus.run("measure", number, job.measure)
     assert not any("A page that came later" in question for question in server.questions)
+
+
+def test_a_server_that_embeds_gets_no_question_without_consent_or_against_the_answer(
+    corpus: Corpus, make: Make, server: ModelServer, people: People
+) -> None:
+    """Whoever built the index agreed to send documents; the questions of dev and test rows are others."""
+    model_id = reading_server(make, server)
+
+    def faults(way: str, *consents: int) -> list[str]:
+        order = BaselineRequest(
+            model_id=model_id,
+            instructions="Answer.",
+            arms=("zero_shot", f"rag/{way}"),
+            consent=True,
+            consents=consents,
+        )
+        try:
+            with reading(corpus.engine) as session:
+                planning.plan(session, corpus.assessment.id, order)
+        except Invalid as refusal:
+            return [fault.field for fault in refusal.errors]
+        return []
+
+    with serving(by_words) as embeds:
+        server_of = {"kind": "endpoint", "base_url": embeds.url, "reference": "words", "files": {}}
+        other = make.model(name="Embeds", purpose="embeddings", **server_of)
+        index = corpus.index(embedder=f"endpoint:{other.id}")
+        assert faults("hybrid") == faults("embedding") == ["consents"]
+        assert faults("lexical") == faults("hybrid", other.id) == []
+        page = people(corpus.author).get(f"/assessments/{corpus.assessment.id}/measure").text
+        assert f'name="also-{other.id}"' in page
+        assert "it embeds each question to search passages" in page
+
+        embeds.calls.clear()
+        with (
+            reading(corpus.engine) as session,
+            relevance.opened(corpus.settings, session, corpus.blobs, index, "lexical") as searcher,
+        ):
+            assert searcher.search(["the stone bridge"], "lexical", 1)[0]
+        assert embeds.calls == []  # words need no server, which may be down
+
+    with writing(corpus.engine) as session:
+        session.get_one(ModelRow, other.id).base_url = "https://embeds.example.org/v1"
+        case = session.get_one(AssessmentRow, corpus.assessment.id)
+        case.answers = {**case.answers, "data_location": "own_servers"}
+    assert "may not leave your own servers" in offered(corpus)["rag/hybrid"].against
+    assert offered(corpus)["rag/lexical"].against == ""

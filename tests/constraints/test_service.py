@@ -154,3 +154,12 @@ def test_nothing_to_infer_and_no_data_are_said(
     empty = make.assessment(make.author())
     assert "Upload examples first" in text(client.get(f"/assessments/{empty.id}/constraint"))
     assert client.post(f"/api/v1/assessments/{empty.id}/constraint/infer", json={}).status_code == 409
+
+
+def test_a_form_with_nothing_chosen_comes_back(client: TestClient, dataset: DatasetRow) -> None:
+    page = f"/assessments/{dataset.assessment_id}/constraint"
+
+    for path in (page, f"{page}/preview"):
+        answer = client.post(path, data={})
+        assert answer.status_code == 422
+        assert "Use one of the kinds" in text(answer)

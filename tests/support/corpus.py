@@ -121,7 +121,7 @@ class Corpus:
         with writing(self.engine) as session:
             jobs.bind(session, self.queue)
             wanted = IndexSettings(**{"size": 40, "overlap": 0, **different})
-            number = retrieval.order(session, self.settings, self.assessment.id, self.author, wanted).id
+            number = retrieval.order(session, self.settings, self.assessment.id, self.author, wanted, consent=True).id
         self.run("index", number, retrieval_job.build)
         with reading(self.engine) as session:
             return index_store.get(session, number)
