@@ -36,7 +36,7 @@ NOTHING = Known()
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An order that can be carried out."""
+    """An order that can be carried out. embedders: models on servers that get its questions to search passages by."""
 
     assessment: AssessmentRow
     dataset: DatasetRow
@@ -46,6 +46,7 @@ class Plan:
     target: float
     arms: tuple[Arm, ...]
     estimate: Estimate
+    embedders: tuple[ModelRow, ...]
 
 
 def blockers(session: Session, assessment: AssessmentRow) -> list[str]:
@@ -100,7 +101,8 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
     if faults or model is None:
         raise Invalid("The measurement cannot start like this.", faults)
     costs = outlines.outline(context, made, known).total
-    return Plan(assessment, context.dataset, model, metric, options, target, planned, costs)
+    embedders = tuple(model_store.get(session, model_id) for model_id in _embedders(context, made))
+    return Plan(assessment, context.dataset, model, metric, options, target, planned, costs, embedders)
 
 
 def outline(session: Session, assessment_id: int, order: BaselineRequest, known: Known = NOTHING) -> Outline | None:
@@ -126,12 +128,17 @@ def _faults_of(context: Context, made: Sequence[Offer], planned: Sequence[Arm]) 
     if order.arms is not None and all(arm.family in beside for arm in planned):
         yield FieldError("#/arms", "Choose at least one prompt of the model itself.")
     others = dict.fromkeys(int(arm.settings["model_id"]) for arm in planned if "model_id" in arm.settings)
-    others |= dict.fromkeys(offer.embeds for offer in made if offer.embeds and catalogue.takes(context, offer))
+    others |= dict.fromkeys(_embedders(context, made))
     agreed = {*order.consents, *([order.model_id] if order.consent else [])}
     for model_id in others:
         row = model_store.get(context.session, model_id)
         if row.kind == "endpoint" and model_id not in agreed:
             yield FieldError("#/consents", f"Confirm that rows may be sent to {host_of(row.base_url)}.")
+
+
+def _embedders(context: Context, made: Sequence[Offer]) -> list[int]:
+    """Ids of models on servers that get the questions of the rows, of the arms that the order asks for."""
+    return sorted({offer.embeds for offer in made if offer.embeds and catalogue.takes(context, offer)})
 
 
 def _faults(order: BaselineRequest) -> list[FieldError]:

@@ -4,7 +4,7 @@ The order of events is part of the result: the arms on the dev rows, then the be
 look at the test rows is written down.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import count
 from typing import Any
@@ -15,11 +15,10 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import answer_store, arms, drafting, looks, measured_model, standing, store, versions
-from app.baselines.arms import Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Known
-from app.baselines.planning import INSTRUCTIONS_LIMIT, NOTHING, plan
+from app.baselines.planning import INSTRUCTIONS_LIMIT, NOTHING, Plan, plan
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
@@ -87,7 +86,7 @@ def start(
             "assessment": assessment_id,
             "model": planned.model.name,
             "sent_to": planned.model.base_url or None,
-            **({"sent_to_others": also} if (also := _also_sent_to(planned.arms)) else {}),
+            **({"sent_to_others": also} if (also := _also_sent_to(planned)) else {}),
             "calls": planned.estimate.calls,
             "metric": planned.metric,
             "target": planned.target,
@@ -96,9 +95,10 @@ def start(
     return baseline
 
 
-def _also_sent_to(planned: Sequence[Arm]) -> list[str]:
-    """Addresses of other models that get the rows."""
-    kept = [arm.settings["model_as"]["base_url"] for arm in planned if "model_as" in arm.settings]
+def _also_sent_to(planned: Plan) -> list[str]:
+    """Addresses of other models that get the rows, or their questions."""
+    kept = [arm.settings["model_as"]["base_url"] for arm in planned.arms if "model_as" in arm.settings]
+    kept += [model.base_url for model in planned.embedders]
     return list(dict.fromkeys(address for address in kept if address))
 
 

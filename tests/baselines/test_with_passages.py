@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
+from app.audit.tables import EntryRow
 from app.baselines import answer_store, catalogue, facts, job, passages_view, planning, runs, standing, store
 from app.baselines.offers import Context, Offer
 from app.baselines.order import BaselineRequest
@@ -230,6 +231,15 @@ def test_a_server_that_embeds_gets_no_question_without_consent_or_against_the_an
         page = people(corpus.author).get(f"/assessments/{corpus.assessment.id}/measure").text
         assert f'name="also-{other.id}"' in page
         assert "it embeds each question to search passages" in page
+
+        with writing(corpus.engine) as session:
+            jobs.bind(session, corpus.queue)
+            order = BaselineRequest(
+                model_id, "Answer.", arms=("zero_shot", "rag/hybrid"), consent=True, consents=(other.id,)
+            )
+            runs.start(session, corpus.assessment.id, order, by=corpus.author)
+            noted = session.query(EntryRow).filter_by(act="baseline.start").one().detail
+        assert noted["sent_to_others"] == [embeds.url]
 
         embeds.calls.clear()
         with (
