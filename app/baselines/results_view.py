@@ -24,7 +24,7 @@ TONES: Mapping[str, str] = {
 }
 # Headings of the table, in their order; the first one has none of its own where it is the only one.
 PROMPTS, DROPPED, REACHABLE, FREE = "Prompts", "Dropped from the race", "What could be reached", "No LLM"
-OUTDATED = "On documents or an index of before"
+OUTDATED = "Outdated index or documents"
 ORDER = (PROMPTS, REACHABLE, DROPPED, OUTDATED, FREE)
 CALLS = 1000  # that the money of a line is for
 CHEAPER = 0.9  # share of the best prompt's tokens up to which another one is called cheaper
