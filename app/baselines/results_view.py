@@ -256,11 +256,13 @@ def _at(share: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What a measurement came to. tone: a class of `.answer`. why: further sentences, the weightiest first."""
+    """What a measurement came to. tone: a class of `.answer`. why: further sentences, the weightiest first.
+    again: it says little, so running again comes first."""
 
     tone: str
     title: str
     why: tuple[str, ...]
+    again: bool = False
 
 
 def headline(baseline: BaselineRow, best: ArmRow | None, lead: views.FreeLead | None) -> Headline:
@@ -271,7 +273,7 @@ def headline(baseline: BaselineRow, best: ArmRow | None, lead: views.FreeLead | 
         cut = f"{best.test.cut or 0:,} of {plural(best.test.n, 'test answer')}"
         unfair = f"{cut} of the best prompt were cut at {plural(baseline.max_tokens, 'token')}: no fair try yet."
         more = "Run the baselines again with more output tokens, or ask for shorter answers."
-        return Headline("open", unfair, (more, *([lead.head] if lead else []), *sentences))
+        return Headline("open", unfair, (more, *([lead.head] if lead else []), *sentences), again=True)
     if best is not None and best.test is not None:
         if baseline.target is not None and best.test.score >= baseline.target:
             tone = "good"

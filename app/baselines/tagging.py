@@ -191,8 +191,8 @@ def offered(session: Session, baseline: BaselineRow, me: UserRow) -> Offered:
         return Offered(
             arm,
             (),
-            "Whoever tagged first made or opened your account, or you theirs: that is no second person. Somebody else "
-            "has to tag.",
+            "Whoever tagged first made or opened your account, or you theirs: that is no second person. Somebody whose "
+            "account another administrator made has to tag.",
             same_person=True,
         )
     order = np.random.default_rng(baseline.seed).permutation(len(free))

@@ -64,7 +64,8 @@ def offered(session: Session, dataset: DatasetRow, me: UserRow) -> Offered:
             (),
             "You uploaded this file and have seen its answers. Somebody else has to do this."
             if me.id == dataset.uploaded_by
-            else "Whoever uploaded this file made or opened your account, or you theirs: that is no second person.",
+            else "Whoever uploaded this file made or opened your account, or you theirs: that is no second person. "
+            "Somebody whose account another administrator made has to do this.",
             same_person=True,
         )
     taken = {example_id for row in store.rounds(session, dataset.id) for example_id in row.rows}

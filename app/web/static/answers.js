@@ -78,7 +78,9 @@ document.addEventListener("htmx:finally:request", (event) => {
   }
   setTimeout(() => { if (!saving && next) location.assign(next); });  // one that waited its turn begins right now
 });
-// The answer that the address names, or the first one, is the current one.
+// The answer that the address names, or the first one, is the current one; for a second person who comes back, the first
+// that has no tag of theirs.
+const untagged = () => answers().find((one) => one.querySelector("[data-causes]") && !one.querySelector("[aria-pressed=true]"));
 const named = document.getElementById(location.hash.slice(1));
 if (named?.matches("[data-answer]")) take(named);
-else if (!single && document.querySelector("[data-answers] [data-causes]")) take(answers()[0]);
+else if (!single && document.querySelector("[data-answers] [data-causes]")) take((document.querySelector(".second-person") && untagged()) || answers()[0]);
