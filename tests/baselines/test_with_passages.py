@@ -17,13 +17,14 @@ from app.baselines.order import BaselineRequest
 from app.baselines.tables import ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.datasets import store as dataset_store
-from app.db import reading, writing
+from app.db import reading, utcnow, writing
 from app.errors import Invalid
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.claims import Failed
 from app.relevance import service as relevance
+from app.relevance.tables import PassageMarkRow
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.corpus import TOWNS, Corpus, a_corpus, builder, reader, reading_server
@@ -255,3 +256,26 @@ def test_a_server_that_embeds_gets_no_question_without_consent_or_against_the_an
         case.answers = {**case.answers, "data_location": "own_servers"}
     assert "may not leave your own servers" in offered(corpus)["rag/hybrid"].against
     assert offered(corpus)["rag/lexical"].against == ""
+
+
+def test_marks_of_another_assessment_are_none_of_this_one(corpus: Corpus, make: Make) -> None:
+    """Not even of the same question in the same index."""
+    index, check = corpus.index(), corpus.check()
+    other = make.assessment(corpus.author)
+    with reading(corpus.engine) as session:
+        before = relevance.known(session, check)
+        asked = next(row for row in dataset_store.rows(session, corpus.dataset.id, "dev") if row.id not in before.gold)
+    with writing(corpus.engine) as session:
+        session.add(
+            PassageMarkRow(
+                assessment_id=other.id,
+                key=relevance.key_of(asked),
+                index_id=index.id,
+                passage_id=1,
+                marked_by=corpus.author.id,
+                marked_at=utcnow(),
+            )
+        )
+
+    with reading(corpus.engine) as session:
+        assert relevance.known(session, check) == before
