@@ -117,7 +117,7 @@ def outcome(run: OptimisationRow, *, running: bool, failure: str = "", cancelled
         title = "The first prompt is being scored." if running else "Nothing was scored."
         return Outcome(title, (failure,) if failure else (), "bad" if failure else "info" if running else "soft")
     gain, scored = float(result["gain"]), int(result["scored"])
-    title, tone = _title(result, gain)
+    title, tone = _title(result, gain, running=running)
     why = [_of_how_many(result)]
     if scored > 1:
         why.append(luck(result))
@@ -132,11 +132,12 @@ def outcome(run: OptimisationRow, *, running: bool, failure: str = "", cancelled
     return Outcome(title, tuple(why), "info" if running else tone)
 
 
-def _title(result: Mapping[str, Any], gain: float) -> tuple[str, str]:
+def _title(result: Mapping[str, Any], gain: float, *, running: bool) -> tuple[str, str]:
     """The result in a sentence, and its tone."""
     if gain <= 0:
         first = percent(result["first"])
-        return f"No draft is better than the first prompt, which scores {first} on the dev set.", "soft"
+        so_far = " yet" if running else ""
+        return f"No draft is better{so_far} than the first prompt, which scores {first} on the dev set.", "soft"
     rows = plural(int(result["rows"]), "dev row")
     scores = f"{percent(result['best'])} instead of {percent(result['first'])}"
     title = f"{name_of(result['winner'])} scores {100 * gain:.1f} points higher on {rows}: {scores}."
