@@ -106,10 +106,12 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Valid answers of an arm; None where it was not asked. cut: at the limit."""
+    """Valid answers of an arm; None where it was not asked. scored: it chooses among the labels, so nothing else can
+    come. cut: at the limit."""
 
     label: str
     held: bool
+    scored: bool
     dev: Share | None
     test: Share | None
     cut: int
@@ -148,13 +150,13 @@ def _lines(baseline: BaselineRow) -> Iterator[Line]:
         dev, test = share(arm.dev), share(arm.test)
         if (dev or test) and not standing.value(arm).free:
             cut = sum(result.cut or 0 for result in (arm.dev, arm.test) if result)
-            yield Line(arm.label, "constraint" in arm.settings, dev, test, cut)
+            yield Line(arm.label, "constraint" in arm.settings, "scoring" in arm.settings, dev, test, cut)
 
 
 def _sentence(lines: Sequence[Line]) -> str:
     """Best with it against best without it, on the dev rows."""
     with_it = [line.dev for line in lines if line.held and line.dev]
-    without = [line.dev for line in lines if not line.held and line.dev]
+    without = [line.dev for line in lines if not line.held and not line.scored and line.dev]
     if not with_it:
         return ""
 

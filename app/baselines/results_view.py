@@ -267,6 +267,11 @@ def headline(baseline: BaselineRow, best: ArmRow | None, lead: views.FreeLead | 
     """The first sentence of the page: that something without a model is ahead, else the best prompt and the target."""
     sentences = [_against_target(baseline, best)]
     tone = "info"
+    if best is not None and best.test is not None and not best.test.fair:
+        cut = f"{best.test.cut or 0:,} of {plural(best.test.n, 'test answer')}"
+        unfair = f"{cut} of the best prompt were cut at {plural(baseline.max_tokens, 'token')}: no fair try yet."
+        more = "Run the baselines again with more output tokens, or ask for shorter answers."
+        return Headline("open", unfair, (more, *([lead.head] if lead else []), *sentences))
     if best is not None and best.test is not None:
         if baseline.target is not None and best.test.score >= baseline.target:
             tone = "good"

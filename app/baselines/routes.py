@@ -381,6 +381,7 @@ def _live(db: Db, baseline: BaselineRow, job: JobRow, *, live: bool) -> dict[str
         ),
         "outputs": [answers_view.view(baseline, examples, answer, masker) for answer in answers],
         "arm_labels": {arm.id: arm.label for arm in baseline.arms},
+        "binary": metrics.get(baseline.metric).binary,
         "live": live,
         "swap": False,
     }

@@ -48,6 +48,10 @@ class _Word:
     locked: str = ""
 
 
+# What does instead of a language model, where the advice names it.
+WITHOUT_MODEL = {"small_classifier": "Classifier", "embedding_classifier": "Classifier", "trivial": "Lookup"}
+
+
 def _data(now: Situation) -> _Word:
     if now.data == "none":
         return _Word()
@@ -70,7 +74,8 @@ def _verdict(now: Situation) -> _Word:
         return _Word(f"{glossary.label('approach.fine_tune')}: allowed", "pass", done=True)
     if now.leaning:
         return _Word("not yet", "unknown")
-    return _Word(glossary.known("approach", now.approach), "", done=True)
+    instead = WITHOUT_MODEL.get(now.technique or "") if now.baselines == "done" else None
+    return _Word(instead or glossary.known("approach", now.approach), "", done=True)
 
 
 def _plan(now: Situation) -> _Word:

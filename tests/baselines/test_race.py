@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from app.baselines import answer_store, arms, facts, job, race, runs, standing
 from app.baselines.arms import NEEDED
+from app.baselines.outlines import Known
 from app.baselines.tables import AnswerRow
 from app.db import reading, writing
 from app.economics import service as economics
@@ -210,3 +211,34 @@ def test_a_broken_other_model_costs_its_own_arms_only_and_resume_asks_it_again(
     theirs = next(arm for arm in baseline_of(engine, baseline.id).arms if arm.family == "stronger_model")
     assert theirs.test is not None
     assert theirs.test.passed == TEST
+
+
+@pytest.mark.deep
+def test_nearest_by_embedding_and_many_shot_are_asked_with_training_rows_alone(
+    case: Case, server: ModelServer, engine: Engine, settings: Settings, queue: job_engine.Client
+) -> None:
+    """A real embedding model, in its process."""
+    with writing(engine) as session:
+        session.get_one(ModelRow, case.model.id).context_window = 1_700
+    server.reply = lambda body: target(number_of(last_user(body)))
+    known = Known(settings)
+    names = ("few_shot_nearest/minilm", "many_shot")
+    with writing(engine) as session:
+        jobs.bind(session, queue)
+        order = case.order(arms=names, dev_rows=20, test_rows=20)
+        baseline_id = runs.start(session, case.assessment.id, order, by=case.author, known=known).id
+
+    job.measure(claim_of(engine, settings, queue, baseline_id))
+
+    by_name = {arm.name: arm for arm in baseline_of(engine, baseline_id).arms}
+    nearest, many = by_name["few_shot_nearest/minilm"], by_name["many_shot"]
+    assert len(nearest.settings["embedder"]["sha256"]) == 64, "which model it was is part of what is reviewed"
+    assert nearest.dev is not None
+    assert many.dev is not None
+    assert (nearest.dev.n, many.dev.n) == (20, 20)
+    shown = [sum(turn["role"] == "assistant" for turn in call.body["messages"]) for call in server.calls]
+    assert set(shown) == {5, many.settings["k"]}
+    assert many.settings["k"] >= 20
+    for call in server.calls:
+        examples = [turn["content"] for turn in call.body["messages"][1:-1] if turn["role"] == "user"]
+        assert {number_of(text) for text in examples} <= set(range(1, 41))

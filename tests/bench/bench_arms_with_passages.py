@@ -149,7 +149,7 @@ def _of_arm(session: Any, arm: ArmRow) -> dict[str, Any]:
     for split, result in (("dev", arm.dev), ("test", arm.test)):
         if result is not None:
             found[split] = [round(number, 3) for number in (result.score, result.low, result.high)] + [result.n]
-    summary = passages_view.summary(session, arm, "dev")
+    summary = passages_view.summary(session, store.arm(session, arm.id), "dev")
     if summary is not None:
         found["failures"] = dict(summary.failures)
         found["refused"] = [_share(summary.refusals.rightly), _share(summary.refusals.wrongly)]
