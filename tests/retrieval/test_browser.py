@@ -9,7 +9,6 @@ from app.jobs import engine as job_engine
 from app.retrieval import job
 from app.settings import Settings
 from tests.support.browser import Visits, address, app, engine, good, make, settings, visit
-from tests.support.depth import DEEP
 from tests.support.factories import Make
 from tests.support.indexed import Indexing
 
@@ -20,6 +19,7 @@ pytestmark = pytest.mark.browser
 MANUAL = b"# Shop manual\n\n## Hours\n\nThe shop opens at nine.\n\n## Refunds\n\nA refund takes fourteen days.\n"
 
 
+@pytest.mark.deep  # the embedding model starts twice
 @pytest.mark.parametrize("script", [True, False])
 def test_from_documents_to_an_answer(
     visit: Visits, engine: Engine, settings: Settings, queue: job_engine.Client, blobs: Blobs, make: Make, script: bool
@@ -34,7 +34,7 @@ def test_from_documents_to_an_answer(
         page.get_by_role("link", name="Open retrieval").click()
         page.get_by_role("button", name="Preview passages").click()
         expect(page.get_by_role("region", name="Passage 2")).to_contain_text("A refund takes fourteen days.")
-        if script and DEEP:
+        if script:
             good(page)
         page.get_by_role("button", name="Build index").click()
         expect(page.get_by_role("heading", name="The index is being built")).to_be_visible()
@@ -52,5 +52,5 @@ def test_from_documents_to_an_answer(
             good(page)
         page.locator("#index").get_by_role("link", name="2").click()
         expect(page.get_by_role("heading", name="Passages 2")).to_be_visible()
-        if script and DEEP:
+        if script:
             good(page)
