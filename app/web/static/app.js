@@ -19,17 +19,6 @@ addEventListener("click", (event) => {
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
 });
-// What somebody unfolded stays so when its part of the page is drawn anew.
-const folds = new Map();
-addEventListener("toggle", (event) => {
-  if (event.target.matches?.("details[data-fold]")) folds.set(event.target.id, event.target.open);
-}, true);
-document.addEventListener("htmx:after:swap", () => {
-  for (const [id, open] of folds) {
-    const fold = document.getElementById(id);
-    if (fold) fold.open = open;
-  }
-});
 // Times come in UTC; here they get the reader's own, and keep UTC for who points at them.
 const ownTime = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const settle = () => {
