@@ -1,6 +1,5 @@
 """Guesses are slowed wherever they are made, and no stranger's guesses keep an owner out."""
 
-import statistics
 import threading
 import time
 from collections.abc import Callable
@@ -255,7 +254,7 @@ def test_an_unknown_account_costs_what_a_known_one_costs(app: Web, people: Peopl
             with pytest.raises(Invalid):
                 attempt(app, email, f"10.{number}.0.1", later=1000 * number)
             seconds.append(time.perf_counter() - started)
-    known, unknown = (statistics.median(seconds) for seconds in took.values())
+    known, unknown = (min(seconds) for seconds in took.values())  # what else runs on the machine only adds
 
     assert abs(known - unknown) < 0.35 * max(known, unknown)
     assert set(acts(app)) == {"user.sign_in_failed"}
