@@ -51,6 +51,12 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.precision", "Precision", "The kind of numbers to compute with."),
     Term("recipe.seed", "Seed", "Decides the order of rows and the first weights."),
     Term("recipe.max_minutes", "Time limit", "Ends a run that takes longer.", "minutes"),
+    # What has to hold of an adapter besides its score.
+    Term("release.forgetting", "Forgetting", "Whether it still answers general questions as the base model does."),
+    Term("release.refusing", "Refusals", "Whether it still declines harmful requests, and answers harmless ones."),
+    Term("release.by_heart", "Memorization", "Whether it is much better on rows it learnt, or copies long pieces."),
+    Term("release.changing", "Adapter applied", "Whether its answers differ from the base model's at all."),
+    Term("release.slices", "Slices", "Whether a part of the test rows got worse: a label, a length, a language."),
     # How an answer is scored.
     Term(
         "metric.exact_match",

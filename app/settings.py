@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     endpoint_patience: seconds that a model server may be away (loading, overloaded) before a measurement ends.
     endpoint_first_wait: seconds before a server in trouble is asked again; doubled with each further time.
     ca_file: certificate authorities (PEM) that are trusted for model servers besides the usual ones, as companies have.
+    release_questions: general questions that base and adapter are asked after training, at most 240, and a sixth as
+        many harmful requests; 0 asks nothing, and the result says that these checks were not made.
     approval_days: days after which an approval that was not used expires.
     share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
     worker_poll: seconds between two looks of a worker for a job that waits; a look costs some 40 microseconds.
@@ -56,6 +58,7 @@ class Settings(BaseSettings):
     endpoint_patience: Annotated[float, Field(ge=0, le=86_400)] = 300.0
     endpoint_first_wait: Annotated[float, Field(gt=0, le=60)] = 0.5
     ca_file: str = ""
+    release_questions: Annotated[int, Field(ge=0, le=240)] = 240
     approval_days: Annotated[int, Field(ge=1, le=365)] = 14
     share_days: Annotated[int, Field(ge=0, le=365)] = 90
     upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3

@@ -6,11 +6,13 @@ The layout is PEFT's, so that every loader reads it; beside it lie what was meas
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from app import glossary
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
+from app.release.service import Release
 from app.wording import plural, signed_points, target_text
 
 
@@ -38,7 +40,7 @@ class CardFacts:
     told, a pattern for example. dev: the same arms on the rows on which the best one was chosen. reaches_target: None
     without a target. libraries: versions by name, as the trainer noted them. rivals: what else had to be beaten.
     late_targets: settings of metric and target after results were known, as the subject has them. passages: what every
-    training row carried, None where rows carried none.
+    training row carried, None where rows carried none. release: what else was checked; None where nothing was.
     """
 
     name: str
@@ -68,6 +70,7 @@ class CardFacts:
     rivals: Sequence[Rival] = ()
     late_targets: Sequence[LateTarget] = ()
     passages: Mapping[str, Any] | None = None
+    release: Release | None = None
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -117,8 +120,10 @@ def card(facts: CardFacts) -> str:
         *([_compared_line(facts.compared_with, facts.compared)] if facts.compared else []),
         *_late_target_lines(facts),
         *_rival_lines(facts.rivals),
+        *_release_lines(facts.release),
         "",
-        "The intervals cover the test rows, not other training seeds. Nothing was measured outside this task.",
+        "The intervals cover the test rows, not other training seeds."
+        + ("" if facts.release else " Nothing was measured outside this task."),
         "",
         "## Use",
         "",
@@ -268,6 +273,17 @@ def _rival_lines(rivals: Sequence[Rival]) -> list[str]:
     return lines
 
 
+def _release_lines(release: Release | None) -> list[str]:
+    """What else was looked at before it may be used."""
+    if release is None:
+        return []
+    head = ["", "| Release check | | What was seen |", "| --- | --- | --- |"]
+    return head + [
+        f"| {glossary.label(check.name)} | {check.state} | {check.words.replace('|', '/')} |"
+        for check in release.checks
+    ]
+
+
 def _row(arm: ArmFacts) -> str:
     return (
         f"| {arm.title.replace('|', '/')} | {_percent(arm.score)} | {_percent(arm.low)} to {_percent(arm.high)} "
@@ -289,6 +305,7 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
     return {
         "results": {arm.name: _numbers(arm, facts.metric) for arm in everyone},
         "dev_results": {arm.name: _numbers(arm, facts.metric) for arm in facts.dev},
+        **({"release_checks": [asdict(check) for check in facts.release.checks]} if facts.release else {}),
         "pairwise": [*([_pair(facts)] if facts.compared else []), *(_rival(rival) for rival in facts.rivals)],
         "configs": {
             "metric": facts.metric,

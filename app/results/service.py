@@ -25,6 +25,8 @@ from app.gate import store as review_store
 from app.gate.tables import ReviewRow
 from app.inference import service as models
 from app.inference import store as model_store
+from app.release import service as releases
+from app.release.service import Release
 from app.results import card, store
 from app.results.card import ArmFacts, CardFacts
 from app.training import store as trainings
@@ -190,6 +192,16 @@ def changed(session: Session, outcome: Outcome, which: str, first: int, number: 
     ]
 
 
+def release_of(session: Session, outcome: Outcome) -> Release | None:
+    """The release checks as they were kept with the result, fit to be read: labels may hold what is masked."""
+    kept = releases.of_run(outcome.training)
+    if kept is None:
+        return None
+    hide = answers_view.masking(session, outcome.baseline)
+    checks = tuple(replace(check, words=hide.text(check.words)) for check in kept.checks)
+    return Release(checks, tuple(replace(part, value=hide.text(part.value)) for part in kept.slices))
+
+
 def facts(session: Session, outcome: Outcome) -> CardFacts:
     training, baseline = outcome.training, outcome.baseline
     subject = reviews.subject_of(review_store.get(session, training.review_id))
@@ -231,6 +243,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         dev=[arm for arm_row in approved_arms if (arm := _arm(arm_row, "dev"))],
         reaches_target=outcome.reaches_target,
         libraries=training.training_facts.get("libraries") or {},
+        release=release_of(session, outcome),
     )
 
 

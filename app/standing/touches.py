@@ -28,6 +28,7 @@ from app.jobs.tables import JobEventRow, JobRow, WorkerRow
 from app.labelling.tables import LabelRoundRow, SecondLabelRow
 from app.policies.tables import PolicyRow
 from app.recipes.tables import RecipeRow
+from app.release.tables import ReleaseAnswerRow
 from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
 from app.retrieval.tables import IndexRow
 from app.sharing.tables import ShareRow
@@ -153,6 +154,7 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         WorkerRow,
         MetricRow,
         CheckpointRow,
+        ReleaseAnswerRow,  # what they come to is in the run's result
         SessionRow,
         TokenRow,
         FailureRow,

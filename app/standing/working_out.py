@@ -229,7 +229,9 @@ def _outcome(run: TrainingRow | None) -> Outcome | None:
         return None
     scores = result.get("before"), result.get("after")
     adapter = run is not None and run.adapter_sha256 is not None
-    return Outcome(str(result["verdict"]), *scores, result.get("reaches_target"), adapter)
+    checks = (result.get("release") or {}).get("checks", [])
+    failing = sum(check["state"] == "fail" for check in checks)
+    return Outcome(str(result["verdict"]), *scores, result.get("reaches_target"), adapter, failing)
 
 
 def _newest(assessment: AssessmentRow, review: ReviewRow | None, run: TrainingRow | None) -> rules.Newest:

@@ -128,14 +128,18 @@ def train(claim: Claim) -> None:
 
 
 def work(
-    claim: Claim, launcher: Launcher, conclude: Callable[[Session, TrainingRow], None] = lambda _session, _row: None
+    claim: Claim,
+    launcher: Launcher,
+    conclude: Callable[[Session, TrainingRow], None] = lambda _session, _row: None,
+    beside: Callable[[Claim, Path], None] = lambda _claim, _adapter: None,
 ) -> None:
-    """The whole run. `conclude` comes last, in the transaction that closes it: the comparison is made above us.
+    """The whole run. beside: asks the adapter in this folder what else has to be known of it, once it was judged.
+    conclude: comes last, in the transaction that closes the run. Both are made above us.
 
     Every way out of here gives the run a state of its own; the job's is written by the worker.
     """
     try:
-        _work(claim, launcher, conclude)
+        _work(claim, launcher, conclude, beside)
     except Cancelled:
         _close(claim, "cancelled")
         raise
@@ -149,9 +153,15 @@ def work(
         raise
 
 
-def _work(claim: Claim, launcher: Launcher, conclude: Callable[[Session, TrainingRow], None]) -> None:
+def _work(
+    claim: Claim,
+    launcher: Launcher,
+    conclude: Callable[[Session, TrainingRow], None],
+    beside: Callable[[Claim, Path], None],
+) -> None:
     with claim.read() as session:
-        state = store.get(session, claim.subject_id).state
+        row = store.get(session, claim.subject_id)
+        state, digest = row.state, row.digest
     if state == "done":
         return
     if state not in {"queued", "running", "evaluating"}:
@@ -160,6 +170,7 @@ def _work(claim: Claim, launcher: Launcher, conclude: Callable[[Session, Trainin
     if state != "evaluating":
         _until_done(claim, launcher, run)
     _judge(claim, run)
+    beside(claim, _adapter(claim, run, digest))
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         conclude(session, row)
