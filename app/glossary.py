@@ -34,6 +34,7 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.batch_rows", "Batch size", "Rows that one optimizer step learns from.", "rows"),
     Term("recipe.rank", "LoRA rank (r)", "Size of the adapter: more rank, more numbers that learn."),
     Term("recipe.alpha", "LoRA alpha", "Weight of the adapter beside the model; counts in relation to the rank."),
+    Term("recipe.scaling", "LoRA scaling", "What the adapter's output is multiplied by."),
     Term("recipe.targets", "Target modules", "Which layers of the model get an adapter."),
     Term("recipe.max_steps", "Max steps", "Stops the run after so many optimizer steps.", "steps"),
     Term("recipe.schedule", "LR schedule", "How the learning rate changes over the run."),

@@ -13,6 +13,7 @@ from app import glossary
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
 from app.release.service import Release
+from app.training.recipe import served_rank
 from app.wording import plural, signed_points, target_text
 
 
@@ -80,7 +81,7 @@ OTHER_METRIC = "accuracy"  # the share of right answers, which all others are
 
 def card(facts: CardFacts) -> str:
     """README.md: front matter that model hubs read, then what was measured, in words."""
-    rank = int(facts.recipe.get("rank", 16))
+    rank = served_rank(int(facts.recipe.get("rank", 16)))
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", facts.instructions)), default=0))
     lines = [
         "---",
@@ -138,8 +139,10 @@ def card(facts: CardFacts) -> str:
         f"vllm serve {_served(facts)} --enable-lora --max-lora-rank {rank} --lora-modules adapter=THIS_FOLDER",
         "```",
         "",
-        "llama.cpp: `convert_lora_to_gguf.py --base BASE_FOLDER THIS_FOLDER`.",
-        "Ollama: `FROM` the base, `ADAPTER` this folder.",
+        "llama.cpp: `convert_lora_to_gguf.py --base BASE_FOLDER --outfile adapter.gguf THIS_FOLDER`, then",
+        "`llama-server -m BASE.gguf --lora adapter.gguf`. The base has to be converted from the same BASE_FOLDER.",
+        "Ollama: `FROM` the base, `ADAPTER` this folder; it converts adapters of Llama, Mistral and Gemma models",
+        "itself, others need `adapter.gguf` in its place.",
         *_other_weights(facts),
         "",
         "## Licence",

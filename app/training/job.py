@@ -12,7 +12,7 @@ from app import secret
 from app.assessments import store as assessment_store
 from app.baselines import job as baseline_job
 from app.baselines import runs
-from app.datasets import masked_rows
+from app.datasets import masked_rows, test_set_store
 from app.db import writing
 from app.errors import Conflict, GateClosed
 from app.gate import launching, permission, reviews
@@ -74,11 +74,35 @@ def preflight(claim: Claim) -> None:
     report = _probe(claim, message, threads)
     # The samples are stored and shown; rows that hold what nobody has decided on can't be trained on anyway.
     report["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(report["samples"])
+    report |= _admission(claim, plan)
     report["available"] = _free_memory()
     report["blockers"] = list(preflights.blockers(plan.recipe, report, report["available"]))
     with claim.write() as session:
         stored = session.get_one(RecipeRow, claim.subject_id)
         stored.preflight, stored.preflight_of = report, plan.digest
+
+
+def _admission(claim: Claim, plan: service.Plan) -> dict[str, Any]:
+    """Whether training rows stand in any frozen test set of the installation, and under which licence the base is: what
+    whoever approves has to see."""
+    with claim.read() as session:
+        sets, met = test_set_store.met_in_test_sets(session, plan.dataset.id)
+        titles = {each.assessment_id: assessment_store.get(session, each.assessment_id).title for each in met}
+        licence = inference.origin(claim.settings, plan.model).licence
+    own = plan.dataset.assessment_id
+    return {
+        "licence": licence,
+        "test_sets": sets,
+        "met": [
+            {
+                "assessment": each.assessment_id,
+                "title": "" if each.assessment_id == own else titles[each.assessment_id],
+                "version": each.version,
+                "rows": each.rows,
+            }
+            for each in met
+        ],
+    }
 
 
 def _plan(session: Session, assessment_id: int) -> service.Plan:

@@ -70,6 +70,7 @@ class Learner:
             r=recipe.rank,
             lora_alpha=recipe.alpha,
             lora_dropout=recipe.dropout,
+            use_rslora=recipe.scaling == "rslora",
             target_modules=ATTENTION_LAYERS if recipe.targets == "attention" else recipe.targets,
             bias="none",
             task_type="CAUSAL_LM",
@@ -236,10 +237,15 @@ class Learner:
         tensors = load_file(masters)
         if bad := [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]:
             raise Diverged(f"The adapter holds values that are not numbers ({len(bad)} of {len(tensors)} tensors).")
-        plain = {name.replace(".default.", "."): tensor for name, tensor in tensors.items()}
+        raised = math.sqrt(self.recipe.rank) if self.recipe.scaling == "rslora" else 1.0
+        plain = {
+            name.replace(".default.", "."): tensor * raised if ".lora_B." in name else tensor
+            for name, tensor in tensors.items()
+        }
         save_file(plain, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         config = self.model.peft_config["default"].to_dict()
-        config |= {"base_model_name_or_path": model, "revision": revision, "inference_mode": True}
+        # alpha / sqrt(r) of B is alpha / r of sqrt(r) B: written so, every server multiplies by the right number.
+        config |= {"base_model_name_or_path": model, "revision": revision, "inference_mode": True, "use_rslora": False}
         config["target_modules"] = sorted(config["target_modules"])
         text = json.dumps(config, indent=2, sort_keys=True, default=_plain)
         (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")

@@ -206,6 +206,7 @@ def _plan(
         values={**asdict(recipe), **(typed or {})},
         defaults=service.default_recipe(db, assessment_id),
         fields=recipes.FIELDS,
+        serving=list(recipes.serving_notes(recipe)),
         models=models,
         bases=[(model.id, _base_name(model, measured=model.id in measured)) for model in models],
         **_warned(assessment_id, prospects, row.model_id if row else None),

@@ -1,7 +1,7 @@
 """The recipe, its preflight, launching, resuming, and what a page says about a run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -86,7 +86,7 @@ def save_recipe(
         errors.insert(0, FieldError("#/model_id", "Choose a model on this machine."))
     if errors or model is None:
         raise Invalid("The training config has settings that cannot be used.", errors)
-    settings = asdict(made)
+    settings = recipes.to_json(made)
     if row is not None and row.settings == settings and row.model_id == model.id:
         return row
     if row is None:

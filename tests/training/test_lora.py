@@ -133,10 +133,11 @@ def test_the_loss_falls_and_the_base_stays_as_it_is(tiny_model: Path) -> None:
     assert all(torch.equal(p, before[name]) for name, p in frozen.items())
 
 
-def test_a_saved_adapter_loads_to_the_same_loss(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scaling", ["lora", "rslora"])
+def test_a_saved_adapter_loads_to_the_same_loss(tiny_model: Path, tmp_path: Path, scaling: str) -> None:
     from app.inference import folders, loading
 
-    made = learner(tiny_model)
+    made = learner(tiny_model, replace(RECIPE, scaling=scaling))
     list(made.run(0))
     loss = sum(part for part, _ in made.dev_losses())
     made.save(tmp_path)
