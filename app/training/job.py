@@ -42,6 +42,7 @@ CAUSES: Mapping[int, str] = {
     Exit.DISK: "disk",
     Exit.TIME: "time",
     Exit.BUSY: "busy",
+    Exit.SMOKE: "smoke",
 }
 
 

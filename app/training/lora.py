@@ -81,7 +81,7 @@ class Learner:
         self.inner = self.model.get_base_model()
         self.learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}
-        self.optimizer = torch.optim.AdamW(list(self.masters.values()), lr=0.0, weight_decay=recipe.weight_decay)
+        self.optimizer = self._new_optimizer()
         self.lengths = [row.length for row in train]
         self.steps_an_epoch = batches.steps_per_epoch(len(train), recipe.batch_rows)
         planned = self.steps_an_epoch * recipe.epochs
@@ -100,9 +100,10 @@ class Learner:
         for number in range(done, self.total):
             epoch, at = divmod(number, self.steps_an_epoch)
             plan = batches.epoch(self.lengths, self.recipe.batch_rows, self.recipe.seed, epoch)
-            yield self._step(number + 1, plan[at])
+            yield self.step(number + 1, plan[at])
 
-    def _step(self, number: int, parts: batches.Step) -> Step:
+    def step(self, number: int, parts: batches.Step) -> Step:
+        """Take optimizer step `number` (from 1) on these rows. Raises: Diverged: see `run`."""
         started = time.monotonic()
         self.model.train()
         trained = sum(len(self.train[row].completion) for part in parts for row in part)
@@ -228,6 +229,18 @@ class Learner:
             groups = self.optimizer.state_dict()["param_groups"]
             self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         self._round()
+
+    def reset(self, masters: Mapping[str, torch.Tensor]) -> None:
+        """Begin anew with these 32-bit weights of the adapter: no step was taken."""
+        with torch.no_grad():
+            for name, tensor in masters.items():
+                self.masters[name].copy_(tensor)
+                self.masters[name].grad = None
+        self.optimizer = self._new_optimizer()
+        self._round()
+
+    def _new_optimizer(self) -> torch.optim.AdamW:
+        return torch.optim.AdamW(list(self.masters.values()), lr=0.0, weight_decay=self.recipe.weight_decay)
 
     def export(self, folder: Path, masters: Path, model: str, revision: str | None) -> None:
         """Write an adapter as PEFT reads it, from a checkpoint's masters, with public names only.

@@ -187,3 +187,41 @@ def test_attention_only_learns_fewer_layers(tiny_model: Path) -> None:
 
     assert {name.split(".")[-4] for name in attention.learned} <= {"q_proj", "k_proj", "v_proj", "o_proj", "self_attn"}
     assert attention.adapter_parameters < everything.adapter_parameters
+
+
+# ---------------------------------------------------------------- the smoke leg
+
+
+def test_the_smoke_leg_leaves_the_run_as_it_was_to_the_bit(tiny_model: Path, tmp_path: Path) -> None:
+    import torch
+
+    from app.training import smoke
+
+    straight, after = learner(tiny_model), learner(tiny_model)
+    leg = smoke.leg(after, tmp_path / "smoke")
+    losses = [[step.loss for step in each.run(0)] for each in (straight, after)]
+
+    assert leg.after < leg.before
+    assert losses[0] == losses[1]
+    assert all(torch.equal(tensor, after.masters[name]) for name, tensor in straight.masters.items())
+    assert not (tmp_path / "smoke").exists()
+
+
+def test_a_checkpoint_that_is_not_what_was_learnt_ends_the_run_before_it_begins(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    from app.training import lora, smoke
+
+    class Forgetful(lora.Learner):  # type: ignore[misc]  # torch is not typed for us
+        """Saves, and reads something else back."""
+
+        def restore(self, folder: Path) -> None:
+            super().restore(folder)
+            self.masters[next(name for name in self.masters if "lora_B" in name)].fill_(0.5)
+            self._round()
+
+    made = learner(tiny_model)
+    made.__class__ = Forgetful
+    with pytest.raises(smoke.Broken, match="read back scores"):
+        smoke.leg(made, tmp_path / "smoke")
+    assert all(float(tensor.abs().sum()) == 0 for name, tensor in made.masters.items() if "lora_B" in name)
