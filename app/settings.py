@@ -4,7 +4,7 @@ Nothing else in the product reads the environment, so this file is the list of s
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     allow_hub: whether a model may be named by its hub name; nothing reaches a hub without it.
     patience: seconds that a request may take to arrive, and a second more for each kB; a quarter of it for its head.
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
+    device: what models of this machine compute on, baselines and training alike: auto takes a GPU that is there and
+        works, else the CPU; cpu, cuda (ROCm, too) and mps are taken at their word.
     endpoint_concurrency: model calls in flight at once on one endpoint.
     endpoint_seconds: how long one answer of a model server may take, from when it can be expected.
     endpoint_patience: seconds that a model server may be away (loading, overloaded) before a measurement ends.
@@ -53,6 +55,7 @@ class Settings(BaseSettings):
     allow_hub: bool = False
     patience: Annotated[float, Field(gt=0, le=3600)] = 60.0
     threads: Annotated[int, Field(ge=0, le=512)] = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     endpoint_concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     endpoint_seconds: Annotated[float, Field(gt=0, le=86_400)] = 120.0
     endpoint_patience: Annotated[float, Field(ge=0, le=86_400)] = 300.0

@@ -7,7 +7,6 @@ Measured with five shots on a 135M model: five times the speed of one call after
 """
 
 import copy
-import resource
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app.chat import messages_from_json
-from app.inference import constrained, folders, label_scoring, loading, tokens
+from app.inference import constrained, devices, folders, label_scoring, loading, tokens
 from app.processes import parent
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -303,12 +302,15 @@ def count(loaded: loading.Loaded, rows: Sequence[dict[str, Any]]) -> Iterator[di
 
 def _open(order: dict[str, Any]) -> loading.Loaded:
     loading.compute_with(int(order["threads"]))
-    loaded = loading.load(Path(order["model"]), order.get("files"), order["dtype"])
+    loaded = loading.load(
+        Path(order["model"]), order.get("files"), order["dtype"], device=str(order.get("device", "cpu"))
+    )
     if order.get("adapter"):
         loaded = loading.adapted(loaded, Path(order["adapter"]))
     parent.say(
         "ready",
         dtype=loaded.dtype,
+        device=loaded.device.title,
         threads=torch.get_num_threads(),
         context=loaded.context,
         model=loaded.manifest.model,
@@ -333,8 +335,7 @@ def serve() -> None:
         else:
             for counted in count(loaded, order["rows"]):
                 parent.say("counted", row=counted)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        parent.say("end", peak_bytes=peak)
+        parent.say("end", peak_bytes=devices.peak_bytes(loaded.device))
 
 
 def main() -> int:
@@ -342,7 +343,7 @@ def main() -> int:
     parent.give_way()
     try:
         serve()
-    except (folders.NotAModel, folders.Damaged) as error:
+    except (folders.NotAModel, folders.Damaged, devices.NotThere) as error:
         parent.say("failed", kind="model", text=str(error))
         return 4
     except (MemoryError, RuntimeError) as error:

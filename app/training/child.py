@@ -76,7 +76,7 @@ def work(run: Path, key: bytes, stop: Stop, now: Callable[[], float] = time.time
 def _train(
     rows: Iterator[SourceRow], start: Start, spec: TrainingSpec, checkpoints: CheckpointStore, stop: Stop
 ) -> Checkpoint:
-    from app.inference import loading
+    from app.inference import devices, loading
     from app.training import learner as learners
     from app.training import lora, smoke
 
@@ -90,10 +90,13 @@ def _train(
         )
         progress.best_step, progress.best_loss, progress.evaluated = -1, None, progress.step - 1
     try:
-        learner, left_out = learners.build(Path(start.model), rows, spec, progress.dtype)
+        learner, left_out = learners.build(Path(start.model), rows, spec, progress.dtype, start.device)
     except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
         raise Refuse(f"The base model is not the approved one: {error}") from error
+    except devices.NotThere as error:
+        raise Ended(Exit.DEVICE, str(error)) from error
     progress.dtype = learner.loaded.dtype
+    learner.tell = lambda line: say("log", line=line)
     learner.make_room()
     try:
         if newest:

@@ -43,6 +43,7 @@ CAUSES: Mapping[int, str] = {
     Exit.TIME: "time",
     Exit.BUSY: "busy",
     Exit.SMOKE: "smoke",
+    Exit.DEVICE: "device",
 }
 
 
@@ -71,12 +72,13 @@ def preflight(claim: Claim) -> None:
         "model": str(inference.folder(claim.settings, plan.model).resolve()),
         "rows": _stored(claim, rows_sha256),
         "threads": threads,
+        "device": claim.settings.device,
     }
     report = _probe(claim, message, threads)
     # The samples are stored and shown; rows that hold what nobody has decided on can't be trained on anyway.
     report["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(report["samples"])
     report |= _admission(claim, plan)
-    report["available"] = _free_memory()
+    report["available"] = report.get("device_free") or _free_memory()
     report["blockers"] = list(preflights.blockers(plan.recipe, report, report["available"]))
     with claim.write() as session:
         stored = session.get_one(RecipeRow, claim.subject_id)
@@ -261,6 +263,7 @@ def _start(claim: Claim) -> dict[str, Any]:
         "rows": _stored(claim, specs.from_subject(reviews.text_of(review)).rows_sha256),
         "model": str(inference.folder(claim.settings, model).resolve()),
         "threads": children.threads_for(claim.settings.threads or None),
+        "device": claim.settings.device,
     }
 
 

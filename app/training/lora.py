@@ -9,12 +9,12 @@ and values of the beginning do not depend on what follows, and gradients of all 
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.inference import loading, tokens
+from app.inference import devices, loading, tokens
 from app.inference.tokens import TokenRow
 from app.training import batches
 from app.training import recipe as recipes
@@ -83,6 +83,8 @@ class Learner:
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}
         self.optimizer = self._new_optimizer()
         self.lengths = [row.length for row in train]
+        self.budget = batches.WIDE_TOKENS if loaded.device.accelerator else batches.MICRO_TOKENS
+        self.tell: Callable[[str], None] = lambda _line: None  # hears what a person should know of
         self.steps_an_epoch = batches.steps_per_epoch(len(train), recipe.batch_rows)
         planned = self.steps_an_epoch * recipe.epochs
         self.total = min(planned, recipe.max_steps) if recipe.max_steps else planned
@@ -99,11 +101,41 @@ class Learner:
         """
         for number in range(done, self.total):
             epoch, at = divmod(number, self.steps_an_epoch)
-            plan = batches.epoch(self.lengths, self.recipe.batch_rows, self.recipe.seed, epoch)
+            plan = batches.epoch(self.lengths, self.recipe.batch_rows, self.recipe.seed, epoch, self.budget)
             yield self.step(number + 1, plan[at])
 
     def step(self, number: int, parts: batches.Step) -> Step:
-        """Take optimizer step `number` (from 1) on these rows. Raises: Diverged: see `run`."""
+        """Take optimizer step `number` (from 1) on these rows. Raises: Diverged: see `run`.
+
+        Where memory runs out it is taken again in passes of half the size: the same rows, the same sum of losses.
+        """
+        while True:
+            try:
+                return self._step(number, parts)
+            except torch.OutOfMemoryError:
+                parts = self._halved(number, parts)
+
+    def _halved(self, number: int, parts: batches.Step) -> batches.Step:
+        """The same rows in smaller passes, from here on. Raises: OutOfMemoryError: a pass has one row already."""
+        self.forget_gradients()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        rows = [row for part in parts for row in part]
+        if all(len(part) == 1 for part in parts):
+            raise torch.OutOfMemoryError("one row alone does not fit into the memory of the device")
+        self.budget = max(1, self.budget // 2)
+        while (smaller := batches.passes(rows, self.lengths, self.budget)) == parts:
+            self.budget = max(1, self.budget // 2)
+        self.tell(
+            f"Step {number}: memory ran out. Passes hold {self.budget:,} tokens from here on; batches are the same."
+        )
+        return smaller
+
+    def forget_gradients(self) -> None:
+        for parameter in self.learned.values():
+            parameter.grad = None
+
+    def _step(self, number: int, parts: batches.Step) -> Step:
         started = time.monotonic()
         self.model.train()
         trained = sum(len(self.train[row].completion) for part in parts for row in part)
@@ -131,16 +163,22 @@ class Learner:
         self.model.train()
         for part in parts:
             self.loss_sum([self.train[row] for row in part]).backward()
-        for parameter in self.learned.values():
-            parameter.grad = None
+        self.forget_gradients()
 
     def make_room(self) -> None:
         """Rehearse the heaviest steps before the first one is taken. Memory that small passes have cut into pieces does
         not serve a large one that comes later, and is not given back; what a large one has taken serves all."""
-        state = torch.get_rng_state()  # dropout draws from it
+        state = devices.random_state(self.loaded.device)  # dropout draws from it
         for step in heaviest(self, HEAVIEST):
-            self.rehearse(step)
-        torch.set_rng_state(state)
+            parts = step
+            while True:
+                try:
+                    self.rehearse(parts)
+                except torch.OutOfMemoryError:
+                    parts = self._halved(0, parts)
+                else:
+                    break
+        devices.restore_random_state(state)
 
     def _apply(self, number: int) -> float:
         for name, parameter in self.learned.items():
@@ -212,14 +250,15 @@ class Learner:
             for kind in ("step", "exp_avg", "exp_avg_sq")
         }
         save_file({name: tensor.contiguous() for name, tensor in self.masters.items()}, folder / "masters.safetensors")
-        save_file({"torch_rng": torch.get_rng_state(), **moments}, folder / "optimizer.safetensors")
+        chance = devices.random_state(self.loaded.device)
+        save_file({**chance, **moments}, folder / "optimizer.safetensors")
 
     def restore(self, folder: Path) -> None:
         """Take up what `save` wrote; the folder has been verified before."""
         for name, tensor in load_file(folder / "masters.safetensors").items():
             self.masters[name].copy_(tensor)
         stored = load_file(folder / "optimizer.safetensors")
-        torch.set_rng_state(stored.pop("torch_rng"))
+        devices.restore_random_state({name: stored.pop(name) for name in list(stored) if name.endswith("_rng")})
         if stored:
             state: dict[int, dict[str, torch.Tensor]] = {number: {} for number in range(len(self.masters))}
             place = {name: number for number, name in enumerate(self.masters)}
@@ -322,7 +361,7 @@ def heaviest(learner: Learner, count: int) -> list[batches.Step]:
     steps = [
         step
         for epoch in range(-(-learner.total // learner.steps_an_epoch))
-        for step in batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, epoch)
+        for step in batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, epoch, learner.budget)
     ]
     return sorted(steps, key=lambda step: -max(_held(learner, part) for part in step))[:count]
 

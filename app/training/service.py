@@ -39,7 +39,7 @@ from app.users.tables import UserRow
 
 OVER = frozenset({"done", "cancelled", "failed", "refused"})
 RESUMABLE = frozenset(
-    {"crash", "memory", "disk", "time", "busy", "scoring", "smoke"}
+    {"crash", "memory", "disk", "time", "busy", "scoring", "smoke", "device"}
 )  # nothing about what was approved is wrong
 KEY_LENGTH = 80
 

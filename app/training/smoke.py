@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.inference import folders
+from app.inference import devices, folders
 from app.training import batches, lora
 
 import torch  # isort: skip  (after what makes it stay offline)
@@ -53,7 +53,7 @@ def leg(learner: "lora.Learner", folder: Path) -> Leg:
     """
     began = time.monotonic()
     masters = {name: tensor.clone() for name, tensor in learner.masters.items()}
-    chance = torch.get_rng_state()
+    chance = devices.random_state(learner.loaded.device)
     dev = learner.dev
     learner.dev = dev[:SCORED]
     shutil.rmtree(folder, ignore_errors=True)
@@ -82,7 +82,7 @@ def leg(learner: "lora.Learner", folder: Path) -> Leg:
     finally:
         learner.dev = dev
         learner.reset(masters)
-        torch.set_rng_state(chance)
+        devices.restore_random_state(chance)
         shutil.rmtree(folder, ignore_errors=True)
     return Leg(STEPS, before, after, time.monotonic() - began)
 

@@ -225,3 +225,48 @@ def test_a_checkpoint_that_is_not_what_was_learnt_ends_the_run_before_it_begins(
     with pytest.raises(smoke.Broken, match="read back scores"):
         smoke.leg(made, tmp_path / "smoke")
     assert all(float(tensor.abs().sum()) == 0 for name, tensor in made.masters.items() if "lora_B" in name)
+
+
+def test_a_step_that_does_not_fit_is_taken_in_smaller_passes_with_the_same_result(tiny_model: Path) -> None:
+    import torch
+
+    whole, halved = learner(tiny_model), learner(tiny_model)
+    heard: list[str] = []
+    halved.tell = heard.append
+    kept, most = halved.loss_sum, 2  # rows that fit
+
+    def short_of_memory(rows: Sequence[TokenRow]) -> Any:
+        if len(rows) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return kept(rows)
+
+    halved.loss_sum = short_of_memory
+    losses = [[step.loss for step in each.run(0)] for each in (whole, halved)]
+
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert len(heard) == 1
+    assert "batches are the same" in heard[0]
+
+
+def test_one_row_that_does_not_fit_ends_the_run(tiny_model: Path) -> None:
+    import torch
+
+    made = learner(tiny_model, replace(RECIPE, batch_rows=1))
+
+    def never(_rows: Sequence[TokenRow]) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    made.loss_sum = never
+    with pytest.raises(torch.OutOfMemoryError, match="one row alone"):
+        list(made.run(0))
+
+
+def test_a_device_that_was_named_and_is_not_there_is_no_reason_to_take_another() -> None:
+    import torch
+
+    from app.inference import devices
+
+    absent = "mps" if torch.cuda.is_available() else "cuda"
+    with pytest.raises(devices.NotThere, match=f"TUNEGATE_DEVICE is {absent}"):
+        devices.choose(absent)
+    assert devices.choose("auto").name != absent
