@@ -192,6 +192,7 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "review.withdraw": "{who} withdrew review [review] of {what}",
     "recipe.save": "{who} saved the training config of {what}",
     "training.launch": "{who} launched training run [training] of {what}, approved in review [review]",
+    "training.pause": "{who} paused training run [training] of {what}",
     "training.resume": "{who} resumed training run [training] of {what}",
     "gate.denied": "{who} was refused at [path]: [because]",
     "share.add": "{who} created the share link “[label]” to {what} for [days]",

@@ -15,7 +15,7 @@ from app.wording import joined, lower_first, percent, plural
 Data = Literal["none", "checking", "rejected", "ready", "frozen"]
 Baselines = Literal["none", "running", "failed", "done"]
 Review = Literal["none", "open", "changes_requested", "approved", "expired", "outdated"]
-Run = Literal["none", "queued", "running", "evaluating", "done", "failed", "cancelled", "refused"]
+Run = Literal["none", "queued", "running", "evaluating", "done", "failed", "cancelled", "paused", "refused"]
 Plan = Literal["none", "unchecked", "blocked", "checked"]
 Preflight = Literal["none", "running", "failed", "done"]
 Newest = Literal["work", "review", "run"]
@@ -119,7 +119,7 @@ def decide(now: Situation) -> Standing:
         return _made(now, "archived", "Archived", "This assessment is in the archive.", "soft", ("Restore", overview))
     if now.run in RUNNING:
         return _running(now)
-    if now.newest == "run" and now.run in ("failed", "cancelled", "refused"):
+    if now.newest == "run" and now.run in ("failed", "cancelled", "paused", "refused"):
         return _ended(now)
     if now.newest == "run" and now.run == "done":
         return _judged(now, now.outcome or Outcome("inconclusive"))
@@ -139,6 +139,7 @@ def _running(now: Situation) -> Standing:
 
 def _ended(now: Situation) -> Standing:
     label, sentence, tone = {
+        "paused": ("Training paused", "The training run is paused and can go on.", "open"),
         "cancelled": ("Training cancelled", "The training run was cancelled.", "open"),
         "refused": ("Training refused", "The training run was refused at its start.", "fail"),
     }.get(now.run, ("Training failed", "The training run failed.", "fail"))

@@ -138,7 +138,7 @@ def _situation(
     assessment, measured = facts.assessment, facts.evidence
     run = runs[0] if runs else None
     judged = next((row for row in runs if row.result), None)
-    run_state: rules.Run = "none" if run is None else trainings.standing(session, run)[0]  # type: ignore[assignment]
+    run_state = _run_state(session, run)
     best = measurements.best(facts.baseline) if facts.baseline else None
     return Situation(
         assessment.id,
@@ -221,6 +221,13 @@ def _review(session: Session, review: ReviewRow | None, facts: Facts, advice: Ad
         return "expired"
     state: rules.Review = review.state  # type: ignore[assignment]
     return state
+
+
+def _run_state(session: Session, run: TrainingRow | None) -> rules.Run:
+    if run is None:
+        return "none"
+    state: rules.Run = trainings.standing(session, run)[0]  # type: ignore[assignment]  # a state of runs or of jobs
+    return "paused" if trainings.paused(run, state) else state
 
 
 def _outcome(run: TrainingRow | None) -> Outcome | None:

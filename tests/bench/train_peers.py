@@ -1,7 +1,7 @@
 """One trainer of others on prepared rows, in a Python that has it: `PYTHON train_peers.py NAME ORDER.json`.
 
-ORDER: model, rows (JSON lines: messages, target), out, steps, batch, rank, alpha, learning_rate, threads, device. Prints
-one JSON line: seconds of the steps after the first two, tokens of their rows without padding, peak bytes, versions.
+ORDER: model, rows (JSON lines: messages, target), out, steps, batch, rank, alpha, learning_rate, threads, device.
+Prints one JSON line: seconds of the steps after the first two, tokens of their rows without padding, peak bytes.
 Names: `trl_default` (what one gets without setting anything but the task), `trl_best` (16-bit base, no checkpointing of
 activations, eager attention, rows grouped by length: the best of the settings tried), `hf_trainer` (transformers alone,
 rows padded in batches), `trl_liger` and `unsloth` (CUDA only).
