@@ -25,6 +25,7 @@ from app.inference.tables import ModelRow
 from app.jobs.claims import Claim
 from app.release import items, refusals, store
 from app.training import service as trainings
+from app.training import stages
 from app.training import store as training_store
 
 TRAIN_ROWS = 100  # of the training set, drawn from the run's seed: enough for a gap of 10 points at most metrics
@@ -81,7 +82,11 @@ def _ask(
         for start in range(0, len(waiting), TOGETHER):
             together = waiting[start : start + TOGETHER]
             by_id = {question.request.id: question for question in together}
-            progress = {"stage": f"Release checks: asking {name}", "done": len(done) + start, "total": len(questions)}
+            progress = {
+                "stage": f"{stages.RELEASE_CHECKS}: asking {name}",
+                "done": len(done) + start,
+                "total": len(questions),
+            }
             claim.report({**progress, "unit": "questions"}, now=True)
             answers = generator.answer([question.request for question in together], claim.cancelled)
             rows = [_row(claim, who, by_id[answer.id], answer) for answer in answers]
