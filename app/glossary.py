@@ -55,7 +55,7 @@ TERMS: tuple[Term, ...] = (
     # What has to hold of an adapter besides its score.
     Term("release.forgetting", "Forgetting", "Whether it still answers general questions as the base model does."),
     Term("release.refusing", "Refusals", "Whether it still declines harmful requests, and answers harmless ones."),
-    Term("release.by_heart", "Memorization", "Whether it is much better on rows it learnt, or copies long pieces."),
+    Term("release.by_heart", "Memorization", "Whether it is much better on training rows, or copies long pieces."),
     Term("release.changing", "Adapter applied", "Whether its answers differ from the base model's at all."),
     Term("release.slices", "Slices", "Whether a part of the test rows got worse: a label, a length, a language."),
     # How an answer is scored.

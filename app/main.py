@@ -61,6 +61,8 @@ from app.labelling import api as labelling_api
 from app.labelling import routes as labelling_routes
 from app.policies import api as policies_api
 from app.policies import routes as policies_routes
+from app.registry import api as registry_api
+from app.registry import routes as registry_routes
 from app.relevance import api as relevance_api
 from app.relevance import routes as relevance_routes
 from app.results import api as results_api
@@ -143,6 +145,8 @@ ROUTERS = (
     training_api.router,
     results_routes.router,
     results_api.router,
+    registry_routes.router,
+    registry_api.router,
     dossier_routes.router,
     demo_routes.router,
     demo_api.router,

@@ -195,6 +195,8 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "training.pause": "{who} paused training run [training] of {what}",
     "training.resume": "{who} resumed training run [training] of {what}",
     "gate.denied": "{who} was refused at [path]: [because]",
+    "adapter.promote": "{who} promoted the adapter of run [training] of {what}: “[reason]”",
+    "adapter.retire": "{who} retired the adapter of run [training] of {what}: “[reason]”",
     "share.add": "{who} created the share link “[label]” to {what} for [days]",
     "share.revoke": "{who} revoked the share link “[label]” to {what}",
     "share.open": "The share link “[label]” to {what} was opened for the first time",

@@ -136,7 +136,7 @@ def _learnt(claim: Claim, count: int) -> list[Question]:
         baseline = arm.baseline
         if arm.settings.get("passages"):
             return []
-        learnt = dataset_store.rows(session, baseline.dataset_id, "train")
+        learned = dataset_store.rows(session, baseline.dataset_id, "train")
         wanted = min(TRAIN_ROWS, count, len(learnt))
         sample = random.Random(f"release/{row.id}").sample(list(learnt), wanted)
         prepared = asking.preparation(arm, (), sample)

@@ -124,7 +124,7 @@ def by_heart(train: Sequence[float], test: Sequence[float], copied: int, *, bina
         return Check(name, "pass", f"{seen}. No long copies.", len(train), gap, low, high)
     state: State = "fail" if low > 0 else "open"
     ending = (
-        "It learnt rows by heart: fewer epochs, or more different rows."
+        "It memorized rows: take fewer epochs, or more different rows."
         if state == "fail"
         else "So few rows cannot tell whether that is chance."
     )
@@ -141,7 +141,7 @@ def changing(base: Sequence[str], adapter: Sequence[str]) -> Check:
         return Check(name, "pass", f"{differing:,} of {len(base):,} answers differ from the base model's.", len(base))
     words = (
         f"Not one of {plural(len(base), 'answer')} differs from the base model's: the adapter changes nothing. It was "
-        "not applied, or learnt nothing."
+        "not applied, or learned nothing."
     )
     return Check(name, "fail", words, len(base))
 

@@ -98,8 +98,8 @@ def _by_heart(
     if adapter.settings.get("passages"):
         why = "Not measured: training rows carried passages, which they could not be given again as they were."
         return judgement.not_measured("release.by_heart", why)
-    learnt = [each["adapter"].score for each in given.get("train", {}).values() if "adapter" in each]
-    train = [score for score in learnt if score is not None]
+    learned = [each["adapter"].score for each in given.get("train", {}).values() if "adapter" in each]
+    train = [score for score in learned if score is not None]
     answers = [answer for answer in answer_store.answers(session, adapter.id, "test") if answer.score is not None]
     if not train or not answers:
         return judgement.not_measured("release.by_heart", "Not measured.")

@@ -149,7 +149,8 @@ def _judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | No
 
 
 def summary(outcome: Outcome) -> dict[str, Any] | None:
-    """The comparison in short, for lists and for the record; None when there was nothing to compare."""
+    """The comparison in short, for lists and for the record; None when there was nothing to compare. Release checks are
+    not worked out again: what was kept of them stays."""
     compared = outcome.compared
     if compared is None:
         return None
@@ -171,6 +172,7 @@ def summary(outcome: Outcome) -> dict[str, Any] | None:
         "reaches_target": outcome.reaches_target,
         **({} if metrics.get(outcome.baseline.metric).binary else {"graded": GRADED}),
         **({"rivals": [asdict(each) for each in outcome.rivals]} if outcome.rivals else {}),
+        **({"release": kept} if (kept := (outcome.training.result or {}).get("release")) else {}),
     }
 
 

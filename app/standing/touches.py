@@ -28,6 +28,7 @@ from app.jobs.tables import JobEventRow, JobRow, WorkerRow
 from app.labelling.tables import LabelRoundRow, SecondLabelRow
 from app.policies.tables import PolicyRow
 from app.recipes.tables import RecipeRow
+from app.registry.tables import AdapterStateRow
 from app.release.tables import ReleaseAnswerRow
 from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
 from app.retrieval.tables import IndexRow
@@ -154,6 +155,7 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         WorkerRow,
         MetricRow,
         CheckpointRow,
+        AdapterStateRow,
         ReleaseAnswerRow,  # what they come to is in the run's result
         SessionRow,
         TokenRow,
