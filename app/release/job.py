@@ -5,11 +5,12 @@ What goes wrong here costs the checks, which then say so, and never the run: the
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from app.baselines import asking
 from app.baselines import store as baseline_store
@@ -118,7 +119,15 @@ def _row(claim: Claim, who: str, question: Question, answer: Answer) -> dict[str
 def _general(count: int) -> Iterator[Question]:
     for item in items.general(count):
         request = Request(f"general:{item.id}", item.messages, items.MAX_TOKENS)
-        yield Question("general", item.id, request, lambda text, item=item: float(items.right(item, text)))
+        yield Question("general", item.id, request, partial(_right, item))
+
+
+def _right(item: items.Item, text: str) -> float:
+    return float(items.right(item, text))
+
+
+def _scored(metric: str, options: Mapping[str, Any], target: str, text: str) -> float:
+    return metrics.score(metric, text, target, options)
 
 
 def _pleas(count: int) -> Iterator[Question]:
@@ -137,8 +146,8 @@ def _learnt(claim: Claim, count: int) -> list[Question]:
         if arm.settings.get("passages"):
             return []
         learned = dataset_store.rows(session, baseline.dataset_id, "train")
-        wanted = min(TRAIN_ROWS, count, len(learnt))
-        sample = random.Random(f"release/{row.id}").sample(list(learnt), wanted)
+        wanted = min(TRAIN_ROWS, count, len(learned))
+        sample = random.Random(f"release/{row.id}").sample(list(learned), wanted)
         prepared = asking.preparation(arm, (), sample)
         metric, options, tokens = baseline.metric, dict(baseline.metric_options), baseline.max_tokens
         return [
@@ -146,7 +155,7 @@ def _learnt(claim: Claim, count: int) -> list[Question]:
                 "train",
                 str(example.id),
                 prepared.ask(example).request(f"train:{example.id}", tokens),
-                lambda text, target=example.target: metrics.score(metric, text, target, options),
+                partial(_scored, metric, options, example.target),
                 kept=False,
             )
             for example in sample

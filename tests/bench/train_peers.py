@@ -38,7 +38,7 @@ def main(name: str, order: dict[str, Any]) -> None:
         for row in rows
     ]
 
-    class Clock(TrainerCallback):
+    class Clock(TrainerCallback):  # type: ignore[misc]  # not typed for us
         """When steps end."""
 
         def __init__(self) -> None:
@@ -105,7 +105,7 @@ def _trl(
     name: str, order: dict[str, Any], tokenizer: Any, pairs: list[Any], lora: Any, common: dict[str, Any], models: Any
 ) -> Any:
     import torch
-    from datasets import Dataset
+    from datasets import Dataset  # type: ignore[import-not-found]  # comes with trl
     from trl import SFTConfig, SFTTrainer
 
     more: dict[str, Any] = {}

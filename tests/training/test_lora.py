@@ -212,7 +212,7 @@ def test_a_checkpoint_that_is_not_what_was_learnt_ends_the_run_before_it_begins(
 ) -> None:
     from app.training import lora, smoke
 
-    class Forgetful(lora.Learner):  # type: ignore[misc]  # torch is not typed for us
+    class Forgetful(lora.Learner):
         """Saves, and reads something else back."""
 
         def restore(self, folder: Path) -> None:
