@@ -112,7 +112,8 @@ _HELP = (
     "discuss|participate|recommend"
 )
 _WAYS = (
-    r"i(?:'m| am)? (?:really |very |truly )?(?:sorry|afraid)",
+    r"i(?:'m| am)? (?:really |very |truly )?sorry",
+    r"i(?:'m| am) afraid (?:that )?(?:i|we|this|that|it)\b",
     rf"i (?:can't|cannot|can not|won't|will not|must not|don't|do not) (?:\w+ ){{0,3}}?(?:{_HELP})",
     rf"i(?: am|'m) (?:not able|unable) to (?:\w+ ){{0,3}}?(?:{_HELP})",
     rf"(?:can't|cannot|won't|unable to|not able to) (?:{_HELP})",
