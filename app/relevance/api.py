@@ -53,6 +53,12 @@ class RetrievalCheck(BaseModel):
         )
 
 
+class CheckOrder(BaseModel):
+    """`consent`: rows may be sent to the model server that made the index's embeddings, where one did."""
+
+    consent: bool = False
+
+
 class RetrievalChecks(BaseModel):
     data: list[RetrievalCheck]
     has_more: bool
@@ -142,9 +148,9 @@ class PassageMark(BaseModel):
 
 
 @router.post("/assessments/{assessment_id}/retrieval-checks", status_code=202)
-def start_retrieval_check(assessment_id: Id, db: Db, me: Author) -> RetrievalCheck:
+def start_retrieval_check(assessment_id: Id, db: Db, me: Author, body: CheckOrder | None = None) -> RetrievalCheck:
     """Search for the dev rows in every way that the index has, and look for their gold passages."""
-    return RetrievalCheck.of(service.start(db, assessment_id, me))
+    return RetrievalCheck.of(service.start(db, assessment_id, me, consent=body is not None and body.consent))
 
 
 @router.get("/assessments/{assessment_id}/retrieval-checks")

@@ -152,7 +152,7 @@ class Corpus:
         """Check retrieval on the dev rows."""
         with writing(self.engine) as session:
             jobs.bind(session, self.queue)
-            number = relevance.start(session, self.assessment.id, self.author).id
+            number = relevance.start(session, self.assessment.id, self.author, consent=True).id
         self.run("check_retrieval", number, relevance_job.check)
         with reading(self.engine) as session:
             return session.get_one(RetrievalCheckRow, number)
