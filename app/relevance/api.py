@@ -105,6 +105,10 @@ class RetrievalQuality(RetrievalCheck):
     rows: int
     judged: int
     known_by: dict[How, int]
+    marked: int = Field(
+        description="judged rows that a person marked, among passages that search had found: there recall can look "
+        "better than it is"
+    )
     absent: int = Field(description="rows whose answer is in none of the documents, people say")
     ways: list[WayRanked]
     best: Way | None
@@ -179,6 +183,7 @@ def get_retrieval_check(check_id: Id, db: Db, me: Me) -> RetrievalQuality:
         rows=quality.rows,
         judged=len(judged),
         known_by={how: known.count(how) for how in dict.fromkeys(known)},
+        marked=service.marked_of(row, quality.known),
         absent=sum(str(absent) in row.hits for absent in quality.known.absent),
         ways=[WayRanked.of(one) for one in quality.rankings],
         best=quality.best.way if quality.best else None,

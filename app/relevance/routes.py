@@ -63,6 +63,8 @@ def _quality(request: Request, assessment_id: int, db: Db, refusal: Invalid | No
         recall=glossary.term("retrieval.recall"),
         mrr=glossary.term("retrieval.mrr"),
         missed=pages.missed(db, quality) if quality else [],
+        marked_rows=service.marked_of(check, quality.known) if check and quality else 0,
+        candidates=service.CANDIDATES,
         markers=(markers := service.markers(db, assessment_id)),
         people=user_store.names(db, [one.user_id for one in markers]),
         to_mark=len(left),

@@ -225,6 +225,11 @@ def judged(check: RetrievalCheckRow, what: Known) -> list[Judged]:
     ]
 
 
+def marked_of(check: RetrievalCheckRow, what: Known) -> int:
+    """How many of the judged rows a person marked, among passages that search had found."""
+    return sum(what.gold[one.row].how == "marked" for one in judged(check, what))
+
+
 @dataclass(frozen=True, slots=True)
 class Quality:
     """What a check comes to. rows: dev rows that were searched for; rankings: on those whose right passage is known."""

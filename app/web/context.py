@@ -117,8 +117,8 @@ class AppContext:
     """The parts that routes need.
 
     `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `call_prices`, `objects`,
-    `on_copy` and `record` belong to concepts above the pages that use them: handed in, because imports only go down. `uploads`
-    and `model_tests` bound what keeps threads waiting.
+    `on_copy` and `record` belong to concepts above the pages that use them: handed in, because imports only go down.
+    `uploads` and `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
