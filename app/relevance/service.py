@@ -125,6 +125,8 @@ def start(session: Session, assessment_id: int, by: UserRow, *, consent: bool = 
     last = store.newest(session, assessment_id)
     if last is not None and last.done_at is None and job_of(session, last) is not None:
         raise Conflict("A check of retrieval is waiting or running. Wait until it is over, or cancel it.")
+    if last is not None and last.done_at is None and (last.index_id, last.dataset_id) == (index.id, dataset.id):
+        row.hits, row.seconds = last.hits, last.seconds  # it was cancelled or failed: what was searched stays searched
     session.add(row)
     session.flush()
     job = jobs.add(
