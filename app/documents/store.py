@@ -218,7 +218,7 @@ def replace_documents(session: Session, file_id: int, values: Sequence[dict[str,
     """What a file holds as it was read now. A document keeps its id over every reading of its file, so that passages of
     older indexes still lead to it; what an interrupted reading left is gone."""
     there = session.execute(select(DocumentRow.number, DocumentRow.id).where(DocumentRow.file_id == file_id))
-    known = {number: row_id for number, row_id in there}
+    known = {row.number: row.id for row in there}
     again = [{**value, "id": known[value["number"]]} for value in values if value["number"] in known]
     gone = [row_id for number, row_id in known.items() if number > len(values)]
     for start in range(0, len(gone), AT_ONCE):

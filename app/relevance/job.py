@@ -172,4 +172,3 @@ def _search(claim: Claim, index: IndexRow, dev: Sequence[Example], done: Collect
     except (Unusable, Conflict) as error:
         claim.check()
         raise Failed(str(error)) from error
-    return hits

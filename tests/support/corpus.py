@@ -100,6 +100,7 @@ class Corpus:
                 by=job.created_by,
                 assessment_id=self.assessment.id,
             )
+        self.claims.append(claim)
         body(claim)
         with writing(self.engine) as session:
             job_store.get(session, claim.job_id).status = Status.DONE
