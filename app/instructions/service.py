@@ -123,7 +123,10 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
     faults = list(order_faults(order))
     choice = next((one for one in there.critics if one.row.id == order.critic_id), None)
     if choice is None:
-        faults.append(FieldError("#/critic_id", "Choose one of the models as the critic."))
+        embedded = model_store.bundled(session)
+        only = "The embedded model can't be the critic: it does not write better instructions. "
+        own = only if embedded is not None and embedded.id == order.critic_id else ""
+        faults.append(FieldError("#/critic_id", f"{own}Choose one of the models as the critic."))
     elif choice.against:
         faults.append(FieldError("#/critic_id", choice.against))
     elif choice.host and not order.consent:

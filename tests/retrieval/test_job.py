@@ -344,7 +344,7 @@ def test_kill_9_of_the_worker_that_builds_an_index_costs_what_was_in_flight(
     first = worker(corpus.settings, slot="a")
     until(lambda: len(asked) > building.AT_ONCE + 100)
     folder = corpus.settings.data / job.FOLDER / str(row.id)
-    until(lambda: (folder / "embedded").exists())
+    until((folder / "embedded").exists)
     first.kill()
     before = len(asked)
     killed.set()
