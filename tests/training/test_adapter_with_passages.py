@@ -33,7 +33,7 @@ from tests.support.story import SETTINGS, Story
 pytestmark = [pytest.mark.torch, pytest.mark.deep]
 
 INSTRUCTIONS = "Answer from the passages."
-ANSWERS = {"goals": ["facts", "style"], "main_goal": "facts", "sources": "nice", "fact_change": "monthly"}
+ANSWERS = {"goals": ["facts", "style"], "main_goal": "style", "sources": "nice", "fact_change": "yearly"}
 RIGHT = {"dev": 80, "test": 150}  # rows that the RAG prompt gets right
 
 
@@ -56,14 +56,19 @@ def corpus(make: Make, engine: Engine, settings: Settings, queue: job_engine.Cli
 
 
 def won_by_rag(make: Make, corpus: Corpus, model: ModelRow, index: IndexRow) -> ArmRow:
-    """A measurement that RAG won on the dev rows."""
+    """A measurement that RAG won on the dev rows, with the oracle beside it."""
     row = make.baseline(corpus.assessment, corpus.dataset, model, corpus.author, max_tokens=4)
     passages = {"way": "lexical", "k": 1, "index": index.id, "sha256": index.sha256}
     kept = {"instructions": INSTRUCTIONS, "passages": passages}
     rag = ArmRow(baseline_id=row.id, family="rag", name="rag/lexical", title="RAG", settings=kept)
     with writing(corpus.engine) as session:
         dataset = session.get_one(DatasetRow, corpus.dataset.id)
-        session.add(rag)
+        oracle = ArmRow(baseline_id=row.id, family="oracle", name="oracle", title="Oracle")
+        oracle.settings = {**kept, "passages": {**passages, "way": "gold"}}
+        oracle.dev = arms.tallied([arms.Scored(float(place < 85)) for place in range(100)], binary=True, seed=7)
+        session.add_all([rag, oracle])
+        session.flush()
+        make._answers(session, oracle, dataset, 85, "dev")
         for split, number in RIGHT.items():
             rows = dataset.dev_rows if split == "dev" else dataset.test_rows
             scored = [arms.Scored(float(place < number)) for place in range(rows)]
