@@ -171,8 +171,8 @@ def tag_answer(
     row = tag_store.open_round(db, baseline.id, me.id)
     second = row is not None and answer_id in row.answers
     if not wants_fragment(request) and second:
-        page_kept = {"page": number or ""}
-        return see(request, "second_tags", baseline_id=baseline.id, query=page_kept, anchor=f"answer-{answer_id}")
+        there = {"page": number} if number else None
+        return see(request, "second_tags", baseline_id=baseline.id, query=there, anchor=f"answer-{answer_id}")
     if not wants_fragment(request):
         kept = {**wanted.kept, "split": answer.split, "after": after or ""}
         anchor = f"answer-{answer_id}"

@@ -51,6 +51,7 @@ class SetUp:
 
 def checklist(there: There) -> SetUp:
     """What is to do before a team can take a use case all the way."""
+    none_independent = there.people > 1 and not there.second
     return SetUp(
         (
             Task("Create your account", "You are signed in as an administrator.", done=True),
@@ -62,9 +63,9 @@ def checklist(there: There) -> SetUp:
                 "models",
             ),
             Task(
-                "Add two more people" if there.people > 1 else "Add a second person",
+                "Add two more people" if none_independent else "Add a second person",
                 NOT_INDEPENDENT
-                if there.people > 1
+                if none_independent
                 else "Nobody approves what they contributed to, so a review needs two people.",
                 there.second,
                 "Add a person",

@@ -76,7 +76,7 @@ def say_second_label(
     service.say(db, round_id, example_id, label, by=me)
     row = store.get(db, round_id)
     if not wants_fragment(request):
-        kept = {"page": number or ""}
+        kept = {"page": number} if number else None
         return see(request, "second_labels", dataset_id=row.dataset_id, query=kept, anchor=f"row-{example_id}")
     dataset = dataset_store.get(db, row.dataset_id)
     rows = views.rows_of(db, dataset, row)

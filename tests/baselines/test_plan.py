@@ -242,6 +242,7 @@ def test_scored_labels_take_the_time_of_all_labels(make: Make, engine: Engine, s
     with writing(engine) as session:
         for arm in list(session.query(ArmRow).filter_by(baseline_id=row.id)):
             session.delete(arm)
+        session.flush()
         for name, pace, kept in (("zero_shot", 0.5, {}), ("label_scoring", 4.0, {"labels": {"sha256": sha256}})):
             arm = ArmRow(baseline_id=row.id, family=name, name=name, title="", settings=kept)
             arm.dev = ArmResult(score=0.5, n=30, errors=0, pace=pace, mean_prompt_tokens=20, mean_completion_tokens=10)

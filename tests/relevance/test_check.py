@@ -70,7 +70,7 @@ def test_a_person_marks_what_no_program_found_and_it_holds_in_the_next_index(cor
     assert client.get(f"/api/v1/retrieval-checks/{check.id}").json()["marked"] == 1
     shown = client.get(f"/assessments/{corpus.assessment.id}/retrieval/quality").text.partition('id="consent"')[0]
     beside = " ".join(shown.partition("Among the first")[2].partition("</p>")[0].split())
-    assert "1 of these 24 dev rows was marked among passages that search had found" in beside
+    assert "1 of these 24 rows was marked among passages that search had found" in beside
 
     other = corpus.index(size=60, titles=False)
     again = corpus.check()
@@ -113,7 +113,7 @@ def test_rows_go_to_a_server_that_embeds_only_with_consent_of_their_own(
         corpus.index(embedder=f"endpoint:{make.model(name='Embeds', purpose='embeddings', **server).id}")
         embeds.calls.clear()
 
-        refused = client.post(f"{api}/retrieval-checks")
+        refused = client.post(f"{api}/retrieval-checks", json={})
         assert refused.json()["errors"] == [
             {"pointer": "#/consent", "detail": f"Confirm that rows may be sent to {urlsplit(embeds.url).netloc}."}
         ]
