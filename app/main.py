@@ -29,6 +29,7 @@ from app.baselines import second_routes as baselines_second_routes
 from app.blobs import Blobs
 from app.constraints import api as constraints_api
 from app.constraints import routes as constraints_routes
+from app.constraints import service as constraints
 from app.datasets import api as datasets_api
 from app.datasets import reading_routes as datasets_reading_routes
 from app.datasets import routes as datasets_routes
@@ -199,6 +200,7 @@ def create_app(settings: Settings) -> Web:
         read_ahead=standings.read_ahead,
         effects=gate.effects,
         call_prices=economics.call_prices,
+        on_copy=constraints.take_over,
         objects=objects,
         on_refusal=on_refusal,
         chain=Chain(),

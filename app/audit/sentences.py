@@ -148,7 +148,11 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
         else "{who} decided on personal data in {what}: [decided]"
     ),
     "documents.open": "{who} looked at the hidden values in [name] of {what}",
-    "retrieval.check": "{who} had retrieval checked on the dev rows of {what}",
+    "retrieval.check": lambda d: (
+        "{who} had retrieval checked on the dev rows of {what}, sending their questions to [sent_to]"
+        if d.get("sent_to")
+        else "{who} had retrieval checked on the dev rows of {what}"
+    ),
     "retrieval.mark": lambda d: (
         "{who} marked the gold passage of row [line] of {what}"
         if d.get("passage") is not None

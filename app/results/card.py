@@ -41,7 +41,8 @@ class CardFacts:
     told, a pattern for example. dev: the same arms on the rows on which the best one was chosen. reaches_target: None
     without a target. libraries: versions by name, as the trainer noted them. rivals: what else had to be beaten.
     late_targets: settings of metric and target after results were known, as the subject has them. passages: what every
-    training row carried, None where rows carried none. release: what else was checked; None where nothing was.
+    training row carried, None where rows carried none. constraint: what its answers were held to (kind, text, sha256),
+    None where they were free. release: what else was checked; None where nothing was.
     """
 
     name: str
@@ -72,6 +73,7 @@ class CardFacts:
     late_targets: Sequence[LateTarget] = ()
     passages: Mapping[str, Any] | None = None
     release: Release | None = None
+    constraint: Mapping[str, Any] | None = None
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -82,7 +84,6 @@ OTHER_METRIC = "accuracy"  # the share of right answers, which all others are
 def card(facts: CardFacts) -> str:
     """README.md: front matter that model hubs read, then what was measured, in words."""
     rank = served_rank(int(facts.recipe.get("rank", 16)))
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", facts.instructions)), default=0))
     lines = [
         "---",
         "library_name: peft",
@@ -130,11 +131,10 @@ def card(facts: CardFacts) -> str:
         "",
         "The prompt is the base model's own chat template with these instructions as the system turn:",
         "",
-        fence,
-        facts.instructions.strip() or "(none)",
-        fence,
+        *_fenced(facts.instructions.strip() or "(none)"),
         "",
         *_passage_lines(facts.passages),
+        *_constraint_lines(facts.constraint),
         "```",
         f"vllm serve {_served(facts)} --enable-lora --max-lora-rank {rank} --lora-modules adapter=THIS_FOLDER",
         "```",
@@ -211,6 +211,26 @@ def _passage_lines(passages: Mapping[str, Any] | None) -> list[str]:
         "Ask it the same way, or what was measured does not hold: the user's turn begins with `Passages:`, then",
         "each passage as `[1] TITLE` and its text on the next line, a blank line between them, then `Question:` and",
         "the question on the next line.",
+        "",
+    ]
+
+
+def _fenced(text: str) -> list[str]:
+    """A text as a block of code, whatever signs are in it."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return [fence, text, fence]
+
+
+def _constraint_lines(constraint: Mapping[str, Any] | None) -> list[str]:
+    """What the server has to hold answers to, where they were measured like that."""
+    if not constraint:
+        return []
+    kind = glossary.known("constraint", str(constraint["kind"]))
+    return [
+        f"Every answer was held to this constraint ({kind}, `{constraint['sha256']}`). Have your server do the same",
+        "(`response_format`, guided decoding), or what was measured does not hold:",
+        "",
+        *_fenced(str(constraint["text"]).strip()),
         "",
     ]
 
@@ -317,6 +337,7 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
             "reaches_target": facts.reaches_target,
             "instructions": facts.instructions,
             **({"passages": dict(facts.passages)} if facts.passages else {}),
+            **({"constraint": dict(facts.constraint)} if facts.constraint else {}),
         },
         "model_source": facts.base_model,
         "model_revision": facts.revision,

@@ -225,6 +225,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         target=baseline.target,
         instructions=subject.training.instructions,
         passages=subject.training.passages,
+        constraint=outcome.adapter.settings.get("constraint") if outcome.adapter else None,
         arms=[arm for arm in arms if arm],
         adapter=_arm(outcome.adapter) if outcome.adapter else None,
         compared_with=outcome.best.label if outcome.best else "",
