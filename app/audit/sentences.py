@@ -200,6 +200,7 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "training.resume": "{who} resumed training run [training] of {what}",
     "gate.denied": "{who} was refused at [path]: [because]",
     "adapter.promote": "{who} promoted the adapter of run [training] of {what}: “[reason]”",
+    "adapter.check_served": "{who} had the adapter of run [training] of {what} checked where it is served ([host])",
     "adapter.retire": "{who} retired the adapter of run [training] of {what}: “[reason]”",
     "share.add": "{who} created the share link “[label]” to {what} for [days]",
     "share.revoke": "{who} revoked the share link “[label]” to {what}",

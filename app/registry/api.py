@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from app.deployed import service as deployed
+from app.deployed.service import Look
 from app.registry import service
 from app.registry.service import Entry
-from app.users.deps import Approver, Me
+from app.users.deps import Approver, Author, Me
 from app.web.deps import Db
-from app.web.params import LARGEST, Id
+from app.web.params import LARGEST, Id, Number
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["registry"], responses=REFUSALS)
@@ -79,6 +81,66 @@ def list_adapters(
     """All adapters of the installation, from the newest back."""
     entries = service.entries(db, after, limit + 1)
     return Adapters(data=[Adapter.of(entry) for entry in entries[:limit]], has_more=len(entries) > limit)
+
+
+class ServedCheck(BaseModel):
+    """A look at whether an adapter is really served. rows: dev rows that both answered; changed: of these, where the
+    adapter says something else than the base. Scores are from 0 to 1. Null until it is done."""
+
+    id: int
+    training_id: int
+    job_id: int | None
+    done: bool
+    state: Literal["pass", "fail", "open"] | None
+    words: str | None
+    rows: int | None
+    changed: int | None
+    base_score: float | None
+    adapter_score: float | None
+    errors: int | None
+
+    @staticmethod
+    def of(look: Look) -> "ServedCheck":
+        served = look.served
+        return ServedCheck(
+            id=look.row.id,
+            training_id=look.row.training_id,
+            job_id=look.row.job_id,
+            done=served is not None,
+            state=served.state if served else None,
+            words=served.words if served else None,
+            rows=served.rows if served else None,
+            changed=served.changed if served else None,
+            base_score=served.base if served else None,
+            adapter_score=served.adapter if served else None,
+            errors=served.errors if served else None,
+        )
+
+
+class ServedChecks(BaseModel):
+    data: list[ServedCheck]
+
+
+class NewServedCheck(BaseModel):
+    """Two connections to model servers: the base model's name and the adapter's."""
+
+    base_model_id: Number
+    adapter_model_id: Number
+    consent: bool = Field(False, description="questions of dev rows may be sent to these servers")
+
+
+@router.get("/trainings/{training_id}/served-checks", name="api_served_checks")
+def list_served_checks(training_id: Id, db: Db, me: Me) -> ServedChecks:
+    """All looks at a served adapter, the newest first."""
+    service.entry(db, training_id)
+    return ServedChecks(data=[ServedCheck.of(look) for look in deployed.looks(db, training_id)])
+
+
+@router.post("/trainings/{training_id}/served-checks", name="api_check_served", status_code=202)
+def check_served(training_id: Id, wanted: NewServedCheck, db: Db, me: Author) -> ServedCheck:
+    """Ask the same dev rows of base and adapter where they are served; the job says when it is done."""
+    row = deployed.start(db, training_id, me, wanted.base_model_id, wanted.adapter_model_id, consent=wanted.consent)
+    return ServedCheck.of(deployed.look(db, row))
 
 
 @router.get("/trainings/{training_id}/registry", name="api_adapter_entry")

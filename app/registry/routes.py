@@ -1,13 +1,16 @@
 """The pages of the registry: all adapters, and what is said of one."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import BeforeValidator
 
+from app.deployed import service as deployed
 from app.errors import Invalid
 from app.registry import service
 from app.users import store as user_store
-from app.users.deps import Me
+from app.users.deps import Author, Me
 from app.web.deps import Db
 from app.web.forms import by_field
 from app.web.pages import page, see
@@ -16,6 +19,7 @@ from app.web.params import LARGEST, Id, OneLine
 router = APIRouter(include_in_schema=False)
 
 PAGE = 50
+OptionalId = Annotated[int | None, Form(ge=1, le=LARGEST), BeforeValidator(lambda value: value or None)]
 
 
 @router.get("/adapters", name="adapters")
@@ -53,6 +57,24 @@ def say_of_adapter(
     return see(request, "adapter", training_id=training_id)
 
 
+@router.post("/trainings/{training_id}/served-checks", name="check_served")
+def check_served(
+    request: Request,
+    training_id: Id,
+    db: Db,
+    me: Author,
+    base_model_id: OptionalId = None,
+    adapter_model_id: OptionalId = None,
+    consent: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    try:
+        deployed.start(db, training_id, me, base_model_id, adapter_model_id, consent=consent == "on")
+    except Invalid as refusal:
+        chosen = {"base_model_id": base_model_id, "adapter_model_id": adapter_model_id}
+        return _adapter(request, training_id, db, me, refusal, "served", chosen=chosen)
+    return see(request, "adapter", training_id=training_id)
+
+
 def _adapter(
     request: Request,
     training_id: int,
@@ -61,6 +83,8 @@ def _adapter(
     refusal: Invalid | None = None,
     act: str = "",
     typed: str = "",
+    *,
+    chosen: Mapping[str, int | None] | None = None,
 ) -> Response:
     entry = service.entry(db, training_id)
     words = service.history(db, training_id)
@@ -75,4 +99,7 @@ def _adapter(
         errors=by_field(refusal) if refusal else {},
         act=act,
         typed=typed,
+        chosen=chosen or {},
+        servers=[(row.id, f"{row.name} ({row.reference})") for row in deployed.servers(db)],
+        looks=deployed.looks(db, training_id),
     )

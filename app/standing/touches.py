@@ -19,6 +19,7 @@ from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow, Tag
 from app.constraints.tables import ConstraintRow
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base
+from app.deployed.tables import ServedCheckRow
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.economics.tables import CostRow, PriceRow
 from app.gate.tables import LIVING, BarredRow, DecisionRow, ReviewRow
@@ -156,6 +157,7 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         MetricRow,
         CheckpointRow,
         AdapterStateRow,
+        ServedCheckRow,
         ReleaseAnswerRow,  # what they come to is in the run's result
         SessionRow,
         TokenRow,
