@@ -59,8 +59,8 @@ def start(
         errors.append(FieldError("#/consent", "Say that the questions of dev rows may be sent there."))
     if errors or base is None or adapter is None:
         raise Invalid("The served adapter was not checked.", errors)
-    for row in (base, adapter):
-        if against := own_servers.against_sending(assessment, row):
+    for model in (base, adapter):
+        if against := own_servers.against_sending(assessment, model):
             raise Conflict(against)
     row = ServedCheckRow(
         training_id=training_id,
