@@ -13,6 +13,7 @@ would be read off the steps; here every trainer takes the same steps, so the las
 import argparse
 import json
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -99,7 +100,11 @@ def judge(order: dict[str, Any]) -> None:
     made = [tokens.training_row(loaded.tokenizer, messages_from_json(row["messages"]), row["target"]) for row in rows]
     learner = lora.Learner(loaded, Recipe(), made, made)
     again = loading.load(Path(order["model"]), None, "float32", attention="eager", device=order["device"])
-    adapted = loading.adapted(again, Path(order["out"]))
+    clean = Path(order["out"]) / "clean"  # trainers leave more beside an adapter than we load
+    clean.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(Path(order["out"]) / name, clean / name)
+    adapted = loading.adapted(again, clean)
     learner.model, learner.inner = adapted.model, adapted.model.get_base_model()
     losses = list(learner.dev_losses())
     print(json.dumps({"dev_loss": sum(loss for loss, _ in losses) / sum(count for _, count in losses)}))
@@ -160,12 +165,13 @@ def _table(chosen: argparse.Namespace, tokenizer: Any, wanted: int, place: Path)
             if "failed" in result:
                 print(f"{who:12} failed: {result['failed']}")
                 continue
-            loss = run(sys.executable, [me, "--judge", asked], chosen.threads).get("dev_loss")
+            seen = run(sys.executable, [me, "--judge", asked], chosen.threads)
+            loss = seen.get("dev_loss")
             speed = result["tokens"] / result["seconds"]
             speeds.setdefault(who, []).append(speed)
             print(
                 f"{who:12} {speed:8.0f} tokens/s  {result['seconds']:7.1f} s  peak {result['peak'] / 1e9:5.2f} GB  "
-                f"dev loss {loss if loss is None else round(loss, 4)}  {result['versions']}", flush=True,
+                f"dev loss {seen.get('failed') if loss is None else round(loss, 4)}  {result['versions']}", flush=True,
             )  # fmt: skip
     if "ours" in speeds:
         mine = statistics.median(speeds["ours"])
