@@ -34,6 +34,7 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.batch_rows", "Batch size", "Rows that one optimizer step learns from.", "rows"),
     Term("recipe.rank", "LoRA rank (r)", "Size of the adapter: more rank, more numbers that learn."),
     Term("recipe.alpha", "LoRA alpha", "Weight of the adapter beside the model; counts in relation to the rank."),
+    Term("recipe.scaling", "LoRA scaling", "What the adapter's output is multiplied by."),
     Term("recipe.targets", "Target modules", "Which layers of the model get an adapter."),
     Term("recipe.max_steps", "Max steps", "Stops the run after so many optimizer steps.", "steps"),
     Term("recipe.schedule", "LR schedule", "How the learning rate changes over the run."),
@@ -51,6 +52,12 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.precision", "Precision", "The kind of numbers to compute with."),
     Term("recipe.seed", "Seed", "Decides the order of rows and the first weights."),
     Term("recipe.max_minutes", "Time limit", "Ends a run that takes longer.", "minutes"),
+    # What has to hold of an adapter besides its score.
+    Term("release.forgetting", "Forgetting", "Whether it still answers general questions as the base model does."),
+    Term("release.refusing", "Refusals", "Whether it still declines harmful requests, and answers harmless ones."),
+    Term("release.by_heart", "Memorization", "Whether it is much better on training rows, or copies long pieces."),
+    Term("release.changing", "Adapter applied", "Whether its answers differ from the base model's at all."),
+    Term("release.slices", "Slices", "Whether a part of the test rows got worse: a label, a length, a language."),
     # How an answer is scored.
     Term(
         "metric.exact_match",

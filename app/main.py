@@ -29,6 +29,7 @@ from app.baselines import second_routes as baselines_second_routes
 from app.blobs import Blobs
 from app.constraints import api as constraints_api
 from app.constraints import routes as constraints_routes
+from app.constraints import service as constraints
 from app.datasets import api as datasets_api
 from app.datasets import reading_routes as datasets_reading_routes
 from app.datasets import routes as datasets_routes
@@ -61,6 +62,8 @@ from app.labelling import api as labelling_api
 from app.labelling import routes as labelling_routes
 from app.policies import api as policies_api
 from app.policies import routes as policies_routes
+from app.registry import api as registry_api
+from app.registry import routes as registry_routes
 from app.relevance import api as relevance_api
 from app.relevance import routes as relevance_routes
 from app.results import api as results_api
@@ -143,6 +146,8 @@ ROUTERS = (
     training_api.router,
     results_routes.router,
     results_api.router,
+    registry_routes.router,
+    registry_api.router,
     dossier_routes.router,
     demo_routes.router,
     demo_api.router,
@@ -195,6 +200,7 @@ def create_app(settings: Settings) -> Web:
         read_ahead=standings.read_ahead,
         effects=gate.effects,
         call_prices=economics.call_prices,
+        on_copy=constraints.take_over,
         objects=objects,
         on_refusal=on_refusal,
         chain=Chain(),

@@ -4,7 +4,7 @@ Nothing else in the product reads the environment, so this file is the list of s
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -24,11 +24,15 @@ class Settings(BaseSettings):
     allow_hub: whether a model may be named by its hub name; nothing reaches a hub without it.
     patience: seconds that a request may take to arrive, and a second more for each kB; a quarter of it for its head.
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
+    device: what models of this machine compute on, baselines and training alike: auto takes a GPU that is there and
+        works, else the CPU; cpu, cuda (ROCm, too) and mps are taken at their word.
     endpoint_concurrency: model calls in flight at once on one endpoint.
     endpoint_seconds: how long one answer of a model server may take, from when it can be expected.
     endpoint_patience: seconds that a model server may be away (loading, overloaded) before a measurement ends.
     endpoint_first_wait: seconds before a server in trouble is asked again; doubled with each further time.
     ca_file: certificate authorities (PEM) that are trusted for model servers besides the usual ones, as companies have.
+    release_questions: general questions that base and adapter are asked after training, at most 240, and a sixth as
+        many harmful requests; 0 asks nothing, and the result says that these checks were not made.
     approval_days: days after which an approval that was not used expires.
     share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
     worker_poll: seconds between two looks of a worker for a job that waits; a look costs some 40 microseconds.
@@ -51,11 +55,13 @@ class Settings(BaseSettings):
     allow_hub: bool = False
     patience: Annotated[float, Field(gt=0, le=3600)] = 60.0
     threads: Annotated[int, Field(ge=0, le=512)] = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     endpoint_concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     endpoint_seconds: Annotated[float, Field(gt=0, le=86_400)] = 120.0
     endpoint_patience: Annotated[float, Field(ge=0, le=86_400)] = 300.0
     endpoint_first_wait: Annotated[float, Field(gt=0, le=60)] = 0.5
     ca_file: str = ""
+    release_questions: Annotated[int, Field(ge=0, le=240)] = 240
     approval_days: Annotated[int, Field(ge=1, le=365)] = 14
     share_days: Annotated[int, Field(ge=0, le=365)] = 90
     upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3

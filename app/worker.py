@@ -44,6 +44,7 @@ BODIES = {
     "optimise": "app.instructions.job:optimise",
     "preflight": "app.training.job:preflight",
     "train": "app.results.job:train",
+    "check_served": "app.deployed.job:check",
     "demo": "app.demo.job:demo",
 }
 

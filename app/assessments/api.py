@@ -281,8 +281,9 @@ def change_assessment(
 
 @router.post("/assessments/{assessment_id}/copy", tags=["assessments"], status_code=201)
 def copy_assessment(response: Response, assessment_id: Id, app: App, db: Db, me: Me) -> Assessment:
-    """The same answers, and nothing measured."""
+    """The same answers and the same output constraint, and nothing measured."""
     row = service.copy(db, assessment_id, me)
+    app.on_copy(db, assessment_id, row, me)
     response.headers["Location"] = f"/api/v1/assessments/{row.id}"
     response.headers["ETag"] = _etag(row)
     return Assessment.of(row, app.standing(db, row))

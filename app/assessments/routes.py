@@ -179,8 +179,9 @@ def _see_it(request: Request, assessment_id: int, notice: str = "") -> Response:
 
 
 @router.post("/assessments/{assessment_id}/copy", name="copy_assessment")
-def copy(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+def copy(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     row = service.copy(db, assessment_id, me)
+    app.on_copy(db, assessment_id, row, me)
     return see(request, "describe", assessment_id=row.id, notice="created")
 
 

@@ -148,7 +148,11 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
         else "{who} decided on personal data in {what}: [decided]"
     ),
     "documents.open": "{who} looked at the hidden values in [name] of {what}",
-    "retrieval.check": "{who} had retrieval checked on the dev rows of {what}",
+    "retrieval.check": lambda d: (
+        "{who} had retrieval checked on the dev rows of {what}, sending their questions to [sent_to]"
+        if d.get("sent_to")
+        else "{who} had retrieval checked on the dev rows of {what}"
+    ),
     "retrieval.mark": lambda d: (
         "{who} marked the gold passage of row [line] of {what}"
         if d.get("passage") is not None
@@ -192,8 +196,12 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "review.withdraw": "{who} withdrew review [review] of {what}",
     "recipe.save": "{who} saved the training config of {what}",
     "training.launch": "{who} launched training run [training] of {what}, approved in review [review]",
+    "training.pause": "{who} paused training run [training] of {what}",
     "training.resume": "{who} resumed training run [training] of {what}",
     "gate.denied": "{who} was refused at [path]: [because]",
+    "adapter.promote": "{who} promoted the adapter of run [training] of {what}: “[reason]”",
+    "adapter.check_served": "{who} had the adapter of run [training] of {what} checked where it is served ([host])",
+    "adapter.retire": "{who} retired the adapter of run [training] of {what}: “[reason]”",
     "share.add": "{who} created the share link “[label]” to {what} for [days]",
     "share.revoke": "{who} revoked the share link “[label]” to {what}",
     "share.open": "The share link “[label]” to {what} was opened for the first time",

@@ -34,7 +34,7 @@ from app.users.deps import Me
 from app.users.tables import UserRow
 from app.web.deps import App, Db
 from app.web.pages import page, render, see, wants_fragment
-from app.web.params import LARGEST, Id, OneLine
+from app.web.params import LARGEST, Id, OneLine, PageNumber
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
@@ -160,8 +160,10 @@ def tag_answer(
     cause: Annotated[Cause, Form()] = "",
     before: Annotated[Cause, Form()] = "",
     after: RowId = None,
+    number: PageNumber = None,
 ) -> Response:
-    """Store why one answer failed. before: the cause that the page showed; after: where its page began."""
+    """Store why one answer failed. before: the cause that the page showed; after: where its page began, number: which
+    page of a second person's round it was."""
     given = tagging.tag_one(db, answer_id, cause, before=before, by=me)
     answer = answer_store.answer(db, answer_id)
     arm = store.arm(db, answer.arm_id)
@@ -169,7 +171,8 @@ def tag_answer(
     row = tag_store.open_round(db, baseline.id, me.id)
     second = row is not None and answer_id in row.answers
     if not wants_fragment(request) and second:
-        return see(request, "second_tags", baseline_id=baseline.id, anchor=f"answer-{answer_id}")
+        there = {"page": number} if number else None
+        return see(request, "second_tags", baseline_id=baseline.id, query=there, anchor=f"answer-{answer_id}")
     if not wants_fragment(request):
         kept = {**wanted.kept, "split": answer.split, "after": after or ""}
         anchor = f"answer-{answer_id}"

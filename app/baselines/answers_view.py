@@ -1,12 +1,12 @@
 """Single answers for reading: beside what was asked, with personal data hidden, and as lines of a file."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from app.baselines import answer_store, causes, exports, passage_use, prompts, standing, store, tag_store, with_passages
-from app.baselines.prompts import Shot
+from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.chat import Message, messages_from_json
@@ -180,7 +180,9 @@ def prompt_of(
     return answer, arm, view(baseline, examples, answer, hide, own=own), visible, same
 
 
-def export_lines(session: Session, baseline_id: int, user_id: int = 0) -> Iterator[exports.ExportedAnswer]:
+def export_lines(
+    session: Session, blobs: Blobs, baseline_id: int, user_id: int = 0
+) -> Iterator[exports.ExportedAnswer]:
     """Every answer of a measurement, arm by arm. user_id: who downloads them."""
     baseline = store.get(session, baseline_id)
     own = tag_store.own_words(session, baseline_id, user_id)
@@ -188,7 +190,9 @@ def export_lines(session: Session, baseline_id: int, user_id: int = 0) -> Iterat
     for split in ("dev", "test"):
         examples = examples_of(session, baseline, split)
         for arm in baseline.arms:
-            for answer in answer_store.answers(session, arm.id, split):
+            answers = answer_store.answers(session, arm.id, split)
+            held, texts = arm.settings.get("constraint"), _texts(session, blobs, arm, answers)
+            for answer in answers:
                 row = view(baseline, examples, answer, hide, own=own)
                 yield exports.ExportedAnswer(
                     baseline=baseline.id,
@@ -216,4 +220,25 @@ def export_lines(session: Session, baseline_id: int, user_id: int = 0) -> Iterat
                     latency_ms=round(1000 * answer.seconds),
                     attempt=answer.attempt,
                     created_at=answer.created_at.isoformat(),
+                    constraint=f"{held['kind']} {held['sha256']}" if held else None,
+                    passages=_exported(answer, texts),
                 )
+
+
+def _texts(session: Session, blobs: Blobs, arm: ArmRow, answers: Sequence[AnswerRow]) -> Mapping[int, Passage]:
+    """The passages that an arm's answers were given, by their ids, read once for all of them."""
+    ids = {number for answer in answers for number, _ in (answer.details or {}).get("passages", ())}
+    index = (arm.settings.get("passages") or {}).get("index")
+    return with_passages.passages_of(session, blobs, int(index), ids) if ids and index is not None else {}
+
+
+def _exported(answer: AnswerRow, texts: Mapping[int, Passage]) -> tuple[exports.ExportedPassage, ...]:
+    kept = answer.details or {}
+    gold = set(kept.get("gold", ()))
+    return tuple(
+        exports.ExportedPassage(
+            number, texts[number].title, texts[number].text, score, number in gold if gold else None
+        )
+        for number, score in kept.get("passages", ())
+        if number in texts
+    )

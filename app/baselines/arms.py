@@ -21,6 +21,7 @@ SEEDS = 3  # draws of random examples: their spread shows how much the choice of
 ERROR_LIMIT = 0.02  # above this share of rows without an answer, an arm says nothing about prompting
 MOSTLY_CUT = 0.5  # above this share of answers cut at the limit, an arm was no fair try
 CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
+DENSE = 0.7  # of the window: texts may have more tokens than characters by four, and a prompt has marks between turns
 SHORT_COUNT = 3.0  # a server that counts so many times fewer tokens than a prompt should have may have cut it off
 COMMON_LABEL = 0.05  # the commonest answer is worth an arm of its own when it is at least this common
 
@@ -47,7 +48,7 @@ FAMILIES = (
     "optimised_prompt",
     "adapter",
 )
-EXAMPLES = ("shots", "k", "seed", "by", "embedder")  # the settings that say which examples are shown
+EXAMPLES = ("shots", "k", "seed", "by", "embedder", "window")  # the settings that say which examples are shown
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 REVISIONS = ("revised_prompt", "optimised_prompt")  # kinds of arms that are a round of revision, whoever wrote it
@@ -60,7 +61,8 @@ MADE_OF = (*EXAMPLES, "passages", "constraint", "scoring", "labels")
 class Arm:
     """One way to answer. settings, each only where it applies:
 
-    shots: random, nearest or many examples, with k, seed and `by` (tfidf, embedding). instructions: that differ from
+    shots: random, nearest or many examples, with k, seed and `by` (tfidf, embedding); window: tokens that many of them
+    have to fit into, with question and answer. instructions: that differ from
     the run's. passages: {way (lexical, embedding, hybrid, gold, all), k, index, sha256}. constraint: {kind, text,
     sha256}. scoring: labels; labels: {number, sha256}. learns: logistic. model_id, model_as: another model than the
     run's. dtype: of a local model.
@@ -131,6 +133,11 @@ def majority(targets: Sequence[str]) -> str | None:
         return None
     (answer, times) = Counter(target.strip() for target in targets).most_common(1)[0]
     return answer if answer and times > 1 and times >= COMMON_LABEL * len(targets) else None
+
+
+def room(window: int, max_tokens: int, instructions: str) -> float:
+    """Characters that examples and question may have together, in a window of so many tokens."""
+    return (window * DENSE - max_tokens) * CHARACTERS_PER_TOKEN - len(instructions)
 
 
 def sample(ids: Sequence[int], limit: int, seed: int) -> list[int]:

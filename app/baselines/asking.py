@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.baselines import classifier, prompts, shots, standing, with_passages
+from app.baselines import arms, classifier, prompts, shots, standing, with_passages
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
 from app.baselines.with_passages import LookedUp
@@ -93,9 +93,12 @@ def preparation(
     will be asked. embed: needed where examples are chosen by embedding (`needs_embedder`). looked_up: its
     passages."""
     given = looked_up or LookedUp()
-    picker = _picker(arm.settings, pool, [prompts.question(row.messages) for row in examples], embed)
+    instructions = standing.instructions_of(arm.baseline, arm)
+    window = arm.settings.get("window")
+    room = arms.room(int(window), arm.baseline.max_tokens, instructions) if window else None
+    picker = _picker(arm.settings, pool, [prompts.question(row.messages) for row in examples], embed, room)
     return Preparation(
-        standing.instructions_of(arm.baseline, arm),
+        instructions,
         picker,
         given.passages,
         given.gold,
@@ -111,12 +114,12 @@ def needs_embedder(settings: Mapping[str, Any]) -> str:
 
 
 def _picker(
-    settings: Mapping[str, Any], pool: Sequence[Shot], texts: Sequence[str], embed: Embed | None
+    settings: Mapping[str, Any], pool: Sequence[Shot], texts: Sequence[str], embed: Embed | None, room: float | None
 ) -> shots.Picker:
     k = int(settings.get("k", 0))
     match settings.get("shots"):
         case "random" | "many":
-            return shots.Picker(random=shots.Random(pool, k, int(settings["seed"])))
+            return shots.Picker(random=shots.Random(pool, k, int(settings["seed"]), room))
         case "nearest" if needs_embedder(settings):
             if embed is None:
                 raise ValueError("examples by embedding need an embedding model")

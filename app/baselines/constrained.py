@@ -37,7 +37,8 @@ def offers(context: Context) -> Iterable[Offer]:
     settings = {"constraint": {**row.constraint.to_json(), "version": row.version}}
     against = ""
     if row.dataset_id != context.dataset.id:
-        against = "The output constraint was checked against an earlier version of the data. Set it again."
+        rows = "an earlier version of the data" if row.fit.get("counts") else "the data of another assessment"
+        against = f"The output constraint was checked against {rows}. Set it again."
     title = views.title(row.constraint)
     led = _led(context)
     arms = {arm.name: arm for arm in (led, nearest, plain) if arm is not None}
@@ -107,11 +108,12 @@ class Share:
 @dataclass(frozen=True, slots=True)
 class Line:
     """Valid answers of an arm; None where it was not asked. scored: it chooses among the labels, so nothing else can
-    come. cut: at the limit."""
+    come. own: the run's own model answers. cut: at the limit."""
 
     label: str
     held: bool
     scored: bool
+    own: bool
     dev: Share | None
     test: Share | None
     cut: int
@@ -150,13 +152,14 @@ def _lines(baseline: BaselineRow) -> Iterator[Line]:
         dev, test = share(arm.dev), share(arm.test)
         if (dev or test) and not standing.value(arm).free:
             cut = sum(result.cut or 0 for result in (arm.dev, arm.test) if result)
-            yield Line(arm.label, "constraint" in arm.settings, "scoring" in arm.settings, dev, test, cut)
+            held, scored = "constraint" in arm.settings, "scoring" in arm.settings
+            yield Line(arm.label, held, scored, "model_id" not in arm.settings, dev, test, cut)
 
 
 def _sentence(lines: Sequence[Line]) -> str:
-    """Best with it against best without it, on the dev rows."""
-    with_it = [line.dev for line in lines if line.held and line.dev]
-    without = [line.dev for line in lines if not line.held and not line.scored and line.dev]
+    """Best with it against best without it, on the dev rows and by the same model."""
+    with_it = [line.dev for line in lines if line.own and line.held and line.dev]
+    without = [line.dev for line in lines if line.own and not line.held and not line.scored and line.dev]
     if not with_it:
         return ""
 

@@ -29,7 +29,7 @@ def exported(app: AppContext, session: Session, me: UserRow, baseline: BaselineR
 
     def lines() -> Iterator[bytes]:
         with reading(app.engine) as own:
-            answers = answers_view.export_lines(own, baseline.id, me.id)
+            answers = answers_view.export_lines(own, app.blobs, baseline.id, me.id)
             yield from exports.as_csv(answers) if kind == "csv" else exports.jsonl(answers)
 
     media = "text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson"

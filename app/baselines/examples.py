@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 
 from app.baselines import arms
-from app.baselines.arms import CHARACTERS_PER_TOKEN, SEEDS, Arm
+from app.baselines.arms import SEEDS, Arm
 from app.baselines.offers import Context, Offer
 from app.inference import embedding
 from app.inference import store as model_store
+from app.inference.tables import ModelRow
 
 NUMBERS = (1, 3, 5, 10)  # of random examples
 MANY_LEAST = 20  # examples from which on a prompt is called many-shot
 MANY_MOST = 500
-DENSE = 0.7  # of the window: texts may have more tokens than characters by four, and a prompt has marks between turns
 
 
 def offers(context: Context) -> Iterator[Offer]:
@@ -53,34 +53,38 @@ def _by_meaning(context: Context) -> Iterator[Offer]:
 
 
 def _many(context: Context) -> Offer:
-    k, against = _how_many(context)
-    settings = {"shots": "many", "k": k, "seed": context.dataset.seed}
+    model = next((row for row in model_store.usable(context.session) if row.id == context.order.model_id), None)
+    k, against = _how_many(context, model)
+    settings = {
+        "shots": "many",
+        "k": k,
+        "seed": context.dataset.seed,
+        "window": model.context_window if model else None,
+    }
     return Offer(
         Arm("many_shot", "many_shot", settings),
         proposed=False,
-        why="As many examples as the model's window holds; the same ones each time.",
+        why="As many examples as the model's window holds; the same each time, fewer before a longer question.",
         against=against,
         mend="" if k or not against else "/models",
     )
 
 
-def _how_many(context: Context) -> tuple[int, str]:
+def _how_many(context: Context, model: ModelRow | None) -> tuple[int, str]:
     """How many examples fit beside the longest question and its answer; why that is too few, or not known."""
-    model = next((row for row in model_store.usable(context.session) if row.id == context.order.model_id), None)
     if model is None:
         return 0, "Choose a model first."
     if not model.context_window:
         if model.kind == "endpoint":
             return 0, f"Nobody said how many tokens {model.name} reads: enter its context window under Models."
         return 0, f"{model.name} is not set up yet, so nobody knows how many tokens it reads."
-    asked = [row for split in ("dev", "test") for row in context.examples[split]]
-    longest = max((sum(len(turn.content) for turn in row.messages) for row in asked), default=0)
     train = context.examples["train"]
+    seen = [*train, *context.examples["dev"]]  # test rows choose nothing; one that is longer still is shown fewer
+    longest = max((sum(len(turn.content) for turn in row.messages) for row in seen), default=0)
     sizes = [sum(len(turn.content) for turn in row.messages) + len(row.target) for row in train]
-    room = (model.context_window * DENSE - context.order.max_tokens) * CHARACTERS_PER_TOKEN
-    room -= len(context.order.instructions) + longest
+    left = arms.room(model.context_window, context.order.max_tokens, context.order.instructions) - longest
     mean = sum(sizes) / len(sizes) if sizes else 0.0
-    k = min(int(room / mean) if mean and room > 0 else 0, len(train) - 1, MANY_MOST)
+    k = min(int(left / mean) if mean and left > 0 else 0, len(train) - 1, MANY_MOST)
     if k < MANY_LEAST:
         return max(k, 0), (
             f"Only {max(k, 0)} examples fit into the {model.context_window:,} tokens that {model.name} reads; "

@@ -16,11 +16,24 @@ from app.text import cell
 
 
 @dataclass(frozen=True, slots=True)
+class ExportedPassage:
+    """A passage that stood before a question. score: as the way of searching gives it; gold: whether it is a gold
+    passage of the row, None where none is known."""
+
+    id: int
+    title: str
+    text: str
+    score: float | None
+    gold: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExportedAnswer:
     """One answer with what it was asked and how it was judged.
 
     raw: the text as it came, where thinking was taken off. Tokens: None where the model did not say. latency_ms: of
-    this answer alone.
+    this answer alone. constraint: what the answer was held to, kind and SHA-256; None where it was free. passages: what
+    stood before the question, in this order; the whole corpus is not written out for each answer.
     """
 
     baseline: int
@@ -48,6 +61,8 @@ class ExportedAnswer:
     latency_ms: int
     attempt: int
     created_at: str
+    constraint: str | None = None
+    passages: tuple[ExportedPassage, ...] = ()
 
 
 COLUMNS = tuple(ExportedAnswer.__dataclass_fields__)
@@ -75,8 +90,14 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return str(value)
     if isinstance(value, tuple | list):
-        return " ".join(str(part) for part in value)
+        written = [_passage(at, part) if isinstance(part, dict) else str(part) for at, part in enumerate(value, 1)]
+        return cell(("\n\n" if value and isinstance(value[0], dict) else " ").join(written))
     return cell(str(value))
+
+
+def _passage(number: int, passage: Mapping[str, Any]) -> str:
+    """As it stood in the prompt."""
+    return f"[{number}] {passage['title']}\n{passage['text']}"
 
 
 def _row(cells: Iterable[str]) -> bytes:

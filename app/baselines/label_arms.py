@@ -5,10 +5,11 @@ arm, so that what is approved names them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise, takewhile
 from typing import Any
 
 from app.baselines import classifier
-from app.baselines.arms import Arm
+from app.baselines.arms import CHARACTERS_PER_TOKEN, Arm
 from app.baselines.offers import Context, Offer
 from app.inference import embedding
 from app.inference import store as model_store
@@ -36,19 +37,33 @@ def _scored(context: Context, labels: Sequence[str]) -> Iterable[Offer]:
     against, mend = _against(context, labels)
     why = "The model gives each label a probability, so nothing else can be answered and unsure cases can be passed on."
     slow = f" With {len(labels):,} labels a row takes several times as long as writing one."
+    tokens = tokens_of(labels)
     why += slow if len(labels) > PROPOSED else ""
     proposed = not against and len(labels) <= PROPOSED
-    yield Offer(Arm(FAMILY, FAMILY, kept), proposed=proposed, why=why, against=against, mend=mend)
+    arm = Arm(FAMILY, FAMILY, kept)
+    yield Offer(arm, proposed=proposed, why=why, against=against, mend=mend, label_tokens=tokens)
     k = context.order.k_nearest
     nearest = Arm(FAMILY, f"{FAMILY}/nearest", {**kept, "shots": "nearest", "k": k})
     why = "The same after the examples that are most like the question."
-    yield Offer(nearest, proposed=False, why=why, against=against, mend=mend)
+    yield Offer(nearest, proposed=False, why=why, against=against, mend=mend, label_tokens=tokens)
+
+
+def tokens_of(labels: Sequence[str]) -> float:
+    """Tokens that a model computes with to score labels, as an estimate: what labels begin with in common counts once,
+    and each has a piece of its own at least."""
+    alphabetical = sorted(labels)
+    alike = (takewhile(lambda pair: pair[0] == pair[1], zip(*pair, strict=False)) for pair in pairwise(alphabetical))
+    common = sum(1 for letters in alike for _ in letters)
+    return (sum(map(len, labels)) - common) / CHARACTERS_PER_TOKEN + len(labels)
 
 
 def _against(context: Context, labels: Sequence[str]) -> tuple[str, str]:
     """Why labels can't be scored, and the page where that is mended."""
-    if not FEWEST <= len(labels) <= MOST or sum(map(len, labels)) > TOGETHER:
+    if not FEWEST <= len(labels) <= MOST:
         return f"{len(labels):,} labels are too many to score; {MOST:,} at most.", ""
+    if (together := sum(map(len, labels))) > TOGETHER:
+        against = f"The labels have {together:,} characters together, which the model would read for each row; "
+        return f"{against}{TOGETHER:,} at most.", ""
     model = next((row for row in model_store.usable(context.session) if row.id == context.order.model_id), None)
     if model is None:
         return "Choose a model first.", ""

@@ -6,9 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.assessments import service as assessments
+from app.assessments import own_servers
 from app.assessments import store as assessment_store
-from app.assessments.tables import AssessmentRow
 from app.baselines.tables import BaselineRow
 from app.inference import service as models
 from app.inference import store as model_store
@@ -51,24 +50,10 @@ def model_of(session: Session, baseline: BaselineRow) -> MeasuredModel:
     return MeasuredModel(**baseline.model_as)
 
 
-def against_sending(assessment: AssessmentRow, model: ModelRow) -> str:
-    """Why the rows of an assessment may not be sent to a model; empty when they may.
-
-    Whoever answered that the text stays on the team's own servers is held to it, consent or not.
-    """
-    if assessments.answers(assessment).get("data_location") != "own_servers" or models.own(model):
-        return ""
-    return (
-        f"The text of this assessment may not leave your own servers; {model.name} answers at "
-        f"{model.base_url}, which nobody declared to be one of them. Measure with a model on this machine, have an "
-        "administrator say under Models that this server is yours, or change that answer."
-    )
-
-
 def against_model(session: Session, baseline: BaselineRow) -> str:
     """Why this measurement cannot go on with its model; empty when it can."""
     row = model_store.get(session, baseline.model_id)
-    if against := against_sending(assessment_store.get(session, baseline.assessment_id), row):
+    if against := own_servers.against_sending(assessment_store.get(session, baseline.assessment_id), row):
         return against
     if row.retired_at is not None:
         return f"{row.name} is retired. Start a new measurement with another model."

@@ -46,6 +46,8 @@ class Offer:
     run and where that is mended; empty where it can. mend: the page where it is mended, as a path. always: it costs
     nothing and is never left out. characters: of a prompt, beside instructions, examples and the question: passages.
     embeds: id of the model on a server that gets every question, to search passages by it; None where none does.
+    rows: dev rows that it can be asked, None where all of them. label_tokens: tokens of all labels, which the model
+    computes with for each row; 0 where it scores none.
     """
 
     arm: Arm
@@ -56,6 +58,8 @@ class Offer:
     mend: str = ""
     characters: float = 0.0
     embeds: int | None = None
+    rows: int | None = None
+    label_tokens: float = 0.0
 
     @property
     def key(self) -> str:

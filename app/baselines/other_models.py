@@ -4,14 +4,15 @@ Such an arm is the teacher of a small model and never what a trained one has to 
 race, and its faults cost nobody else anything.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
+from app.assessments import own_servers
 from app.assessments import store as assessment_store
-from app.baselines import measured_model, standing
-from app.baselines.arms import EXAMPLES, Arm
+from app.baselines import arms, standing
+from app.baselines.arms import Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.offers import Context, Offer
 from app.baselines.tables import ArmRow, BaselineRow
@@ -21,7 +22,7 @@ from app.inference import store as model_store
 FAMILY = "stronger_model"
 BESIDE = "another model, which shows what could be reached"
 FOLLOWS = "follows"  # a setting: the prompt is that of the best arm, once there is one
-PROMPT = (*EXAMPLES, "passages", "instructions")  # the settings that such an arm takes over
+PROMPT = (*arms.MADE_OF, "instructions")  # the settings that such an arm takes over: everything but the model
 
 
 def own(arm: ArmRow) -> bool:
@@ -55,7 +56,7 @@ def against(session: Session, baseline: BaselineRow, model_id: int) -> str:
     """Why another model can't be asked any more; empty when it can."""
     row = model_store.get(session, model_id)
     assessment = assessment_store.get(session, baseline.assessment_id)
-    if sending := measured_model.against_sending(assessment, row):
+    if sending := own_servers.against_sending(assessment, row):
         return sending
     if row.retired_at is not None:
         return f"{row.name} is retired."
@@ -70,11 +71,14 @@ def settle(session: Session, baseline: BaselineRow, model_id: int) -> list[ArmRo
 
     Where zero-shot is the best prompt and is asked anyway, the arm would be the same one again, and is taken away.
     """
-    mine, leading = arms_of(baseline, model_id), standing.leading(baseline)
+    mine = arms_of(baseline, model_id)
+    leading = _to_follow(baseline, mine)
     for arm in [arm for arm in mine if FOLLOWS in arm.settings]:
         if leading is None:
             continue
         prompt = {key: leading.settings[key] for key in PROMPT if key in leading.settings}
+        if "window" in prompt and (mine_reads := model_store.get(session, model_id).context_window):
+            prompt["window"] = min(prompt["window"], mine_reads)
         if not prompt and any(FOLLOWS not in other.settings for other in mine):
             mine.remove(arm)
             baseline.arms.remove(arm)
@@ -84,6 +88,17 @@ def settle(session: Session, baseline: BaselineRow, model_id: int) -> list[ArmRo
         arm.settings = {**kept, **prompt, "followed": leading.name}
     session.flush()
     return [arm for arm in mine if _waits(arm)]
+
+
+def _to_follow(baseline: BaselineRow, mine: Sequence[ArmRow]) -> ArmRow | None:
+    """The best prompt that the model of these arms can be asked with: a server doesn't tell how likely labels are."""
+    leading = standing.leading(baseline)
+    server = any(model_of(arm).kind == "endpoint" for arm in mine)
+    if leading is None or not server or "scoring" not in leading.settings:
+        return leading
+    written = [(arm, result) for arm, result in standing.results(baseline) if "scoring" not in arm.settings]
+    best = arms.best(written)
+    return next((row for row in baseline.arms if best and row.name == best.name), None)
 
 
 def _waits(arm: ArmRow) -> bool:
@@ -111,7 +126,7 @@ def offers(context: Context) -> Iterable[Offer]:
         if row.id == context.order.model_id:
             continue
         state, _ = models.state(context.session, row)
-        cannot = measured_model.against_sending(context.assessment, row)
+        cannot = own_servers.against_sending(context.assessment, row)
         if not cannot and state in ("failing", "failed", "retired"):
             cannot = f"It is {state}: test it again under Models."
         kept = {"model_id": row.id, "model_as": asdict(MeasuredModel.of(row))}

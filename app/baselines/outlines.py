@@ -148,7 +148,8 @@ def outline(context: Context, made: Sequence[Offer], known: Known) -> Outline:
     for offer in made:
         together.setdefault(offer.key, []).append(offer)
     taken = [group[0] for group in together.values() if catalogue.takes(context, group[0])]
-    own = [offer for offer in taken if not offer.arm.free and "model_id" not in offer.arm.settings]
+    asking = [offer for offer in taken if not offer.arm.free and offer.arm.family != "oracle"]  # it chooses nothing
+    own = [offer for offer in asking if "model_id" not in offer.arm.settings]
     longest = max(map(sizes.prompt, own), default=0.0) / CHARACTERS_PER_TOKEN
 
     def prompt_of(offer: Offer) -> float:
@@ -163,14 +164,14 @@ def outline(context: Context, made: Sequence[Offer], known: Known) -> Outline:
             group=group[0].group,
             taken=group[0] in taken,
             offer=group[0],
-            cost=pricing.of(group[0], 0 if group[0].arm.free else len(group) * dev, max(map(prompt_of, group))),
+            cost=pricing.of(group[0], len(group) * _asked(group[0], dev), max(map(prompt_of, group))),
             model_id=group[0].arm.settings.get("model_id"),
             field=FIELDS.get(key, ""),
         )
         for key, group in together.items()
     ]
     asked: dict[int | None, Offer] = {}
-    for offer in sorted((offer for offer in taken if not offer.arm.free), key=prompt_of):
+    for offer in sorted(asking, key=prompt_of):
         asked[offer.arm.settings.get("model_id")] = offer
     tested = sum((pricing.of(offer, test, prompt_of(offer)) for offer in asked.values()), Cost())
     total = sum((choice.cost for choice in choices if choice.taken), tested)
@@ -200,6 +201,11 @@ def _searching(context: Context, made: Sequence[Offer]) -> dict[int, str]:
     return {row.id: f"{row.name} at {host_of(row.base_url)}" for row in rows}
 
 
+def _asked(offer: Offer, dev: int) -> int:
+    """Calls of one draw on that many dev rows: the oracle is asked only where the right passage is known."""
+    return 0 if offer.arm.free else dev if offer.rows is None else min(dev, offer.rows)
+
+
 def _rows(context: Context, split: str) -> int:
     limit = context.order.dev_rows if split == "dev" else context.order.test_rows
     return min(len(context.examples[split]), limit or len(context.examples[split]))
@@ -227,32 +233,40 @@ class _Pricing:
             return Cost()
         model_id = int(offer.arm.settings.get("model_id", self._order.model_id))
         read, write = calls * prompt, calls * self._completion
-        seconds, rough = self._time(model_id, calls, read, write)
+        seconds, rough = self._time(offer, model_id, calls, prompt)
         price = self._prices.get(model_id)
         cost = None if price is None else (read * price.input + write * price.output) / 1e6
         return Cost(calls, read, write, seconds, (seconds or 0.0) if rough else 0.0, cost)
 
-    def _time(self, model_id: int, calls: int, prompt: float, completion: float) -> tuple[float | None, bool]:
-        """Seconds for that many tokens, by what this model took so far, and whether that is a rough guess.
+    def _time(self, offer: Offer, model_id: int, calls: int, prompt: float) -> tuple[float | None, bool]:
+        """Seconds for that many calls, by what this model took so far, and whether that is a rough guess.
 
         Reading a token takes a model a small part of the time that writing one takes; the ratio is that of the embedded
-        model, and close enough for others: what counts is that ten times the tokens are not the same time.
+        model, and close enough for others: what counts is that ten times the tokens are not the same time. Where labels
+        are scored, nothing is written, and the tokens of all of them are read for each row.
         """
         if model_id not in self._paces:
             self._paces[model_id] = store.paces(self._session, model_id)
-        paces = self._paces[model_id]
+        labels = (offer.arm.settings.get("labels") or {}).get("sha256", "")
+        same = [pace for pace in self._paces[model_id] if pace.labels == labels]
+        paces = same or [pace for pace in self._paces[model_id] if not pace.labels]
+
+        def work_of(pace: store.Pace) -> float:
+            if pace.labels:
+                return _work(pace.prompt_tokens + offer.label_tokens, 0.0)
+            return _work(pace.prompt_tokens, pace.completion_tokens)
+
+        planned = _work(prompt + offer.label_tokens, 0.0 if labels else self._completion)
         if not paces:
             row = model_store.bundled(self._session)
-            return (_work(prompt, completion) if row and row.id == model_id else None), True
-        weighed = [pace for pace in paces if _work(pace.prompt_tokens, pace.completion_tokens) > 0]
+            return (calls * planned if row and row.id == model_id else None), True
+        weighed = [pace for pace in paces if work_of(pace) > 0]
         if not weighed:
             return calls * sum(pace.seconds for pace in paces) / len(paces), True
-        spent = sum(pace.seconds for pace in weighed)
-        rate = spent / sum(_work(pace.prompt_tokens, pace.completion_tokens) for pace in weighed)
-        so_far = sum(_work(pace.prompt_tokens, pace.completion_tokens) for pace in weighed) / len(weighed)
-        planned = _work(prompt, completion) / max(1, calls)
-        alike = max(so_far, planned) <= ALIKE * min(so_far, planned)
-        return rate * _work(prompt, completion), not (alike and all(pace.counted for pace in weighed))
+        rate = sum(pace.seconds for pace in weighed) / sum(map(work_of, weighed))
+        so_far = sum(map(work_of, weighed)) / len(weighed)
+        alike = bool(same) and max(so_far, planned) <= ALIKE * min(so_far, planned)
+        return rate * calls * planned, not (alike and all(pace.counted for pace in weighed))
 
 
 def host_of(base_url: str) -> str:

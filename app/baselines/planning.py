@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.advice.facts import BEYOND
+from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import arms, catalogue, measured_model, outlines
+from app.baselines import arms, catalogue, outlines
 from app.baselines.arms import Arm
 from app.baselines.offers import Context, Offer
 from app.baselines.order import BaselineRequest
@@ -187,7 +188,7 @@ def _usable(
     model = next((row for row in model_store.usable(session) if row.id == order.model_id), None)
     if model is None:
         faults.append(FieldError("#/model_id", "Choose one of the models."))
-    elif against := measured_model.against_sending(assessment, model):
+    elif against := own_servers.against_sending(assessment, model):
         faults.append(FieldError("#/model_id", against))
     elif model.kind == "endpoint" and not order.consent:
         faults.append(FieldError("#/consent", f"Confirm that rows may be sent to {host_of(model.base_url)}."))

@@ -11,17 +11,19 @@ from app.inference.deps import WithBundled
 from app.users.deps import Author, Me
 from app.web.deps import Db
 from app.web.pages import page, see
-from app.web.params import Id
+from app.web.params import Id, PageNumber
+from app.web.tens import ten_of
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
 
 @router.get("/baselines/{baseline_id}/second", name="second_tags")
-def show_second_tags(request: Request, baseline_id: Id, db: Db, me: Me) -> Response:
-    """One page for all of it: the offer, the round, the agreement. What two people said is shown to nobody who is
-    still tagging as second."""
+def show_second_tags(request: Request, baseline_id: Id, db: Db, me: Me, number: PageNumber = None) -> Response:
+    """The offer, the round ten failures at a time, the agreement. What two people said is shown to nobody who is still
+    tagging as second. number: which ten; else those with the first failure that has no tag."""
     baseline = store.get(db, baseline_id)
     now = second_view.open_round(db, baseline, me)
+    shown = ten_of([bool(view.cause) for view in now.views] if now else [], number)
     return page(
         request,
         "baselines/second.html",
@@ -29,6 +31,9 @@ def show_second_tags(request: Request, baseline_id: Id, db: Db, me: Me) -> Respo
         step="measure",
         baseline=baseline,
         round=now,
+        views=now.views[shown.rows] if now else (),
+        number=shown.number,
+        pages=shown.pages,
         offer=None if now else tagging.offered(db, baseline, me),
         result=None if now else second_view.result(db, baseline),
         causes=causes.CAUSES,

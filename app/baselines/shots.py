@@ -7,7 +7,7 @@ question itself is never shown: the answer would be copied, not worked out.
 """
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -52,9 +52,14 @@ def _varied(candidates: Iterable[Shot], k: int) -> list[Shot]:
 
 
 class Random:
-    """The same k rows for every question, drawn with a seed; a stand-in where one gives the question away."""
+    """The same k rows for every question, drawn with a seed; a stand-in where one gives the question away.
 
-    def __init__(self, pool: Sequence[Shot], k: int, seed: int) -> None:
+    room: characters that examples and question may have together; before a question that is longer than those they were
+    counted for, the last ones are left out. None: however many.
+    """
+
+    def __init__(self, pool: Sequence[Shot], k: int, seed: int, room: float | None = None) -> None:
+        self._room = room
         order = random.Random(seed).sample(range(len(pool)), min(len(pool), REACH * k + 20))
         drawn = [pool[at] for at in order]
         self._chosen = _varied(drawn[: REACH * k], k)
@@ -70,7 +75,16 @@ class Random:
                 picked.append(shot)
             elif stand_in := next(spare, None):
                 picked.append(stand_in)
-        return picked
+        return picked if self._room is None else list(_fitting(picked, self._room - len(text)))
+
+
+def _fitting(picked: Iterable[Shot], room: float) -> Iterator[Shot]:
+    """The first ones that have so many characters together at most."""
+    for shot in picked:
+        room -= len(question(shot.messages)) + len(shot.target)
+        if room < 0:
+            return
+        yield shot
 
 
 class Ranked(Protocol):

@@ -155,7 +155,8 @@ def note_opening(session: Session, opening: dict[str, Any]) -> None:
 class Pace:
     """How fast a model answered in one arm: seconds from one answer to the next, and the tokens of a call.
 
-    counted: the model said how many tokens, they are not estimated. baseline_id: where it was measured.
+    counted: the model said how many tokens, they are not estimated. baseline_id: where it was measured. labels: hash of
+    the label set, where labels were scored and no answer written; empty else.
     """
 
     seconds: float
@@ -163,6 +164,7 @@ class Pace:
     completion_tokens: float
     counted: bool
     baseline_id: int
+    labels: str = ""
 
 
 def paces(session: Session, model_id: int) -> list[Pace]:
@@ -181,7 +183,7 @@ def paces(session: Session, model_id: int) -> list[Pace]:
         )
         .where(ArmRow.dev.is_not(None) | ArmRow.test.is_not(None))
         .order_by(ArmRow.id.desc())
-        .limit(6)
+        .limit(12)
     )
     return [
         Pace(
@@ -190,6 +192,7 @@ def paces(session: Session, model_id: int) -> list[Pace]:
             completion_tokens=result.tokens_out,
             counted=result.counted and result.tokens_in > 0,
             baseline_id=row.baseline_id,
+            labels=(row.settings.get("labels") or {}).get("sha256", ""),
         )
         for row in rows
         for result in (row.dev, row.test)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
+from app.assessments import own_servers
 from app.baselines import arms, passage_use
 from app.baselines.arms import Arm
 from app.baselines.offers import Context, Offer
@@ -116,7 +117,7 @@ def _rag(context: Context, index: IndexRow | None, quality: Quality | None, agai
     proposed = best.way if best else ways[-1]
 
     server = retrieval.endpoint_model(context.session, index.settings.embedder) if index else None
-    sending = Against(retrieval.against_sending(context.assessment, server), f"{_base(context)}/retrieval")
+    sending = Against(own_servers.against_sending(context.assessment, server), f"{_base(context)}/retrieval")
 
     def offer(way: Way, k: int, why: str, *, propose: bool) -> Offer:
         arm = _searching(context, index, way, k)
@@ -193,7 +194,7 @@ def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, a
     arm = Arm("oracle", "oracle", {"instructions": instructions(context), "passages": passages})
     size = characters(context.session, arm.settings)
     able = not against.why
-    return Offer(arm, able, why if able else "", against.why, mend=against.mend, characters=size)
+    return Offer(arm, able, why if able else "", against.why, mend=against.mend, characters=size, rows=rows)
 
 
 def _whole(context: Context, against: Against) -> Offer:

@@ -105,6 +105,7 @@ def _page(
     versions = store.versions(db, assessment_id)
     current = store.current(db, assessment_id)
     values: dict[str, Any] = {}
+    unchecked = current is not None and not current.fit["counts"]
     if current is not None:
         fit = Fit.from_json(current.fit)
         values = {
@@ -112,6 +113,7 @@ def _page(
             "allowed": views.fit_sentence(fit),
             "cost": views.cost(fit),
             "stale": dataset is not None and dataset.id != current.dataset_id,
+            "taken_over": unchecked,
         }
     return page(
         request,
@@ -134,6 +136,6 @@ def _page(
         proposal=proposal,
         fields=views.lines(proposal.fields) if proposal else [],
         nothing=nothing,
-        form_open=current is None or asked or bool(refusal) or preview is not None,
+        form_open=current is None or unchecked or asked or bool(refusal) or preview is not None,
         **values,
     )

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.constraints import fit, inferring, store
 from app.constraints.fit import Fit, Wanted
@@ -118,6 +119,28 @@ def save(session: Session, assessment_id: int, kind: str, text: str, *, by: User
     detail = {"assessment": assessment_id, "kind": row.kind, "version": row.version, "sha256": row.sha256}
     audit.record(session, by, "constraint.save", "assessment", assessment_id, detail)
     return row
+
+
+def take_over(session: Session, source_id: int, copy: AssessmentRow, me: UserRow) -> None:
+    """Give a copy of an assessment the constraint that is in use there. It counts once it was checked against the
+    copy's own rows: until then it has the rows of the other one, and no fit."""
+    row = store.current(session, source_id)
+    if row is None:
+        return
+    made = ConstraintRow(
+        assessment_id=copy.id,
+        version=1,
+        kind=row.kind,
+        text=row.text,
+        sha256=row.sha256,
+        dataset_id=row.dataset_id,
+        fit=Fit({}).to_json(),
+        created_by=me.id,
+        created_at=utcnow(),
+    )
+    session.add(made)
+    detail = {"assessment": copy.id, "kind": row.kind, "version": 1, "sha256": row.sha256, "from": source_id}
+    audit.record(session, me, "constraint.save", "assessment", copy.id, detail)
 
 
 def remove(session: Session, assessment_id: int, *, by: UserRow) -> ConstraintRow:

@@ -96,9 +96,7 @@ def _storable(name: str) -> str:
 
 def _settle(session: Session, file_id: int, values: list[dict[str, Any]], reason: str) -> None:
     row: DocumentFileRow = store.file(session, file_id)
-    store.forget_documents(session, file_id)
-    for start in range(0, len(values), 500):
-        store.add_documents(session, values[start : start + 500])
+    store.replace_documents(session, file_id, values)
     row.state, row.reason = ("refused", reason) if reason else ("ready", "")
     row.private = privacy.summed((value["name"], value["private"]) for value in values)
     row.undecided = len(privacy.undecided(row.private, row.decisions))

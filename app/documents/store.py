@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, select
+from sqlalchemy import case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.db import memo, prefill
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.errors import NotFound
+
+AT_ONCE = 500  # rows of one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,17 @@ def add_documents(session: Session, values: list[dict[str, Any]]) -> None:
         session.execute(insert(DocumentRow), values)
 
 
-def forget_documents(session: Session, file_id: int) -> None:
-    """Remove what an interrupted reading left."""
-    session.execute(delete(DocumentRow).where(DocumentRow.file_id == file_id))
+def replace_documents(session: Session, file_id: int, values: Sequence[dict[str, Any]]) -> None:
+    """What a file holds as it was read now. A document keeps its id over every reading of its file, so that passages of
+    older indexes still lead to it; what an interrupted reading left is gone."""
+    there = session.execute(select(DocumentRow.number, DocumentRow.id).where(DocumentRow.file_id == file_id))
+    known = {row.number: row.id for row in there}
+    again = [{**value, "id": known[value["number"]]} for value in values if value["number"] in known]
+    gone = [row_id for number, row_id in known.items() if number > len(values)]
+    for start in range(0, len(gone), AT_ONCE):
+        session.execute(delete(DocumentRow).where(DocumentRow.id.in_(gone[start : start + AT_ONCE])))
+    for start in range(0, len(again), AT_ONCE):
+        session.execute(update(DocumentRow), again[start : start + AT_ONCE])
+    fresh = [value for value in values if value["number"] not in known]
+    for start in range(0, len(fresh), AT_ONCE):
+        add_documents(session, fresh[start : start + AT_ONCE])

@@ -111,16 +111,20 @@ def evidence_without_names(evidence: Evidence, *, costs: bool) -> Evidence:
 
 
 def _free_ahead(evidence: Evidence) -> Iterator[Statement]:
-    """What needs no language model and scores more than the best prompt, on like rows where both answered them."""
+    """What needs no language model and scores more than the best prompt, on like rows where both answered them: of
+    several the one that is furthest ahead, the test rows before others."""
     arms = evidence.arms or {}
     on_test = share(evidence.baseline)
     prompts = [share(result) for name, result in arms.items() if name not in (*NO_MODEL, *BEYOND)]
     on_dev = max((score for score in prompts if score is not None), default=None)
+    ahead = []
     for name in NO_MODEL:
         result = arms.get(name)
         score, best = share(result), on_dev if result is not None and result.split is None else on_test
         if result is not None and score is not None and best is not None and score > best:
-            yield state("free_ahead", variant=name, score=score, best=best, split=result.split or "dev")
+            ahead.append({"variant": name, "score": score, "best": best, "split": result.split or "dev"})
+    if ahead:
+        yield state("free_ahead", **max(ahead, key=lambda one: (one["split"] == "test", one["score"] - one["best"])))
 
 
 def share(result: Score | None) -> float | None:

@@ -6,11 +6,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """What the installation has. people: accounts that somebody can use. prices: entries of the price list."""
+    """What the installation has. people: accounts that somebody can use; second: whether two of them are two people
+    for sure (`audit.accounts`). prices: entries of the price list."""
 
     model: bool
     people: int
     prices: bool
+    second: bool = False
+
+
+NOT_INDEPENDENT = (
+    "No two of these people are two for a review: whoever made an account is no second person beside it. Leave use "
+    "cases to an author and a reviewer whom you add. Or, if you work on one, have a second admin add the reviewer, or "
+    "the operator give them a password on the server: python -m app reset-password E-MAIL."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,7 @@ class SetUp:
 
 def checklist(there: There) -> SetUp:
     """What is to do before a team can take a use case all the way."""
+    none_independent = there.people > 1 and not there.second
     return SetUp(
         (
             Task("Create your account", "You are signed in as an administrator.", done=True),
@@ -53,9 +63,11 @@ def checklist(there: There) -> SetUp:
                 "models",
             ),
             Task(
-                "Add a second person",
-                "Nobody approves what they contributed to, so a review needs two people.",
-                there.people > 1,
+                "Add two more people" if none_independent else "Add a second person",
+                NOT_INDEPENDENT
+                if none_independent
+                else "Nobody approves what they contributed to, so a review needs two people.",
+                there.second,
                 "Add a person",
                 "users",
             ),

@@ -101,7 +101,7 @@ class Constraints:
             if guide.matcher.is_error():  # the grammar went over a limit: what the mask holds then means nothing
                 guide.fault = self._sentence(guide.matcher.get_error())
         allowed = np.unpackbits(marks.view(np.uint8), axis=1, bitorder="little", count=width)
-        forbidden = torch.from_numpy(allowed == 0)
+        forbidden = torch.from_numpy(allowed == 0).to(logits.device)
         if len(active) == len(guides):
             logits.masked_fill_(forbidden, float("-inf"))
         else:

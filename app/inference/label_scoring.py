@@ -7,7 +7,7 @@ their probabilities, taken as shares of their sum, are the model's own given tha
 nothing is divided by its length: means of logarithms are no probabilities of anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from app.inference import loading, tokens
 import torch  # isort: skip  (after loading, which makes it stay offline)
 
 LOGITS = 1 << 27  # numbers of logits in one pass, at most: half a gigabyte
+NODES = 512  # tokens of labels in one pass: with more, each looking at each takes longer than their own computing
+WRITTEN_OUT = 100_000  # tokens of a row at most, where each label needs a pass over the prompt of its own
 SAME = 0.1  # of log-probability for each token, by which two ways to compute may differ; in bfloat16 they do
 
 
@@ -38,6 +40,32 @@ class Tree:
         for parent in self.parents:
             depths.append(depths[parent] + 1 if parent >= 0 else 0)
         return depths
+
+    def parts(self, most: int) -> "list[tuple[Tree, list[int]]]":
+        """The same labels as smaller trees of at most `most` tokens, each with the numbers of its labels; a label that
+        alone is longer has a tree of its own. Labels that begin alike stand in the same one, as far as it goes."""
+        if len(self.nodes) <= most:
+            return [(self, list(range(len(self.paths))))]
+        cut: list[list[int]] = [[]]
+        nodes: set[int] = set()
+        for number in sorted(range(len(self.paths)), key=self.label):
+            if cut[-1] and len(nodes.union(self.paths[number])) > most:
+                cut.append([])
+                nodes = set()
+            cut[-1].append(number)
+            nodes.update(self.paths[number])
+        return [(self._of(numbers), numbers) for numbers in cut]
+
+    def _of(self, numbers: Sequence[int]) -> "Tree":
+        """The tree of these labels alone."""
+        kept = sorted({node for number in numbers for node in self.paths[number]})
+        now = {node: at for at, node in enumerate(kept)}
+        return Tree(
+            tuple(self.nodes[node] for node in kept),
+            tuple(now.get(self.parents[node], -1) for node in kept),
+            tuple(tuple(now[node] for node in self.paths[number]) for number in numbers),
+            self.ends,
+        )
 
     def label(self, number: int) -> list[int]:
         """The tokens of a label, without its end."""
@@ -69,9 +97,35 @@ def tree(loaded: loading.Loaded, messages: Sequence[Message], labels: Sequence[s
     return Tree(tuple(nodes), tuple(parents), tuple(paths), tuple(sorted(ends)))
 
 
+def nodes_at_once(loaded: loading.Loaded) -> int:
+    """Tokens of labels in one pass: what is quick, by the memory for their logits."""
+    return max(1, min(NODES, LOGITS // int(loaded.model.config.vocab_size) - 1))
+
+
 def rows_at_once(loaded: loading.Loaded, labels: Tree) -> int:
     """Rows in one pass, by the memory for their logits."""
     return max(1, LOGITS // ((len(labels.nodes) + 1) * int(loaded.model.config.vocab_size)))
+
+
+def in_parts(
+    loaded: loading.Loaded,
+    parts: Sequence[tuple[Tree, Sequence[int]]],
+    prompt: list[int],
+    cache: Any,
+    stop: Callable[[], bool],
+) -> Any:
+    """Log-probability of each label after one prompt, some labels at a time: (1, labels); no row once `stop()` is true.
+
+    cache: of all tokens of the prompt but the last one. It is as it was afterwards.
+    """
+    known = len(prompt) - 1
+    found = torch.empty((1, sum(len(numbers) for _, numbers in parts)))
+    for labels, numbers in parts:
+        if stop():
+            return found[:0]
+        found[0, list(numbers)] = log_chances(loaded, labels, [prompt], known, cache)[0].to(found)
+        cache.crop(-1 - len(labels.nodes))
+    return found
 
 
 def log_chances(
@@ -151,6 +205,7 @@ def tree_fits(loaded: loading.Loaded, labels: Tree, prompt: list[int]) -> bool:
     """Whether the model computes with a tree what it computes with the labels written out: tried on its longest one."""
     if not loaded.plain_cache:
         return False
+    labels = max(labels.parts(nodes_at_once(loaded)), key=lambda part: max(map(len, part[0].paths)))[0]
     longest = max(range(len(labels.paths)), key=lambda number: len(labels.paths[number]))
     try:
         by_tree = log_chances(loaded, labels, [prompt])[0, longest]

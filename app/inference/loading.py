@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from app.inference import folders, tokens
+from app.inference import devices, folders, tokens
+from app.inference.devices import Device
 
 disable_progress_bar()
 
@@ -27,13 +28,14 @@ WORTH = 1.15  # bfloat16 has to be this much quicker before we give up the digit
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model ready to run. context: tokens that prompt and answer may have together."""
+    """A model ready to run. context: tokens that prompt and answer may have together. device: what it computes on."""
 
     model: Any
     tokenizer: Any
     dtype: str
     context: int
     manifest: folders.Manifest
+    device: Device = devices.CPU
 
     @property
     def stops(self) -> frozenset[int]:
@@ -55,27 +57,37 @@ def compute_with(threads: int) -> None:
     torch.set_num_threads(max(1, threads))
 
 
-def load(folder: Path, files: Mapping[str, str] | None, dtype: str, attention: str = "sdpa") -> Loaded:
+def load(
+    folder: Path, files: Mapping[str, str] | None, dtype: str, attention: str = "sdpa", device: str = "cpu"
+) -> Loaded:
     """Load model and tokenizer of a folder, whose files must hash to `files` when those are given.
+
+    attention: on the CPU; on an accelerator it is always torch's own fused kernel, which is quicker there at any
+    length. device: see `devices.choose`; every tensor that this process makes from then on lies there.
 
     Raises:
         folders.NotAModel, folders.Damaged: see there; nothing has been opened then.
+        devices.NotThere: there is no such device.
     """
+    chosen = devices.choose(device)
     if files:
         manifest = folders.verify(folder, files)
     else:
         folders.check(folder)
         manifest = folders.describe(folder)
-    kind = quickest_dtype() if dtype == "auto" else dtype
+    kind = _quickest_dtype(chosen) if dtype == "auto" else dtype
+    if chosen.accelerator:
+        devices.compute_on(chosen)
+        attention = "sdpa"
     offline = {"local_files_only": True, "trust_remote_code": False}
     tokenizer = AutoTokenizer.from_pretrained(folder, **offline)
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=DTYPES[kind], attn_implementation=attention, use_safetensors=True, **offline
     )
-    model.eval()
+    model = model.to(chosen.name).eval()
     window = int(getattr(model.config, "max_position_embeddings", 0) or 0)
     context = min(window or 2048, max(int(tokenizer.model_max_length), 1))
-    return Loaded(model, tokenizer, kind, context, manifest)
+    return Loaded(model, tokenizer, kind, context, manifest, chosen)
 
 
 def stop_faults(loaded: Loaded) -> Iterator[str]:
@@ -109,7 +121,7 @@ def adapted(loaded: Loaded, folder: Path) -> Loaded:
     with quiet():
         model = PeftModel.from_pretrained(loaded.model, folder, autocast_adapter_dtype=False, local_files_only=True)
     model = model.to(DTYPES[loaded.dtype]).eval()
-    return Loaded(model, loaded.tokenizer, loaded.dtype, loaded.context, loaded.manifest)
+    return replace(loaded, model=model)
 
 
 @contextmanager
@@ -120,8 +132,15 @@ def quiet() -> Iterator[None]:
         yield
 
 
+def _quickest_dtype(device: Device) -> str:
+    """An accelerator's own 16 bits where it has them: half the memory, and tensor cores."""
+    if device.accelerator:
+        return "bfloat16" if device.bf16 else "float32"
+    return quickest_dtype()
+
+
 def quickest_dtype() -> str:
-    """Time one product of matrices of a small model's size in both precisions; a few milliseconds."""
+    """On a CPU: time one product of matrices of a small model's size in both precisions; a few milliseconds."""
     return "bfloat16" if _seconds(torch.float32) > WORTH * _seconds(torch.bfloat16) else "float32"
 
 

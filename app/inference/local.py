@@ -18,7 +18,8 @@ CHUNK = 512  # requests handed over at once: enough to sort by length and to sha
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What the child loaded. digest: over all files of the model; dtype: the precision that it runs in."""
+    """What the child loaded. digest: over all files of the model; dtype: the precision that it runs in; device: what it
+    computes on, as people call it."""
 
     model: str
     revision: str
@@ -27,6 +28,7 @@ class Info:
     threads: int
     context: int
     parameters: int
+    device: str = "CPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class LocalModel(ModelProcess):
         *,
         files: Mapping[str, str] | None = None,
         log: Path | None = None,
+        device: str = "cpu",
     ) -> None:
         if not model_dir.is_dir():
             raise Unusable("The model's folder is not there. Convert the bundled model again, or correct the path.")
@@ -72,6 +75,7 @@ class LocalModel(ModelProcess):
             files=dict(files) if files else None,
             threads=count,
             dtype=dtype,
+            device=device,
         )
 
     def info(self, stop: Callable[[], bool] = lambda: False) -> Info | None:

@@ -7,7 +7,6 @@ Measured with five shots on a 135M model: five times the speed of one call after
 """
 
 import copy
-import resource
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app.chat import messages_from_json
-from app.inference import constrained, folders, label_scoring, loading, tokens
+from app.inference import constrained, devices, folders, label_scoring, loading, tokens
 from app.processes import parent
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -115,28 +114,44 @@ def _with_chances(
         rows.remove(row)
     if not rows:
         return
+    parts = labels.parts(label_scoring.nodes_at_once(loaded))
     for row in rows:
-        row.room = len(labels.nodes)
-    shared = _shared(loaded, rows)
+        row.room = max(len(part.nodes) for part, _ in parts)
+    shared, limit = _shared(loaded, rows), _limit(loaded)
     with torch.inference_mode():
         fits = label_scoring.tree_fits(loaded, labels, min((row.ids for row in rows), key=len))
+        together = fits and len(parts) == 1
+        yield from () if fits else _too_long(rows, len(choices), deepest)
         prefix = _prefill(loaded, rows[0].ids[:shared]) if shared and fits else None
-        limit = _limit(loaded)
-        for batch in batches(rows, limit, min(ROWS, label_scoring.rows_at_once(loaded, labels)) if fits else 1):
+        for batch in batches(rows, limit, min(ROWS, label_scoring.rows_at_once(loaded, labels)) if together else 1):
             if stop.is_set():
                 return
             started = time.monotonic()
             prompts = [row.ids for row in batch]
-            if fits:
+            if together:
                 found = label_scoring.log_chances(loaded, labels, prompts, shared, _repeated(prefix, len(batch)))
+            elif fits:
+                cache = _prefill(loaded, prompts[0][shared:-1], _repeated(prefix, 1))
+                found = label_scoring.in_parts(loaded, parts, prompts[0], cache, stop.is_set)
             else:
                 most = max(1, limit // (len(prompts[0]) + deepest))
                 found = label_scoring.plain(loaded, labels, prompts[0], range(len(choices)), most).unsqueeze(0)
-            for row, chances in zip(batch, found.double().softmax(-1).tolist(), strict=True):
+            for row, chances in zip(batch, found.double().softmax(-1).tolist(), strict=False):
                 best = max(range(len(choices)), key=chances.__getitem__)
                 row.seconds = (time.monotonic() - started) / len(batch)
                 row.generated = [*labels.label(best), labels.ends[0]]
                 yield {**_answer(row, choices[best]), "chances": dict(zip(choices, chances, strict=True))}
+
+
+def _too_long(rows: list[Row], labels: int, deepest: int) -> Iterator[dict[str, Any]]:
+    """Refuse the rows, which are taken off the list, for which writing every label out would take forever."""
+    for row in [row for row in rows if (len(row.ids) + deepest) * labels > label_scoring.WRITTEN_OUT]:
+        error = (
+            f"This model can't score labels in one pass, and {labels} labels one by one are "
+            f"{(len(row.ids) + deepest) * labels:,} tokens; {label_scoring.WRITTEN_OUT:,} at most for a row."
+        )
+        yield _answer(row, error=error)
+        rows.remove(row)
 
 
 def _shared(loaded: loading.Loaded, rows: Sequence[Row]) -> int:
@@ -197,8 +212,11 @@ def _limit(loaded: loading.Loaded) -> int:
     return max(1, min(BATCH_TOKENS, int(CACHE_BYTES // each)))
 
 
-def _prefill(loaded: loading.Loaded, ids: list[int]) -> Any:
-    cache = DynamicCache(config=loaded.model.config)
+def _prefill(loaded: loading.Loaded, ids: list[int], before: Any = None) -> Any:
+    """The cache of these tokens; before: of those that stand before them."""
+    cache = DynamicCache(config=loaded.model.config) if before is None else before
+    if not ids:
+        return cache
     loaded.model(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True, logits_to_keep=1)
     return cache
 
@@ -303,12 +321,15 @@ def count(loaded: loading.Loaded, rows: Sequence[dict[str, Any]]) -> Iterator[di
 
 def _open(order: dict[str, Any]) -> loading.Loaded:
     loading.compute_with(int(order["threads"]))
-    loaded = loading.load(Path(order["model"]), order.get("files"), order["dtype"])
+    loaded = loading.load(
+        Path(order["model"]), order.get("files"), order["dtype"], device=str(order.get("device", "cpu"))
+    )
     if order.get("adapter"):
         loaded = loading.adapted(loaded, Path(order["adapter"]))
     parent.say(
         "ready",
         dtype=loaded.dtype,
+        device=loaded.device.title,
         threads=torch.get_num_threads(),
         context=loaded.context,
         model=loaded.manifest.model,
@@ -333,8 +354,7 @@ def serve() -> None:
         else:
             for counted in count(loaded, order["rows"]):
                 parent.say("counted", row=counted)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        parent.say("end", peak_bytes=peak)
+        parent.say("end", peak_bytes=devices.peak_bytes(loaded.device))
 
 
 def main() -> int:
@@ -342,7 +362,7 @@ def main() -> int:
     parent.give_way()
     try:
         serve()
-    except (folders.NotAModel, folders.Damaged) as error:
+    except (folders.NotAModel, folders.Damaged, devices.NotThere) as error:
         parent.say("failed", kind="model", text=str(error))
         return 4
     except (MemoryError, RuntimeError) as error:

@@ -196,7 +196,12 @@ def generator(settings: Settings, model: ModelRow, adapter_dir: Path | None = No
     if not model.files:
         raise Unusable(f"{model.name} is not set up yet: open Models and press Set up.")
     return LocalModel(
-        folder(settings, model), adapter_dir, threads=settings.threads or None, dtype=dtype, files=model.files
+        folder(settings, model),
+        adapter_dir,
+        threads=settings.threads or None,
+        dtype=dtype,
+        files=model.files,
+        device=settings.device,
     )
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import arms, measured_model, planning, runs, standing, versions
+from app.baselines import arms, planning, runs, standing, versions
 from app.baselines import store as baseline_store
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.tables import ArmRow, BaselineRow, VersionRow
@@ -122,7 +123,10 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
     faults = list(order_faults(order))
     choice = next((one for one in there.critics if one.row.id == order.critic_id), None)
     if choice is None:
-        faults.append(FieldError("#/critic_id", "Choose one of the models as the critic."))
+        embedded = model_store.bundled(session)
+        only = "The embedded model can't be the critic: it does not write better instructions. "
+        own = only if embedded is not None and embedded.id == order.critic_id else ""
+        faults.append(FieldError("#/critic_id", f"{own}Choose one of the models as the critic."))
     elif choice.against:
         faults.append(FieldError("#/critic_id", choice.against))
     elif choice.host and not order.consent:
@@ -235,7 +239,7 @@ def kept(row: OptimisationRow, result: Mapping[str, Any]) -> dict[str, Any]:
 def against_critic(session: Session, row: OptimisationRow) -> str:
     """Why the critic may not be asked any more; empty where it may."""
     model = model_store.get(session, row.critic_id)
-    if against := measured_model.against_sending(assessment_store.get(session, row.assessment_id), model):
+    if against := own_servers.against_sending(assessment_store.get(session, row.assessment_id), model):
         return against
     if model.retired_at is not None:
         return f"{model.name} is retired. Start a new run with another critic."

@@ -25,6 +25,7 @@ QUEUE_OF = {
     "optimise": "model",
     "preflight": "model",
     "train": "model",
+    "check_served": "cpu",
     "demo": "cpu",
 }
 
@@ -40,6 +41,7 @@ KINDS = {
     "optimise": "Prompt optimizer",
     "preflight": "Preflight",
     "train": "Training",
+    "check_served": "Check served adapter",
     "demo": "Demo",
 }
 
@@ -54,6 +56,7 @@ STEP_OF = {
     "optimise": "instructions",
     "preflight": "train",
     "train": "train",
+    "check_served": "result",
 }
 
 

@@ -11,7 +11,8 @@ from app.labelling import service, store, views
 from app.users.deps import Author, Me
 from app.web.deps import Db
 from app.web.pages import page, render, see, wants_fragment
-from app.web.params import Id, OneLine
+from app.web.params import Id, OneLine, PageNumber
+from app.web.tens import ten_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,18 +30,23 @@ def show_of_assessment(request: Request, assessment_id: Id, db: Db, me: Me) -> R
 
 
 @router.get("/datasets/{dataset_id}/second-labels", name="second_labels")
-def show_second_labels(request: Request, dataset_id: Id, db: Db, me: Me) -> Response:
-    """One page for all of it: the offer, the round, the agreement. Differences are shown to nobody who is labelling."""
+def show_second_labels(request: Request, dataset_id: Id, db: Db, me: Me, number: PageNumber = None) -> Response:
+    """The offer, the round ten rows at a time, the agreement. Differences are shown to nobody who is labelling. number:
+    which ten; else those with the first row that has no label."""
     dataset = dataset_store.get(db, dataset_id)
     row = service.open_round(db, dataset_id, me.id)
     rows = views.rows_of(db, dataset, row) if row else []
+    shown = ten_of([bool(one.label) for one in rows], number)
     labels = store.labels_of(db, dataset_id) if row and row.kind == "label" else []
     return page(
         request,
         "labelling/second.html",
         **frame(request, db, dataset, "second"),
         round=row,
-        rows=rows,
+        rows=rows[shown.rows],
+        total=len(rows),
+        number=shown.number,
+        pages=shown.pages,
         given=sum(bool(one.label) for one in rows),
         labels=labels,
         buttons=len(labels) <= BUTTONS,
@@ -59,12 +65,19 @@ def begin_second_labels(request: Request, dataset_id: Id, db: Db, me: Author) ->
 
 @router.post("/label-rounds/{round_id}/rows/{example_id}", name="say_second_label")
 def say_second_label(
-    request: Request, round_id: Id, example_id: Id, db: Db, me: Author, label: Annotated[OneLine, Form()] = ""
+    request: Request,
+    round_id: Id,
+    example_id: Id,
+    db: Db,
+    me: Author,
+    label: Annotated[OneLine, Form()] = "",
+    number: PageNumber = None,
 ) -> Response:
     service.say(db, round_id, example_id, label, by=me)
     row = store.get(db, round_id)
     if not wants_fragment(request):
-        return see(request, "second_labels", dataset_id=row.dataset_id, anchor=f"row-{example_id}")
+        kept = {"page": number} if number else None
+        return see(request, "second_labels", dataset_id=row.dataset_id, query=kept, anchor=f"row-{example_id}")
     dataset = dataset_store.get(db, row.dataset_id)
     rows = views.rows_of(db, dataset, row)
     labels = store.labels_of(db, dataset.id) if row.kind == "label" else []

@@ -53,6 +53,12 @@ class RetrievalCheck(BaseModel):
         )
 
 
+class CheckOrder(BaseModel):
+    """`consent`: rows may be sent to the model server that made the index's embeddings, where one did."""
+
+    consent: bool = False
+
+
 class RetrievalChecks(BaseModel):
     data: list[RetrievalCheck]
     has_more: bool
@@ -99,6 +105,10 @@ class RetrievalQuality(RetrievalCheck):
     rows: int
     judged: int
     known_by: dict[How, int]
+    marked: int = Field(
+        description="judged rows that a person marked, among passages that search had found: there recall can look "
+        "better than it is"
+    )
     absent: int = Field(description="rows whose answer is in none of the documents, people say")
     ways: list[WayRanked]
     best: Way | None
@@ -142,9 +152,9 @@ class PassageMark(BaseModel):
 
 
 @router.post("/assessments/{assessment_id}/retrieval-checks", status_code=202)
-def start_retrieval_check(assessment_id: Id, db: Db, me: Author) -> RetrievalCheck:
+def start_retrieval_check(assessment_id: Id, db: Db, me: Author, body: CheckOrder | None = None) -> RetrievalCheck:
     """Search for the dev rows in every way that the index has, and look for their gold passages."""
-    return RetrievalCheck.of(service.start(db, assessment_id, me))
+    return RetrievalCheck.of(service.start(db, assessment_id, me, consent=body is not None and body.consent))
 
 
 @router.get("/assessments/{assessment_id}/retrieval-checks")
@@ -173,6 +183,7 @@ def get_retrieval_check(check_id: Id, db: Db, me: Me) -> RetrievalQuality:
         rows=quality.rows,
         judged=len(judged),
         known_by={how: known.count(how) for how in dict.fromkeys(known)},
+        marked=service.marked_of(row, quality.known),
         absent=sum(str(absent) in row.hits for absent in quality.known.absent),
         ways=[WayRanked.of(one) for one in quality.rankings],
         best=quality.best.way if quality.best else None,

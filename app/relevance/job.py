@@ -1,12 +1,12 @@
 """The check of retrieval, as a job: right passages by program, and what each way finds for the dev rows.
 
-What is found is written down at the end in one transaction; a killed check begins anew, which takes seconds for most
-corpora.
+What is found is written down as it is found, the right passages first and then some rows at a time, so that a killed
+check goes on where it was. It counts from the transaction on that says that it is done.
 """
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from app.jobs.claims import Claim, Failed
 from app.relevance import gold, service, sources, store
 from app.relevance.gold import Gold, Piece, Row
 from app.relevance.ranking import DEPTH
-from app.relevance.tables import PassageMarkRow
+from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
 from app.retrieval.settings import Way
 from app.retrieval.tables import IndexRow
 
@@ -39,6 +39,22 @@ def check(claim: Claim) -> None:
         dataset = dataset_store.get(session, row.dataset_id)
         examples = {split: dataset_store.rows(session, dataset.id, split) for split in SPLITS}
         places = dataset_store.places(session, dataset.id)
+    if not row.gold:
+        _find_gold(claim, row, index, dataset, examples, places)
+    _search(claim, index, sampled(examples["dev"], dataset.seed), {int(one) for one in row.hits})
+    with claim.write() as session:
+        store.check(session, claim.subject_id).done_at = utcnow()
+
+
+def _find_gold(
+    claim: Claim,
+    row: RetrievalCheckRow,
+    index: IndexRow,
+    dataset: DatasetRow,
+    examples: Mapping[str, Sequence[Example]],
+    places: Mapping[int, tuple[int, int]],
+) -> None:
+    """Look for the right passages of all rows by program, add what people marked, and write it down."""
     claim.report({"stage": "Reading where answers are from"}, now=True)
     named = _named(claim, dataset)
     rows = {
@@ -55,14 +71,11 @@ def check(claim: Claim) -> None:
         golds = gold.find([each for split in SPLITS for each in rows[split]], pieces)
     stored = {str(each.id): _stored(golds[each.id]) for s in ("dev", "test") for each in rows[s] if each.id in golds}
     stored |= _marked(examples["dev"], marks, pieces.of_mark)
-    started = time.monotonic()
-    hits = _hits(claim, index, sampled(examples["dev"], dataset.seed))
     carried = gold.carried({each.id: golds[each.id] for each in rows["train"] if each.id in golds}, rows["train"])
     with claim.write() as session:
-        row = store.check(session, claim.subject_id)
-        row.hits, row.gold, row.carried = hits, stored, carried
-        row.marks_up_to = max((mark.id for mark in marks.values()), default=0)
-        row.seconds, row.done_at = time.monotonic() - started, utcnow()
+        kept = store.check(session, claim.subject_id)
+        kept.gold, kept.carried = stored, carried
+        kept.marks_up_to = max((mark.id for mark in marks.values()), default=0)
 
 
 def question_of(example: Example) -> str:
@@ -135,19 +148,27 @@ def _marked(
     return stored
 
 
-def _hits(claim: Claim, index: IndexRow, dev: Sequence[Example]) -> dict[str, Any]:
-    """The ten best passages of each way for each row. Raises: Failed: the index or its model cannot be used."""
-    hits: dict[str, dict[Way, list[int]]] = {}
+def _search(claim: Claim, index: IndexRow, dev: Sequence[Example], done: Collection[int]) -> None:
+    """The ten best passages of each way for each row, written down some rows at a time. done: ids of rows that have
+    theirs. Raises: Failed: the index or its model cannot be used."""
+    waiting = [example for example in dev if example.id not in done]
+    if not waiting:
+        return
     try:
         with claim.read() as session, service.opened(claim.settings, session, claim.blobs, index) as searcher:
-            for start in range(0, len(dev), AT_ONCE):
-                part = dev[start : start + AT_ONCE]
-                claim.report({"stage": "Searching", "done": start, "total": len(dev), "unit": "rows"})
+            for start in range(0, len(waiting), AT_ONCE):
+                part, began = waiting[start : start + AT_ONCE], time.monotonic()
+                at = len(dev) - len(waiting) + start
+                claim.report({"stage": "Searching", "done": at, "total": len(dev), "unit": "rows"})
                 questions = [question_of(example) for example in part]
+                hits: dict[str, dict[Way, list[int]]] = {str(example.id): {} for example in part}
                 for way in index.ways:
                     for example, ranked in zip(part, searcher.search(questions, way, DEPTH), strict=True):
-                        hits.setdefault(str(example.id), {})[way] = [hit.passage_id for hit in ranked]
+                        hits[str(example.id)][way] = [hit.passage_id for hit in ranked]
+                with claim.keep() as writing:
+                    row = store.check(writing, claim.subject_id)
+                    row.hits = {**row.hits, **hits}
+                    row.seconds += time.monotonic() - began
     except (Unusable, Conflict) as error:
         claim.check()
         raise Failed(str(error)) from error
-    return hits

@@ -1,21 +1,24 @@
 """Pages of right passages: how well each way of searching finds them, and where a person marks them."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from app import glossary
 from app.assessments import store as assessment_store
 from app.datasets import store as dataset_store
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.jobs import store as jobs
 from app.relevance import pages, service, store
 from app.relevance.ranking import DEPTHS, PASSAGES
 from app.relevance.tables import RetrievalCheckRow
 from app.retrieval import service as retrieval
+from app.retrieval.tables import IndexRow
 from app.users import store as user_store
 from app.users.deps import Author, Me
 from app.web.deps import App, Db
+from app.web.forms import by_field
 from app.web.pages import page, render, see, wants_fragment
 from app.web.params import LARGEST, Id
 
@@ -29,6 +32,10 @@ Passage = Annotated[str, Form(max_length=10, pattern=r"^([0-9]+|absent)$")]
 @router.get("/assessments/{assessment_id}/retrieval/quality", name="retrieval_quality")
 def show_quality(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     """Recall and rank of each way on the dev rows, and how their gold passages are known."""
+    return _quality(request, assessment_id, db)
+
+
+def _quality(request: Request, assessment_id: int, db: Db, refusal: Invalid | None = None) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     index = retrieval.current(db, assessment_id)
     dataset = dataset_store.current(db, assessment_id)
@@ -40,6 +47,9 @@ def show_quality(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
     return page(
         request,
         "relevance/quality.html",
+        status=422 if refusal else 200,
+        errors=by_field(refusal) if refusal else {},
+        host=_host(db, index) if index else "",
         assessment=assessment,
         step="measure",
         index=index,
@@ -53,6 +63,8 @@ def show_quality(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
         recall=glossary.term("retrieval.recall"),
         mrr=glossary.term("retrieval.mrr"),
         missed=pages.missed(db, quality) if quality else [],
+        marked_rows=service.marked_of(check, quality.known) if check and quality else 0,
+        candidates=service.CANDIDATES,
         markers=(markers := service.markers(db, assessment_id)),
         people=user_store.names(db, [one.user_id for one in markers]),
         to_mark=len(left),
@@ -61,9 +73,20 @@ def show_quality(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
 
 
 @router.post("/assessments/{assessment_id}/retrieval/quality", name="check_retrieval")
-def check_retrieval(request: Request, assessment_id: Id, db: Db, me: Author) -> Response:
-    service.start(db, assessment_id, me)
+def check_retrieval(
+    request: Request, assessment_id: Id, db: Db, me: Author, consent: Annotated[str, Form(max_length=10)] = ""
+) -> Response:
+    try:
+        service.start(db, assessment_id, me, consent=consent == "on")
+    except Invalid as refusal:
+        return _quality(request, assessment_id, db, refusal)
     return see(request, "retrieval_quality", assessment_id=assessment_id)
+
+
+def _host(db: Db, index: IndexRow) -> str:
+    """Of the server that gets the questions of the dev rows; empty where none does."""
+    model = service.server(db, index)
+    return urlsplit(model.base_url).netloc if model else ""
 
 
 @router.get("/retrieval-checks/{check_id}/mark", name="mark_passages")

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
+from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
@@ -20,6 +22,7 @@ from app.db import utcnow
 from app.documents import store as document_store
 from app.errors import Conflict, FieldError, Invalid
 from app.inference import embedding
+from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs.tables import JobRow
 from app.relevance import ranking, store
@@ -63,7 +66,7 @@ def opened(
         yield retrieval.searcher(settings, blobs, index)
         return
     model = retrieval.endpoint_model(session, choice)
-    if against := retrieval.against_sending(assessment_store.get(session, index.assessment_id), model):
+    if against := own_servers.against_sending(assessment_store.get(session, index.assessment_id), model):
         raise Conflict(against)
     embedder = embedding.embedder(settings, choice, model)
     try:
@@ -87,14 +90,30 @@ def pieces(session: Session, blobs: Blobs, index: IndexRow) -> Iterator[tuple[Pi
             yield piece, passage, str(document.text_sha256) if document else ""
 
 
-def start(session: Session, assessment_id: int, by: UserRow) -> RetrievalCheckRow:
+def server(session: Session, index: IndexRow) -> ModelRow | None:
+    """The model on a server that gets the question of every dev row; None where all are embedded on this machine."""
+    return retrieval.endpoint_model(session, index.settings.embedder) if index.embedder else None
+
+
+def start(session: Session, assessment_id: int, by: UserRow, *, consent: bool = False) -> RetrievalCheckRow:
     """Have the dev rows searched for in every way, and their right passages looked for.
 
+    consent: that questions of dev rows may be sent to the server that embeds them. That documents may was said when the
+    index was built, and is another thing.
+
     Raises:
-        Conflict: there is no index over today's documents, no frozen split, or it is under way.
+        Conflict: there is no index over today's documents, no frozen split, it is under way, or the rows may not leave.
+        Invalid: a server embeds the questions, and nobody agreed to that.
     """
     assessment = assessment_store.opened(session, assessment_id)
     index, dataset = _index(session, assessment_id), _frozen(session, assessment_id)
+    model = server(session, index)
+    if against := own_servers.against_sending(assessment, model):
+        raise Conflict(against)
+    if model is not None and not consent:
+        host = urlsplit(model.base_url).netloc
+        text = f"Confirm that rows may be sent to {host}."
+        raise Invalid("Retrieval can't be checked like this.", [FieldError("#/consent", text)])
     row = RetrievalCheckRow(
         assessment_id=assessment_id,
         index_id=index.id,
@@ -106,6 +125,8 @@ def start(session: Session, assessment_id: int, by: UserRow) -> RetrievalCheckRo
     last = store.newest(session, assessment_id)
     if last is not None and last.done_at is None and job_of(session, last) is not None:
         raise Conflict("A check of retrieval is waiting or running. Wait until it is over, or cancel it.")
+    if last is not None and last.done_at is None and (last.index_id, last.dataset_id) == (index.id, dataset.id):
+        row.hits, row.seconds = last.hits, last.seconds  # it was cancelled or failed: what was searched stays searched
     session.add(row)
     session.flush()
     job = jobs.add(
@@ -119,7 +140,8 @@ def start(session: Session, assessment_id: int, by: UserRow) -> RetrievalCheckRo
     )
     row.job_id = job.id
     assessments.contribute(session, assessment, by, "retrieval", changed=False)
-    audit.record(session, by, "retrieval.check", "assessment", assessment_id, {"check": row.id, "index": index.id})
+    detail = {"check": row.id, "index": index.id, **({"sent_to": model.base_url} if model else {})}
+    audit.record(session, by, "retrieval.check", "assessment", assessment_id, detail)
     return row
 
 
@@ -203,6 +225,11 @@ def judged(check: RetrievalCheckRow, what: Known) -> list[Judged]:
         for row, hits in check.hits.items()
         if int(row) in what.gold
     ]
+
+
+def marked_of(check: RetrievalCheckRow, what: Known) -> int:
+    """How many of the judged rows a person marked, among passages that search had found."""
+    return sum(what.gold[one.row].how == "marked" for one in judged(check, what))
 
 
 @dataclass(frozen=True, slots=True)

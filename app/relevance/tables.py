@@ -10,7 +10,7 @@ from app.db import Base
 
 
 class RetrievalCheckRow(Base):
-    """One look at how an index does on the rows of a version. Never changes once it is `done_at`.
+    """One look at how an index does on the rows of a version. Grows until it is `done_at`, and never changes then.
 
     index_sha256: of the index as it was. hits: {row: {way: [passage, ...]}}, the ten best of each dev row that was
     searched for (a sample of at most `job.MOST_ROWS`). gold: {row: {"passages": [...], "how": how}} of dev and test

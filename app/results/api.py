@@ -1,11 +1,13 @@
 """The REST side of results."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from app import glossary
 from app.results import card, service
 from app.results.deps import send
 from app.results.store import Example
@@ -126,6 +128,61 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
             for rival in outcome.rivals
         ],
         evaluation=card.evaluation(service.facts(db, outcome)),
+    )
+
+
+class ReleaseCheck(BaseModel):
+    """One thing that has to hold besides the score: `open` is what so few answers cannot tell, or was not measured.
+
+    delta, low, high: adapter minus base model (of `slices`: minus the best prompt; of `by_heart`: training minus test
+    rows) with the 95 % interval, shares from -1 to 1.
+    """
+
+    name: Literal["forgetting", "refusing", "by_heart", "changing", "slices"]
+    label: str
+    state: Literal["pass", "fail", "open"]
+    words: str
+    rows: int
+    delta: float | None
+    low: float | None
+    high: float | None
+
+
+class ResultSlice(BaseModel):
+    """A part of the test rows. before, after: scores of the best prompt and of the adapter, 0 to 1."""
+
+    name: str
+    value: str
+    rows: int
+    before: float
+    after: float
+    delta: float
+    low: float
+    high: float
+    state: Literal["pass", "fail", "open"]
+
+
+class ReleaseChecks(BaseModel):
+    training_id: int
+    checks: list[ReleaseCheck]
+    slices: list[ResultSlice]
+
+
+@router.get("/{training_id}/release-checks", name="api_release_checks")
+def get_release_checks(training_id: Id, db: Db, me: Me) -> ReleaseChecks:
+    """What else was looked at before the adapter may be used; nothing for runs that are not over, or were over before
+    this version."""
+    release = service.release_of(db, service.outcome(db, training_id))
+    checks, slices = (release.checks, release.slices) if release else ((), ())
+    return ReleaseChecks(
+        training_id=training_id,
+        checks=[
+            ReleaseCheck.model_validate(
+                {**asdict(check), "name": check.name.removeprefix("release."), "label": glossary.label(check.name)}
+            )
+            for check in checks
+        ],
+        slices=[ResultSlice.model_validate(asdict(part)) for part in slices],
     )
 
 

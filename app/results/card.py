@@ -6,11 +6,14 @@ The layout is PEFT's, so that every loader reads it; beside it lie what was meas
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from app import glossary
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
+from app.release.service import Release
+from app.training.recipe import served_rank
 from app.wording import plural, signed_points, target_text
 
 
@@ -38,7 +41,8 @@ class CardFacts:
     told, a pattern for example. dev: the same arms on the rows on which the best one was chosen. reaches_target: None
     without a target. libraries: versions by name, as the trainer noted them. rivals: what else had to be beaten.
     late_targets: settings of metric and target after results were known, as the subject has them. passages: what every
-    training row carried, None where rows carried none.
+    training row carried, None where rows carried none. constraint: what its answers were held to (kind, text, sha256),
+    None where they were free. release: what else was checked; None where nothing was.
     """
 
     name: str
@@ -68,6 +72,8 @@ class CardFacts:
     rivals: Sequence[Rival] = ()
     late_targets: Sequence[LateTarget] = ()
     passages: Mapping[str, Any] | None = None
+    release: Release | None = None
+    constraint: Mapping[str, Any] | None = None
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -77,8 +83,7 @@ OTHER_METRIC = "accuracy"  # the share of right answers, which all others are
 
 def card(facts: CardFacts) -> str:
     """README.md: front matter that model hubs read, then what was measured, in words."""
-    rank = int(facts.recipe.get("rank", 16))
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", facts.instructions)), default=0))
+    rank = served_rank(int(facts.recipe.get("rank", 16)))
     lines = [
         "---",
         "library_name: peft",
@@ -117,24 +122,27 @@ def card(facts: CardFacts) -> str:
         *([_compared_line(facts.compared_with, facts.compared)] if facts.compared else []),
         *_late_target_lines(facts),
         *_rival_lines(facts.rivals),
+        *_release_lines(facts.release),
         "",
-        "The intervals cover the test rows, not other training seeds. Nothing was measured outside this task.",
+        "The intervals cover the test rows, not other training seeds."
+        + ("" if facts.release else " Nothing was measured outside this task."),
         "",
         "## Use",
         "",
         "The prompt is the base model's own chat template with these instructions as the system turn:",
         "",
-        fence,
-        facts.instructions.strip() or "(none)",
-        fence,
+        *_fenced(facts.instructions.strip() or "(none)"),
         "",
         *_passage_lines(facts.passages),
+        *_constraint_lines(facts.constraint),
         "```",
         f"vllm serve {_served(facts)} --enable-lora --max-lora-rank {rank} --lora-modules adapter=THIS_FOLDER",
         "```",
         "",
-        "llama.cpp: `convert_lora_to_gguf.py --base BASE_FOLDER THIS_FOLDER`.",
-        "Ollama: `FROM` the base, `ADAPTER` this folder.",
+        "llama.cpp: `convert_lora_to_gguf.py --base BASE_FOLDER --outfile adapter.gguf THIS_FOLDER`, then",
+        "`llama-server -m BASE.gguf --lora adapter.gguf`. The base has to be converted from the same BASE_FOLDER.",
+        "Ollama: `FROM` the base, `ADAPTER` this folder; it converts adapters of Llama, Mistral and Gemma models",
+        "itself, others need `adapter.gguf` in its place.",
         *_other_weights(facts),
         "",
         "## Licence",
@@ -207,6 +215,26 @@ def _passage_lines(passages: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
+def _fenced(text: str) -> list[str]:
+    """A text as a block of code, whatever signs are in it."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return [fence, text, fence]
+
+
+def _constraint_lines(constraint: Mapping[str, Any] | None) -> list[str]:
+    """What the server has to hold answers to, where they were measured like that."""
+    if not constraint:
+        return []
+    kind = glossary.known("constraint", str(constraint["kind"]))
+    return [
+        f"Every answer was held to this constraint ({kind}, `{constraint['sha256']}`). Have your server do the same",
+        "(`response_format`, guided decoding), or what was measured does not hold:",
+        "",
+        *_fenced(str(constraint["text"]).strip()),
+        "",
+    ]
+
+
 def _target(facts: CardFacts) -> list[str]:
     if facts.reaches_target is None or facts.target is None:
         return []
@@ -268,6 +296,17 @@ def _rival_lines(rivals: Sequence[Rival]) -> list[str]:
     return lines
 
 
+def _release_lines(release: Release | None) -> list[str]:
+    """What else was looked at before it may be used."""
+    if release is None:
+        return []
+    head = ["", "| Release check | | What was seen |", "| --- | --- | --- |"]
+    return head + [
+        f"| {glossary.label(check.name)} | {check.state} | {check.words.replace('|', '/')} |"
+        for check in release.checks
+    ]
+
+
 def _row(arm: ArmFacts) -> str:
     return (
         f"| {arm.title.replace('|', '/')} | {_percent(arm.score)} | {_percent(arm.low)} to {_percent(arm.high)} "
@@ -289,6 +328,7 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
     return {
         "results": {arm.name: _numbers(arm, facts.metric) for arm in everyone},
         "dev_results": {arm.name: _numbers(arm, facts.metric) for arm in facts.dev},
+        **({"release_checks": [asdict(check) for check in facts.release.checks]} if facts.release else {}),
         "pairwise": [*([_pair(facts)] if facts.compared else []), *(_rival(rival) for rival in facts.rivals)],
         "configs": {
             "metric": facts.metric,
@@ -297,6 +337,7 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
             "reaches_target": facts.reaches_target,
             "instructions": facts.instructions,
             **({"passages": dict(facts.passages)} if facts.passages else {}),
+            **({"constraint": dict(facts.constraint)} if facts.constraint else {}),
         },
         "model_source": facts.base_model,
         "model_revision": facts.revision,

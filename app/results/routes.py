@@ -55,6 +55,7 @@ def show_result(
         difference=_difference(outcome) if outcome else None,
         examples=service.changed(db, outcome, which, first, PAGE) if outcome else (),
         same=_same(outcome) if outcome else 0,
+        release=service.release_of(db, outcome) if outcome else None,
         which=which,
         stretch=_stretch(outcome, which, first) if outcome else None,
     )

@@ -25,6 +25,8 @@ from app.gate import store as review_store
 from app.gate.tables import ReviewRow
 from app.inference import service as models
 from app.inference import store as model_store
+from app.release import service as releases
+from app.release.service import Release
 from app.results import card, store
 from app.results.card import ArmFacts, CardFacts
 from app.training import store as trainings
@@ -147,7 +149,8 @@ def _judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | No
 
 
 def summary(outcome: Outcome) -> dict[str, Any] | None:
-    """The comparison in short, for lists and for the record; None when there was nothing to compare."""
+    """The comparison in short, for lists and for the record; None when there was nothing to compare. Release checks are
+    not worked out again: what was kept of them stays."""
     compared = outcome.compared
     if compared is None:
         return None
@@ -169,6 +172,7 @@ def summary(outcome: Outcome) -> dict[str, Any] | None:
         "reaches_target": outcome.reaches_target,
         **({} if metrics.get(outcome.baseline.metric).binary else {"graded": GRADED}),
         **({"rivals": [asdict(each) for each in outcome.rivals]} if outcome.rivals else {}),
+        **({"release": kept} if (kept := (outcome.training.result or {}).get("release")) else {}),
     }
 
 
@@ -188,6 +192,16 @@ def changed(session: Session, outcome: Outcome, which: str, first: int, number: 
         )
         for example in store.examples(session, outcome.best.id, outcome.adapter.id, ids[first : first + number])
     ]
+
+
+def release_of(session: Session, outcome: Outcome) -> Release | None:
+    """The release checks as they were kept with the result, fit to be read: labels may hold what is masked."""
+    kept = releases.of_run(outcome.training)
+    if kept is None:
+        return None
+    hide = answers_view.masking(session, outcome.baseline)
+    checks = tuple(replace(check, words=hide.text(check.words)) for check in kept.checks)
+    return Release(checks, tuple(replace(part, value=hide.text(part.value)) for part in kept.slices))
 
 
 def facts(session: Session, outcome: Outcome) -> CardFacts:
@@ -211,6 +225,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         target=baseline.target,
         instructions=subject.training.instructions,
         passages=subject.training.passages,
+        constraint=outcome.adapter.settings.get("constraint") if outcome.adapter else None,
         arms=[arm for arm in arms if arm],
         adapter=_arm(outcome.adapter) if outcome.adapter else None,
         compared_with=outcome.best.label if outcome.best else "",
@@ -231,6 +246,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         dev=[arm for arm_row in approved_arms if (arm := _arm(arm_row, "dev"))],
         reaches_target=outcome.reaches_target,
         libraries=training.training_facts.get("libraries") or {},
+        release=release_of(session, outcome),
     )
 
 

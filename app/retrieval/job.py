@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from app.assessments import own_servers
 from app.assessments import store as assessment_store
 from app.blobs import NoSpace
 from app.datasets.check_job.folder import attempt_folder
@@ -43,7 +44,7 @@ def build(claim: Claim) -> None:
             return
         settings = row.settings
         model = service.endpoint_model(session, settings.embedder)
-        against = service.against_sending(assessment_store.get(session, row.assessment_id), model)
+        against = own_servers.against_sending(assessment_store.get(session, row.assessment_id), model)
         digest = corpus.digest(session, row.assessment_id)
         sources = corpus.sources(session, row.assessment_id)
         open_ids = {str(index_id) for index_id in store.being_built(session)}

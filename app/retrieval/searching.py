@@ -45,6 +45,7 @@ class Searcher:
         self._vectors = vectors
         self._embedder = embedder
         self._stop = stop
+        self._asked: tuple[Sequence[str], npt.NDArray[np.float32]] | None = None
 
     def search(self, queries: Sequence[str], way: Way, k: int) -> list[list[Hit]]:
         """The k best passages of each query, the best first; fewer where fewer are there, or share no word with it.
@@ -87,7 +88,9 @@ class Searcher:
     def _by_meaning(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         if self._vectors is None or self._embedder is None:
             raise Conflict("This index has no embeddings, or its embedding model is not at hand. Search by words.")
-        wanted = self._embedder.embed(queries, kind="query", stop=self._stop)
+        if self._asked is None or self._asked[0] != queries:  # embedding and hybrid search ask for the same ones
+            self._asked = list(queries), self._embedder.embed(queries, kind="query", stop=self._stop)
+        wanted = self._asked[1]
         rows = max(SCORES_AT_ONCE // max(len(queries), 1), 1)
         best: list[list[Hit]] = [[] for _ in queries]
         for start in range(0, len(self._vectors), rows):

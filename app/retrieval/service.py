@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import orjson
 from sqlalchemy.orm import Session
 
+from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
@@ -168,7 +169,9 @@ def choices(session: Session, settings: Settings, assessment: AssessmentRow) -> 
         if model.kind == "endpoint":
             where = urlsplit(model.base_url).netloc
             why = f"{model.reference} at {where}: every passage is sent there, and every question."
-            offered.append(Choice(f"endpoint:{model.id}", model.name, why, against_sending(assessment, model)))
+            offered.append(
+                Choice(f"endpoint:{model.id}", model.name, why, own_servers.against_sending(assessment, model))
+            )
     return offered
 
 
@@ -176,17 +179,6 @@ def endpoint_model(session: Session, choice: str) -> ModelRow | None:
     """The row of the server that a choice names; None for models of this machine, and for none."""
     number = embedding.model_id(choice)
     return model_store.get(session, number) if number is not None else None
-
-
-def against_sending(assessment: AssessmentRow, model: ModelRow | None) -> str:
-    """Why the documents of an assessment may not be sent to a server; empty when they may. None is sent nowhere."""
-    if model is None or models.own(model) or assessments.answers(assessment).get("data_location") != "own_servers":
-        return ""
-    return (
-        f"The text of this assessment may not leave your own servers; {model.name} answers at {model.base_url}, which "
-        "nobody declared to be one of them. Choose a model on this machine, have an administrator say under Models "
-        "that this server is yours, or change that answer."
-    )
 
 
 # ---------------------------------------------------------------------- building
@@ -393,7 +385,7 @@ def _embedder(session: Session, settings: Settings, index: IndexRow, ways: Seque
         return
     choice = index.settings.embedder
     model = endpoint_model(session, choice)
-    if against := against_sending(assessment_store.get(session, index.assessment_id), model):
+    if against := own_servers.against_sending(assessment_store.get(session, index.assessment_id), model):
         raise Conflict(against)
     if model is None:
         with WARM.embedder(choice, lambda: embedding.embedder(settings, choice)) as embedder:

@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from app.web.protocols import Action, Standing, State
-from app.wording import joined, lower_first, percent
+from app.wording import joined, lower_first, percent, plural
 
 Data = Literal["none", "checking", "rejected", "ready", "frozen"]
 Baselines = Literal["none", "running", "failed", "done"]
 Review = Literal["none", "open", "changes_requested", "approved", "expired", "outdated"]
-Run = Literal["none", "queued", "running", "evaluating", "done", "failed", "cancelled", "refused"]
+Run = Literal["none", "queued", "running", "evaluating", "done", "failed", "cancelled", "paused", "refused"]
 Plan = Literal["none", "unchecked", "blocked", "checked"]
 Preflight = Literal["none", "running", "failed", "done"]
 Newest = Literal["work", "review", "run"]
@@ -28,7 +28,7 @@ RUNNING = ("queued", "running", "evaluating")
 class Outcome:
     """What the newest run that was judged came to. before, after: the scores of the best prompt and of the adapter.
 
-    adapter: whether its file is here.
+    adapter: whether its file is here. failing: how many release checks fail.
     """
 
     verdict: str
@@ -36,6 +36,7 @@ class Outcome:
     after: float | None = None
     reaches_target: bool | None = None
     adapter: bool = True
+    failing: int = 0
 
     @property
     def state(self) -> State:
@@ -118,7 +119,7 @@ def decide(now: Situation) -> Standing:
         return _made(now, "archived", "Archived", "This assessment is in the archive.", "soft", ("Restore", overview))
     if now.run in RUNNING:
         return _running(now)
-    if now.newest == "run" and now.run in ("failed", "cancelled", "refused"):
+    if now.newest == "run" and now.run in ("failed", "cancelled", "paused", "refused"):
         return _ended(now)
     if now.newest == "run" and now.run == "done":
         return _judged(now, now.outcome or Outcome("inconclusive"))
@@ -138,6 +139,7 @@ def _running(now: Situation) -> Standing:
 
 def _ended(now: Situation) -> Standing:
     label, sentence, tone = {
+        "paused": ("Training paused", "The training run is paused and can go on.", "open"),
         "cancelled": ("Training cancelled", "The training run was cancelled.", "open"),
         "refused": ("Training refused", "The training run was refused at its start.", "fail"),
     }.get(now.run, ("Training failed", "The training run failed.", "fail"))
@@ -158,21 +160,23 @@ def _judged(now: Situation, outcome: Outcome) -> Standing:
     label = f"Trained: {WORDS[outcome.state]}"
     sentence = f"{label}. {_scores(outcome)}" if _scores(outcome) else f"{label}."
     target = f"The target of {now.target * 100:g} % is missed." if short and now.target is not None else ""
+    failing = outcome.failing if outcome.state == "improved" else 0
+    unfit = f"{plural(failing, 'release check fails', 'release checks fail')}." if failing else ""
     action = (
         ("Edit training config", "plan")  # the words of the result page, for what it asks for as well
         if outcome.state in ("regressed", "not_better") or short
         else ("Get the adapter", "result")
-        if outcome.state == "improved" and outcome.adapter
+        if outcome.state == "improved" and outcome.adapter and not outcome.failing
         else ("See the result", "result")
     )
     return _made(
         now,
         outcome.state,
-        f"{label}, short of target" if short else label,
+        f"{label}, short of target" if short else f"{label}, checks fail" if failing else label,
         sentence,
-        "open" if short else TONES[outcome.state],
+        "open" if short or failing else TONES[outcome.state],
         action,
-        why=" ".join(part for part in (target, _mismatch(now)) if part),
+        why=" ".join(part for part in (unfit, target, _mismatch(now)) if part),
     )
 
 

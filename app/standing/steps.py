@@ -8,7 +8,7 @@ from app.standing.rules import RUNNING, Situation
 from app.web.protocols import Step
 from app.wording import percent, plural
 
-RUN_OVER = frozenset({"cancelled", "failed", "refused"})
+RUN_OVER = frozenset({"cancelled", "failed", "paused", "refused"})
 
 
 def steps(now: Situation) -> Sequence[Step]:
@@ -121,7 +121,8 @@ def _run(now: Situation) -> _Word:
     if now.run == "none":
         return _Word(locked="" if now.last_review == "approved" and not now.moved_on else "needs an approval")
     if now.run in RUN_OVER or now.run in RUNNING:
-        return _Word(now.run, "fail" if now.run in RUN_OVER else "info", done=now.judged)
+        tone = "open" if now.run == "paused" else "fail" if now.run in RUN_OVER else "info"
+        return _Word(now.run, tone, done=now.judged)
     if not now.result:
         return _Word("trained", "pass", done=True)
     tones = {"improved": "pass", "regressed": "fail", "inconclusive": "unknown", "not better": "unknown"}

@@ -19,6 +19,7 @@ from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow, Tag
 from app.constraints.tables import ConstraintRow
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base
+from app.deployed.tables import ServedCheckRow
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.economics.tables import CostRow, PriceRow
 from app.gate.tables import LIVING, BarredRow, DecisionRow, ReviewRow
@@ -28,6 +29,8 @@ from app.jobs.tables import JobEventRow, JobRow, WorkerRow
 from app.labelling.tables import LabelRoundRow, SecondLabelRow
 from app.policies.tables import PolicyRow
 from app.recipes.tables import RecipeRow
+from app.registry.tables import AdapterStateRow
+from app.release.tables import ReleaseAnswerRow
 from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
 from app.retrieval.tables import IndexRow
 from app.sharing.tables import ShareRow
@@ -153,6 +156,9 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         WorkerRow,
         MetricRow,
         CheckpointRow,
+        AdapterStateRow,
+        ServedCheckRow,
+        ReleaseAnswerRow,  # what they come to is in the run's result
         SessionRow,
         TokenRow,
         FailureRow,

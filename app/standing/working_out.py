@@ -138,7 +138,7 @@ def _situation(
     assessment, measured = facts.assessment, facts.evidence
     run = runs[0] if runs else None
     judged = next((row for row in runs if row.result), None)
-    run_state: rules.Run = "none" if run is None else trainings.standing(session, run)[0]  # type: ignore[assignment]
+    run_state = _run_state(session, run)
     best = measurements.best(facts.baseline) if facts.baseline else None
     return Situation(
         assessment.id,
@@ -223,13 +223,22 @@ def _review(session: Session, review: ReviewRow | None, facts: Facts, advice: Ad
     return state
 
 
+def _run_state(session: Session, run: TrainingRow | None) -> rules.Run:
+    if run is None:
+        return "none"
+    state: rules.Run = trainings.standing(session, run)[0]  # type: ignore[assignment]  # a state of runs or of jobs
+    return "paused" if trainings.paused(run, state) else state
+
+
 def _outcome(run: TrainingRow | None) -> Outcome | None:
     result = run.result if run else None
     if not result or str(result.get("verdict", "")).replace(" ", "_") not in rules.WORDS:
         return None
     scores = result.get("before"), result.get("after")
     adapter = run is not None and run.adapter_sha256 is not None
-    return Outcome(str(result["verdict"]), *scores, result.get("reaches_target"), adapter)
+    checks = (result.get("release") or {}).get("checks", [])
+    failing = sum(check["state"] == "fail" for check in checks)
+    return Outcome(str(result["verdict"]), *scores, result.get("reaches_target"), adapter, failing)
 
 
 def _newest(assessment: AssessmentRow, review: ReviewRow | None, run: TrainingRow | None) -> rules.Newest:

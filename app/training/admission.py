@@ -49,6 +49,7 @@ class Start:
     rows: str
     model: str
     threads: int
+    device: str = "cpu"
 
 
 def admit(run: Path, key: bytes, now: float) -> tuple[Start, TrainingSpec]:

@@ -239,9 +239,16 @@ def get_checkpoints(training_id: Id, db: Db, me: Me) -> Checkpoints:
     return Checkpoints(data=[Checkpoint.of(row) for row in store.checkpoints(db, training_id)])
 
 
+@router.post("/trainings/{training_id}/pause", name="api_pause_training")
+def pause(training_id: Id, db: Db, me: Launcher) -> Training:
+    """Stop a run after its step, with a checkpoint; `resume` goes on from there under the same approval."""
+    return Training.of(db, service.pause(db, training_id, me))
+
+
 @router.post("/trainings/{training_id}/resume", name="api_resume_training")
 def resume(training_id: Id, db: Db, me: Launcher) -> Training:
-    """Go on with a run that something outside of it ended, from its last checkpoint. Not one that was cancelled."""
+    """Go on with a run that was paused, or that something outside of it ended, from its last checkpoint. Not one that
+    was cancelled."""
     return Training.of(db, service.resume(db, training_id, me))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 # Of one pass through the model, padding included. Speed is flat from 512 up, memory is not: a run took 3.9 GB
 # with 2,048 that takes 2.3 with 1,024, with the same losses (tests/bench/RESULTS.md).
 MICRO_TOKENS = 1024
+# The same on an accelerator, which is idle with less; where it does not fit, passes are halved until it does.
+WIDE_TOKENS = 16_384
 WINDOW = 16  # optimizer steps among which rows are sorted by length: little padding, and still a shuffle
 
 Step = tuple[tuple[int, ...], ...]  # the passes of one optimizer step, each the numbers of its rows
@@ -16,8 +18,8 @@ def steps_per_epoch(rows: int, batch_rows: int) -> int:
     return -(-rows // batch_rows)
 
 
-def epoch(lengths: Sequence[int], batch_rows: int, seed: int, number: int) -> list[Step]:
-    """The steps of pass `number`: every row once, in steps of `batch_rows` rows of like length.
+def epoch(lengths: Sequence[int], batch_rows: int, seed: int, number: int, budget: int = MICRO_TOKENS) -> list[Step]:
+    """The steps of pass `number`: every row once, in steps of `batch_rows` rows of like length. budget: see `passes`.
 
     Rows are shuffled, sorted by length within windows of a few steps, cut into steps, and the steps shuffled again.
     """
@@ -29,7 +31,7 @@ def epoch(lengths: Sequence[int], batch_rows: int, seed: int, number: int) -> li
         window = sorted(order[start : start + batch_rows * WINDOW], key=lambda row: (lengths[row], row))
         steps += [window[at : at + batch_rows] for at in range(0, len(window), batch_rows)]
     chance.shuffle(steps)
-    return [passes(step, lengths) for step in steps]
+    return [passes(step, lengths, budget) for step in steps]
 
 
 def passes(rows: Sequence[int], lengths: Sequence[int], budget: int = MICRO_TOKENS) -> Step:

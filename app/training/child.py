@@ -17,6 +17,7 @@ RUN_DIR/spec.json, starts this process through a launcher, and hears the events 
  8.   `finished`              takes the adapter of an attempt that was killed after it had stored it; then 14 is next.
  9.   `_train`                loads torch, takes up the newest whole checkpoint, builds the learner (`learner.build`:
                               rows rendered with the winning prompt and cut into tokens, the adapter on the base model)
+                              takes the smoke leg (`smoke.leg`: five steps, saved, read back, scored again, undone),
                               and says `started`.
 10.   `TrainingLoop.train`    takes one optimizer step after the other (`lora.Learner.run`). Each is said as `step` and
                               written to RUN_DIR/metrics.jsonl.
@@ -75,9 +76,9 @@ def work(run: Path, key: bytes, stop: Stop, now: Callable[[], float] = time.time
 def _train(
     rows: Iterator[SourceRow], start: Start, spec: TrainingSpec, checkpoints: CheckpointStore, stop: Stop
 ) -> Checkpoint:
-    from app.inference import loading
+    from app.inference import devices, loading
     from app.training import learner as learners
-    from app.training import lora
+    from app.training import lora, smoke
 
     loading.compute_with(start.threads)
     newest = checkpoints.newest(lambda line: say("log", line=line))
@@ -89,13 +90,23 @@ def _train(
         )
         progress.best_step, progress.best_loss, progress.evaluated = -1, None, progress.step - 1
     try:
-        learner, left_out = learners.build(Path(start.model), rows, spec, progress.dtype)
+        learner, left_out = learners.build(Path(start.model), rows, spec, progress.dtype, start.device)
     except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
         raise Refuse(f"The base model is not the approved one: {error}") from error
+    except devices.NotThere as error:
+        raise Ended(Exit.DEVICE, str(error)) from error
     progress.dtype = learner.loaded.dtype
+    learner.tell = lambda line: say("log", line=line)
     learner.make_room()
-    if newest:
-        learner.restore(newest.folder)
+    try:
+        if newest:
+            learner.restore(newest.folder)
+        else:
+            say("log", line=smoke.leg(learner, checkpoints.root / "staging" / "smoke").words)
+    except lora.Diverged as error:
+        raise Ended(Exit.DIVERGED, f"In the smoke leg before the run: {error}") from error
+    except smoke.Broken as error:
+        raise Ended(Exit.SMOKE, f"The smoke leg before the run failed, and nothing was trained. {error}") from error
     say("started", step=progress.step, of=learner.total, attempt=start.attempt, **learners.facts(learner, left_out))
     try:
         return TrainingLoop(learner, checkpoints, spec, stop, progress).train()

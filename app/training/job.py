@@ -12,7 +12,7 @@ from app import secret
 from app.assessments import store as assessment_store
 from app.baselines import job as baseline_job
 from app.baselines import runs
-from app.datasets import masked_rows
+from app.datasets import masked_rows, test_set_store
 from app.db import writing
 from app.errors import Conflict, GateClosed
 from app.gate import launching, permission, reviews
@@ -42,6 +42,8 @@ CAUSES: Mapping[int, str] = {
     Exit.DISK: "disk",
     Exit.TIME: "time",
     Exit.BUSY: "busy",
+    Exit.SMOKE: "smoke",
+    Exit.DEVICE: "device",
 }
 
 
@@ -70,15 +72,40 @@ def preflight(claim: Claim) -> None:
         "model": str(inference.folder(claim.settings, plan.model).resolve()),
         "rows": _stored(claim, rows_sha256),
         "threads": threads,
+        "device": claim.settings.device,
     }
     report = _probe(claim, message, threads)
     # The samples are stored and shown; rows that hold what nobody has decided on can't be trained on anyway.
     report["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(report["samples"])
-    report["available"] = _free_memory()
+    report |= _admission(claim, plan)
+    report["available"] = report.get("device_free") or _free_memory()
     report["blockers"] = list(preflights.blockers(plan.recipe, report, report["available"]))
     with claim.write() as session:
         stored = session.get_one(RecipeRow, claim.subject_id)
         stored.preflight, stored.preflight_of = report, plan.digest
+
+
+def _admission(claim: Claim, plan: service.Plan) -> dict[str, Any]:
+    """Whether training rows stand in any frozen test set of the installation, and under which licence the base is: what
+    whoever approves has to see."""
+    with claim.read() as session:
+        sets, met = test_set_store.met_in_test_sets(session, plan.dataset.id)
+        titles = {each.assessment_id: assessment_store.get(session, each.assessment_id).title for each in met}
+        licence = inference.origin(claim.settings, plan.model).licence
+    own = plan.dataset.assessment_id
+    return {
+        "licence": licence,
+        "test_sets": sets,
+        "met": [
+            {
+                "assessment": each.assessment_id,
+                "title": "" if each.assessment_id == own else titles[each.assessment_id],
+                "version": each.version,
+                "rows": each.rows,
+            }
+            for each in met
+        ],
+    }
 
 
 def _plan(session: Session, assessment_id: int) -> service.Plan:
@@ -128,14 +155,18 @@ def train(claim: Claim) -> None:
 
 
 def work(
-    claim: Claim, launcher: Launcher, conclude: Callable[[Session, TrainingRow], None] = lambda _session, _row: None
+    claim: Claim,
+    launcher: Launcher,
+    conclude: Callable[[Session, TrainingRow], None] = lambda _session, _row: None,
+    beside: Callable[[Claim, Path], None] = lambda _claim, _adapter: None,
 ) -> None:
-    """The whole run. `conclude` comes last, in the transaction that closes it: the comparison is made above us.
+    """The whole run. beside: asks the adapter in this folder what else has to be known of it, once it was judged.
+    conclude: comes last, in the transaction that closes the run. Both are made above us.
 
     Every way out of here gives the run a state of its own; the job's is written by the worker.
     """
     try:
-        _work(claim, launcher, conclude)
+        _work(claim, launcher, conclude, beside)
     except Cancelled:
         _close(claim, "cancelled")
         raise
@@ -149,9 +180,15 @@ def work(
         raise
 
 
-def _work(claim: Claim, launcher: Launcher, conclude: Callable[[Session, TrainingRow], None]) -> None:
+def _work(
+    claim: Claim,
+    launcher: Launcher,
+    conclude: Callable[[Session, TrainingRow], None],
+    beside: Callable[[Claim, Path], None],
+) -> None:
     with claim.read() as session:
-        state = store.get(session, claim.subject_id).state
+        row = store.get(session, claim.subject_id)
+        state, digest = row.state, row.digest
     if state == "done":
         return
     if state not in {"queued", "running", "evaluating"}:
@@ -160,6 +197,7 @@ def _work(claim: Claim, launcher: Launcher, conclude: Callable[[Session, Trainin
     if state != "evaluating":
         _until_done(claim, launcher, run)
     _judge(claim, run)
+    beside(claim, _adapter(claim, run, digest))
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         conclude(session, row)
@@ -225,6 +263,7 @@ def _start(claim: Claim) -> dict[str, Any]:
         "rows": _stored(claim, specs.from_subject(reviews.text_of(review)).rows_sha256),
         "model": str(inference.folder(claim.settings, model).resolve()),
         "threads": children.threads_for(claim.settings.threads or None),
+        "device": claim.settings.device,
     }
 
 

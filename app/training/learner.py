@@ -12,14 +12,16 @@ from app.training import lora
 from app.training.spec import SourceRow, TrainingSpec
 
 
-def build(model: Path, rows: Iterable[SourceRow], spec: TrainingSpec, dtype: str = "") -> tuple[lora.Learner, int]:
+def build(
+    model: Path, rows: Iterable[SourceRow], spec: TrainingSpec, dtype: str = "", device: str = "cpu"
+) -> tuple[lora.Learner, int]:
     """A learner over the approved rows, and how many training rows were too long for the recipe.
 
-    dtype: of the attempt before, so that a resumed run does not change its precision.
+    dtype: of the attempt before, so that a resumed run does not change its precision. device: see `devices.choose`.
     """
     kind = dtype or spec.recipe.precision
     loaded = loading.load(
-        model, spec.files, kind, attention="eager"
+        model, spec.files, kind, attention="eager", device=device
     )  # hashed once more: what is opened is what was seen
     source = list(rows)
     train, dropped = encoded(loaded, spec, (row for row in source if row.split == "train"))
@@ -52,6 +54,7 @@ def facts(learner: lora.Learner, left_out: int) -> dict[str, Any]:
     """What a log should say at the start."""
     return {
         "dtype": learner.loaded.dtype,
+        "device": learner.loaded.device.title,
         "train_rows": len(learner.train),
         "dev_rows": len(learner.dev),
         "left_out": left_out,

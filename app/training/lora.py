@@ -9,12 +9,12 @@ and values of the beginning do not depend on what follows, and gradients of all 
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.inference import loading, tokens
+from app.inference import devices, loading, tokens
 from app.inference.tokens import TokenRow
 from app.training import batches
 from app.training import recipe as recipes
@@ -70,6 +70,7 @@ class Learner:
             r=recipe.rank,
             lora_alpha=recipe.alpha,
             lora_dropout=recipe.dropout,
+            use_rslora=recipe.scaling == "rslora",
             target_modules=ATTENTION_LAYERS if recipe.targets == "attention" else recipe.targets,
             bias="none",
             task_type="CAUSAL_LM",
@@ -80,8 +81,10 @@ class Learner:
         self.inner = self.model.get_base_model()
         self.learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}
-        self.optimizer = torch.optim.AdamW(list(self.masters.values()), lr=0.0, weight_decay=recipe.weight_decay)
+        self.optimizer = self._new_optimizer()
         self.lengths = [row.length for row in train]
+        self.budget = batches.WIDE_TOKENS if loaded.device.accelerator else batches.MICRO_TOKENS
+        self.tell: Callable[[str], None] = lambda _line: None  # hears what a person should know of
         self.steps_an_epoch = batches.steps_per_epoch(len(train), recipe.batch_rows)
         planned = self.steps_an_epoch * recipe.epochs
         self.total = min(planned, recipe.max_steps) if recipe.max_steps else planned
@@ -98,8 +101,39 @@ class Learner:
         """
         for number in range(done, self.total):
             epoch, at = divmod(number, self.steps_an_epoch)
-            plan = batches.epoch(self.lengths, self.recipe.batch_rows, self.recipe.seed, epoch)
-            yield self._step(number + 1, plan[at])
+            plan = batches.epoch(self.lengths, self.recipe.batch_rows, self.recipe.seed, epoch, self.budget)
+            yield self.step(number + 1, plan[at])
+
+    def step(self, number: int, parts: batches.Step) -> Step:
+        """Take optimizer step `number` (from 1) on these rows. Raises: Diverged: see `run`.
+
+        Where memory runs out it is taken again in passes of half the size: the same rows, the same sum of losses.
+        """
+        while True:
+            try:
+                return self._step(number, parts)
+            except torch.OutOfMemoryError:
+                parts = self._halved(number, parts)
+
+    def _halved(self, number: int, parts: batches.Step) -> batches.Step:
+        """The same rows in smaller passes, from here on. Raises: OutOfMemoryError: a pass has one row already."""
+        self.forget_gradients()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        rows = [row for part in parts for row in part]
+        if all(len(part) == 1 for part in parts):
+            raise torch.OutOfMemoryError("one row alone does not fit into the memory of the device")
+        self.budget = max(1, self.budget // 2)
+        while (smaller := batches.passes(rows, self.lengths, self.budget)) == parts:
+            self.budget = max(1, self.budget // 2)
+        self.tell(
+            f"Step {number}: memory ran out. Passes hold {self.budget:,} tokens from here on; batches are the same."
+        )
+        return smaller
+
+    def forget_gradients(self) -> None:
+        for parameter in self.learned.values():
+            parameter.grad = None
 
     def _step(self, number: int, parts: batches.Step) -> Step:
         started = time.monotonic()
@@ -129,16 +163,22 @@ class Learner:
         self.model.train()
         for part in parts:
             self.loss_sum([self.train[row] for row in part]).backward()
-        for parameter in self.learned.values():
-            parameter.grad = None
+        self.forget_gradients()
 
     def make_room(self) -> None:
         """Rehearse the heaviest steps before the first one is taken. Memory that small passes have cut into pieces does
         not serve a large one that comes later, and is not given back; what a large one has taken serves all."""
-        state = torch.get_rng_state()  # dropout draws from it
+        state = devices.random_state(self.loaded.device)  # dropout draws from it
         for step in heaviest(self, HEAVIEST):
-            self.rehearse(step)
-        torch.set_rng_state(state)
+            parts = step
+            while True:
+                try:
+                    self.rehearse(parts)
+                except torch.OutOfMemoryError:
+                    parts = self._halved(0, parts)
+                else:
+                    break
+        devices.restore_random_state(state)
 
     def _apply(self, number: int) -> float:
         for name, parameter in self.learned.items():
@@ -210,14 +250,15 @@ class Learner:
             for kind in ("step", "exp_avg", "exp_avg_sq")
         }
         save_file({name: tensor.contiguous() for name, tensor in self.masters.items()}, folder / "masters.safetensors")
-        save_file({"torch_rng": torch.get_rng_state(), **moments}, folder / "optimizer.safetensors")
+        chance = devices.random_state(self.loaded.device)
+        save_file({**chance, **moments}, folder / "optimizer.safetensors")
 
     def restore(self, folder: Path) -> None:
         """Take up what `save` wrote; the folder has been verified before."""
         for name, tensor in load_file(folder / "masters.safetensors").items():
             self.masters[name].copy_(tensor)
         stored = load_file(folder / "optimizer.safetensors")
-        torch.set_rng_state(stored.pop("torch_rng"))
+        devices.restore_random_state({name: stored.pop(name) for name in list(stored) if name.endswith("_rng")})
         if stored:
             state: dict[int, dict[str, torch.Tensor]] = {number: {} for number in range(len(self.masters))}
             place = {name: number for number, name in enumerate(self.masters)}
@@ -228,6 +269,18 @@ class Learner:
             self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         self._round()
 
+    def reset(self, masters: Mapping[str, torch.Tensor]) -> None:
+        """Begin anew with these 32-bit weights of the adapter: no step was taken."""
+        with torch.no_grad():
+            for name, tensor in masters.items():
+                self.masters[name].copy_(tensor)
+                self.masters[name].grad = None
+        self.optimizer = self._new_optimizer()
+        self._round()
+
+    def _new_optimizer(self) -> torch.optim.AdamW:
+        return torch.optim.AdamW(list(self.masters.values()), lr=0.0, weight_decay=self.recipe.weight_decay)
+
     def export(self, folder: Path, masters: Path, model: str, revision: str | None) -> None:
         """Write an adapter as PEFT reads it, from a checkpoint's masters, with public names only.
 
@@ -236,10 +289,15 @@ class Learner:
         tensors = load_file(masters)
         if bad := [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]:
             raise Diverged(f"The adapter holds values that are not numbers ({len(bad)} of {len(tensors)} tensors).")
-        plain = {name.replace(".default.", "."): tensor for name, tensor in tensors.items()}
+        raised = math.sqrt(self.recipe.rank) if self.recipe.scaling == "rslora" else 1.0
+        plain = {
+            name.replace(".default.", "."): tensor * raised if ".lora_B." in name else tensor
+            for name, tensor in tensors.items()
+        }
         save_file(plain, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         config = self.model.peft_config["default"].to_dict()
-        config |= {"base_model_name_or_path": model, "revision": revision, "inference_mode": True}
+        # alpha / sqrt(r) of B is alpha / r of sqrt(r) B: written so, every server multiplies by the right number.
+        config |= {"base_model_name_or_path": model, "revision": revision, "inference_mode": True, "use_rslora": False}
         config["target_modules"] = sorted(config["target_modules"])
         text = json.dumps(config, indent=2, sort_keys=True, default=_plain)
         (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
@@ -303,7 +361,7 @@ def heaviest(learner: Learner, count: int) -> list[batches.Step]:
     steps = [
         step
         for epoch in range(-(-learner.total // learner.steps_an_epoch))
-        for step in batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, epoch)
+        for step in batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, epoch, learner.budget)
     ]
     return sorted(steps, key=lambda step: -max(_held(learner, part) for part in step))[:count]
 

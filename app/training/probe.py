@@ -5,13 +5,12 @@ goes through the steps that take most memory, since they decide what the run nee
 It takes no optimizer step and stores nothing, so it needs no approval.
 """
 
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from app.inference import folders, loading, tokens
+from app.inference import devices, folders, loading, tokens
 from app.processes import parent
 from app.training import batches, lora, preflight
 from app.training import learner as learners
@@ -25,10 +24,11 @@ TIMED = 4  # steps
 ENOUGH = 20.0  # seconds of timing, for models whose steps take long
 
 
-def probe(spec: TrainingSpec, model: Path, source: Path, threads: int) -> dict[str, Any]:
-    """Everything that the preflight page shows, measured where it can be. threads: that this process computes with."""
+def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: str = "cpu") -> dict[str, Any]:
+    """Everything that the preflight page shows, measured where it can be. threads: that this process computes with.
+    device: see `devices.choose`."""
     parent.say("stage", text="Loading the model")
-    loaded = loading.load(model, spec.files, spec.recipe.precision, attention="eager")
+    loaded = loading.load(model, spec.files, spec.recipe.precision, attention="eager", device=device)
     parent.say("stage", text="Counting tokens")
     with source.open("rb") as lines:
         rows = [row for row in specs.rows(lines) if row.split in {"train", "dev"}]
@@ -47,6 +47,7 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int) -> dict[s
     report = preflight.report(spec.recipe, Sizes(sized["train"], sized["dev"], loaded.context))
     report["warnings"] = list(loading.stop_faults(loaded))
     report |= {"samples": samples, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
+    report |= {"device": loaded.device.title, "device_free": devices.free_bytes(loaded.device)}
     if fitting["train"] and fitting["dev"]:
         report |= _timed(loaded, spec, fitting["train"], fitting["dev"], report)
     return report
@@ -62,7 +63,7 @@ def _timed(
     recipe = spec.recipe
     learner = lora.Learner(loaded, recipe, train, learners.dev_sample(dev, recipe.dev_rows, recipe.seed))
     parent.say("stage", text="Timing a few steps")
-    plan = batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, 0)
+    plan = batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, 0, learner.budget)
     learner.rehearse(plan[0])  # warms up
     read, started = 0, time.monotonic()
     for step in plan[1 : 1 + TIMED] or plan[:1]:
@@ -77,7 +78,7 @@ def _timed(
     started = time.monotonic()
     list(learner.dev_losses())
     dev_seconds = time.monotonic() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = devices.peak_bytes(loaded.device)
     return {
         "tokens_per_second": rate,
         "dev_seconds": dev_seconds,
@@ -98,8 +99,8 @@ def main() -> int:
     loading.compute_with(int(message["threads"]))
     try:
         spec = specs.from_subject(message["subject"])
-        report = probe(spec, Path(message["model"]), Path(message["rows"]), int(message["threads"]))
-    except (folders.NotAModel, folders.Damaged, tokens.CannotRender, ValueError) as error:
+        report = probe(spec, Path(message["model"]), Path(message["rows"]), int(message["threads"]), message["device"])
+    except (devices.NotThere, folders.NotAModel, folders.Damaged, tokens.CannotRender, ValueError) as error:
         parent.say("failed", text=str(error))
         return Exit.REFUSED
     parent.say("report", report=report)

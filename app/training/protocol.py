@@ -17,6 +17,8 @@ class Exit(IntEnum):
     BUSY = 8  # another attempt still holds the run's folder
     DISK = 9
     TIME = 10  # the recipe's own limit
+    DEVICE = 12  # what it should compute on is not there
+    SMOKE = 11  # the short run before the long one did not come through
 
 
 SPEC = "spec.json"

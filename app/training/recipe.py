@@ -7,7 +7,7 @@ field, so that a setting can be argued with. A recipe is part of what a reviewer
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
@@ -27,6 +27,7 @@ class Recipe:
     learning_rate: at the top of the schedule. warmup: share of all steps. batch_rows: rows of one optimizer step.
     max_steps: 0 for no limit. patience: dev evaluations without a gain of `min_gain` nats before stopping, 0 for never.
     dev_rows: how many dev rows the loss is measured on. max_row_tokens: longer rows are left out, never cut.
+    scaling: what the adapter's output is multiplied by, `lora` for alpha / rank, `rslora` for alpha / sqrt(rank).
     """
 
     rank: int = 16
@@ -49,6 +50,12 @@ class Recipe:
     precision: str = "auto"
     seed: int = 1
     max_minutes: int = 240
+    scaling: str = "lora"
+
+
+LATER: Mapping[str, Any] = {"scaling": "lora"}
+"""Settings that earlier versions did not have, with what they did. Left out where that is still so: what was approved
+or checked before keeps its digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,11 @@ FIELDS = (
     Field(
         "alpha", "Twice the rank, the usual choice; halve it if the adapter overdoes it.",
         "whole", 1, 512,
+    ),
+    Field(
+        "scaling", "alpha / r, as every server expects it. With rank 64 and more the other one keeps all of the rank "
+        "learning (Kalajdzievski 2023); the adapter is written so that it is served like any other.",
+        "choice", choices=(("lora", "Standard: alpha / r"), ("rslora", "rsLoRA: alpha / √r")),
     ),
     Field(
         "targets", "All linear layers: attention alone does worse, even with as many parameters.",
@@ -193,6 +205,33 @@ def parse(sent: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
 
 def _name(fault: Fault) -> str:
     return str(fault.place[0])
+
+
+def to_json(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as it is stored, approved and trained from; `parse` reads it back."""
+    return {name: value for name, value in asdict(recipe).items() if name not in LATER or value != LATER[name]}
+
+
+SERVED_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM's --max-lora-rank may be (`MaxLoRARanks` of its configuration); an adapter needs the next one up."""
+SERVED_UNASKED = 16  # vLLM's default
+
+
+def served_rank(rank: int) -> int:
+    """What vLLM has to be told so that it takes an adapter of this rank."""
+    return next((allowed for allowed in SERVED_RANKS if allowed >= rank), SERVED_RANKS[-1])
+
+
+def serving_notes(recipe: Recipe) -> Iterator[str]:
+    """What whoever serves an adapter of this recipe has to know, said while it can still be chosen otherwise.
+
+    DoRA is not offered: neither vLLM (its issue 6983) nor llama.cpp (its issue 6536) can serve it.
+    """
+    if recipe.rank > SERVED_UNASKED:
+        yield (
+            f"vLLM serves adapters up to rank {SERVED_UNASKED} unless it is told otherwise: start it with "
+            f"--max-lora-rank {served_rank(recipe.rank)}."
+        )
 
 
 def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:

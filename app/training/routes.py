@@ -117,9 +117,17 @@ def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response
         checkpoints=store.checkpoints(db, training_id),
         log=job_store.log_lines(db, job.id) if job else (),
         resumable=service.resumable(row, state),
+        pausable=state in service.PAUSABLE,
+        paused=service.paused(row, state),
         changed=list(recipes.changed(recipes.parse(row.recipe), service.default_recipe(db, row.assessment_id))),
         by=by,
     )
+
+
+@router.post("/trainings/{training_id}/pause", name="pause_training")
+def pause_training(request: Request, training_id: Id, db: Db, me: Launcher) -> Response:
+    service.pause(db, training_id, me)
+    return see(request, "training", training_id=training_id)
 
 
 @router.post("/trainings/{training_id}/resume", name="resume_training")
@@ -206,6 +214,7 @@ def _plan(
         values={**asdict(recipe), **(typed or {})},
         defaults=service.default_recipe(db, assessment_id),
         fields=recipes.FIELDS,
+        serving=list(recipes.serving_notes(recipe)),
         models=models,
         bases=[(model.id, _base_name(model, measured=model.id in measured)) for model in models],
         **_warned(assessment_id, prospects, row.model_id if row else None),

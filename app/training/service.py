@@ -1,7 +1,7 @@
 """The recipe, its preflight, launching, resuming, and what a page says about a run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -39,8 +39,10 @@ from app.users.tables import UserRow
 
 OVER = frozenset({"done", "cancelled", "failed", "refused"})
 RESUMABLE = frozenset(
-    {"crash", "memory", "disk", "time", "busy", "scoring"}
+    {"crash", "memory", "disk", "time", "busy", "scoring", "smoke", "device"}
 )  # nothing about what was approved is wrong
+PAUSED = "paused"  # the cause of a run that was stopped to go on later; its state is that of a cancelled one
+PAUSABLE = frozenset({"queued", "running"})
 KEY_LENGTH = 80
 
 
@@ -86,7 +88,7 @@ def save_recipe(
         errors.insert(0, FieldError("#/model_id", "Choose a model on this machine."))
     if errors or model is None:
         raise Invalid("The training config has settings that cannot be used.", errors)
-    settings = asdict(made)
+    settings = recipes.to_json(made)
     if row is not None and row.settings == settings and row.model_id == model.id:
         return row
     if row is None:
@@ -255,8 +257,28 @@ def _enqueue(session: Session, row: TrainingRow, me: UserRow, title: str) -> Non
     row.job_id = job.id
 
 
+def pause(session: Session, training_id: int, me: UserRow) -> TrainingRow:
+    """Have a run stop after its step, with a checkpoint, and let go of worker and memory; `resume` goes on from there
+    under the same approval.
+
+    Raises:
+        Conflict: it is not waiting or training any more.
+        Forbidden: it is somebody else's.
+    """
+    assessment_store.opened(session, store.assessment_of(session, training_id))
+    row = store.get(session, training_id)
+    state, job = standing(session, row)
+    if job is None or state not in PAUSABLE:
+        raise Conflict("Only a run that waits or trains can be paused.")
+    jobs.cancel(session, job.id, me)
+    note(session, training_id, cause=PAUSED)
+    audit.record(session, me, "training.pause", "assessment", row.assessment_id, {"training": row.id})
+    return row
+
+
 def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
-    """Go on with a run that something outside of it ended: same approval, same digest, last checkpoint.
+    """Go on with a run that was paused, or that something outside of it ended: same approval, same digest, last
+    checkpoint.
 
     Raises:
         Conflict: it is running, is done, was cancelled or refused, or diverged. These need a new approval.
@@ -273,6 +295,7 @@ def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
     if not resumable(row, state):
         raise Conflict("This run cannot go on. Request review and launch again; what was learned stays readable.")
     row.state, row.finished_at = "queued", None
+    note(session, row.id, cause="")
     _enqueue(session, row, me, "Train an adapter: resumed")
     audit.record(session, me, "training.resume", "assessment", row.assessment_id, {"training": row.id})
     return row
@@ -280,7 +303,12 @@ def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
 
 def resumable(row: TrainingRow, state: str) -> bool:
     """Whether what ended a run has nothing to do with what was approved."""
-    return state == "failed" and row.training_facts.get("cause", "crash") in RESUMABLE
+    return paused(row, state) or (state == "failed" and (row.training_facts.get("cause") or "crash") in RESUMABLE)
+
+
+def paused(row: TrainingRow, state: str) -> bool:
+    """Whether it was stopped to go on later."""
+    return state == "cancelled" and row.training_facts.get("cause") == PAUSED
 
 
 def standing(session: Session, row: TrainingRow) -> tuple[str, JobRow | None]:

@@ -16,7 +16,7 @@ canonical ones.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from app.baselines.prompts import Passage
@@ -77,7 +77,7 @@ def training_part(
     """The `training` part of a subject; `from_subject` reads it back."""
     named = {"name": model, "revision": revision, "files": dict(files)}
     carried = {"passages": dict(passages)} if passages else {}
-    return {"recipe": asdict(recipe), "instructions": instructions, "model": named, **carried}
+    return {"recipe": recipes.to_json(recipe), "instructions": instructions, "model": named, **carried}
 
 
 @dataclass(frozen=True, slots=True)

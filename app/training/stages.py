@@ -9,6 +9,7 @@ from app.training.tables import MetricRow, TrainingRow
 
 Mark = Literal["done", "now", "to come", "stopped"]
 LATEST = 20  # steps that the speed is taken of: enough to be steady, few enough to be of now
+RELEASE_CHECKS = "Release checks"  # how the job's stages begin that ask what these need
 ENDED = frozenset({"failed", "cancelled", "refused"})
 
 
@@ -56,13 +57,15 @@ def _stages(run: TrainingRow, state: str, step: int, evaluated: set[int], job: M
     total = int(run.training_facts.get("steps") or 0) or None
     trained = run.adapter_sha256 is not None
     ends = trained or (total is not None and step >= total)
+    checking = state == "evaluating" and str(job.get("stage", "")).startswith(RELEASE_CHECKS)
     over = [
         ("Queued", state != "queued", 0, None, ""),
         ("First dev evaluation", bool(evaluated) or step > 0, 0, None, ""),
         ("Training steps", ends, step, total, "steps"),
         ("Last dev evaluation", trained or (ends and step in evaluated), 0, None, ""),
         ("Adapter stored", trained, 0, None, ""),
-        ("Test set answered", state == "done", *_answered(state, job)),
+        ("Test set answered", state == "done" or checking, *_answered(state, {} if checking else job)),
+        ("Release checks", state == "done", *_answered(state, job if checking else {})),
         ("Compared with the best prompt", run.result is not None, 0, None, ""),
     ]
     current = next((place for place, (_, done, *_) in enumerate(over) if not done), len(over))
@@ -74,7 +77,7 @@ def _stages(run: TrainingRow, state: str, step: int, evaluated: set[int], job: M
 
 
 def _answered(state: str, job: Mapping[str, Any]) -> tuple[int, int | None, str]:
-    """How many test rows the adapter has answered, as its job says while it does nothing else."""
+    """How many questions the adapter has answered, as its job says while it does nothing else."""
     if state != "evaluating" or not job.get("total"):
         return 0, None, ""
     return int(job.get("done", 0)), int(job["total"]), str(job.get("unit", ""))

@@ -26,6 +26,7 @@ from app.web.protocols import (
     JobQueue,
     Named,
     Objects,
+    OnCopy,
     OnRefusal,
     ReadAhead,
     Record,
@@ -95,6 +96,10 @@ def no_prices(
     return {}
 
 
+def nothing_more(_session: Session, _source_id: int, _copy: "AssessmentRow", _me: "UserRow", /) -> None:
+    return None
+
+
 def no_record(_request: Request, _refusal: Refusal) -> None:
     return None
 
@@ -111,9 +116,9 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `call_prices`, `objects`
-    and `record` belong to concepts above the pages that use them: handed in, because imports only go down. `uploads`
-    and `model_tests` bound what keeps threads waiting.
+    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `call_prices`, `objects`,
+    `on_copy` and `record` belong to concepts above the pages that use them: handed in, because imports only go down.
+    `uploads` and `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
@@ -133,6 +138,7 @@ class AppContext:
     effects: Effects = no_effects
     call_prices: CallPrices = no_prices
     objects: Objects = field(default_factory=NoObjects)
+    on_copy: OnCopy = nothing_more
     on_refusal: OnRefusal = no_record
     chain: Chain = field(default_factory=EachTime)
     uploads: Turns = field(default_factory=thread_limits.uploads)

@@ -245,6 +245,7 @@ def make_templates(files: Files) -> Environment:
         "visible": visible,
         "browser": browser_of,
         "term": glossary.label,
+        "term_help": lambda key: glossary.term(key).help,
         "todays": glossary.todays,
         "known": lambda name, kind: glossary.known(kind, name),
         "variant": glossary.variant,

@@ -12,7 +12,7 @@ Query(max_length=40)]`.
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request
 from pydantic import Field
 from starlette.datastructures import FormData
 
@@ -31,6 +31,9 @@ Id = Annotated[int, Path(ge=1, le=LARGEST)]
 Number = Annotated[int, Field(ge=1, le=LARGEST)]
 """An id or a count in a query or a body."""
 """The same from 0: a cursor, how many to leave out."""
+
+PageNumber = Annotated[int | None, Query(alias="page", ge=1, le=10**6)]
+"""Which page of a list, from 1; None where the address names none."""
 
 OneLine = Annotated[str, Field(max_length=LONGEST_LINE, pattern=NO_NUL)]
 """A name, a word, a key: whatever a person types into one line."""

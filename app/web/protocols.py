@@ -148,6 +148,12 @@ class CallPrices(Protocol):
     ) -> Mapping[int, CallPrice]: ...
 
 
+class OnCopy(Protocol):
+    """`constraints.service.take_over`: what a copy of an assessment has besides its answers."""
+
+    def __call__(self, session: Session, source_id: int, copy: "AssessmentRow", me: "UserRow", /) -> None: ...
+
+
 class Record(Protocol):
     """`audit.service.record`: one entry of the record, in the transaction of the act. `actor`: None for Tunegate."""
 

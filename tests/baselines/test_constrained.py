@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from app.baselines import catalogue, constrained, job, runs, standing
+from app.baselines import catalogue, constrained, job, other_models, runs, standing, store
+from app.baselines.arms import ArmResult
 from app.baselines.catalogue import Context
+from app.baselines.measured_model import MeasuredModel
+from app.baselines.tables import ArmRow
 from app.constraints import service as constraints
 from app.datasets import store as dataset_store
 from app.datasets.tables import ExampleRow
@@ -162,3 +166,61 @@ def test_a_constraint_of_other_rows_is_checked_again_first(make: Make, engine: E
 
     against = {offer.against for offer in offers.values()}
     assert all(("earlier version of the data" in why) == (change == "rows") for why in against)
+
+
+def test_the_best_prompt_on_another_model_is_held_to_the_same(
+    make: Make, engine: Engine, settings: Settings, queue: job_engine.Client
+) -> None:
+    """All of what won, or two things would differ at once: the model, and whether anything holds its answers."""
+    with serving(knows) as server:
+        case = a_json_case(make, engine, server)
+        other = make.model(name="Large", kind="endpoint", base_url=server.url, reference="large", files={})
+        names = ("zero_shot", "schema/nearest", f"stronger_model/{other.id}/best")
+        baseline = started(engine, queue, case, arms=names, consents=(other.id,))
+        job.measure(claim_of(engine, settings, queue, baseline.id))
+        rows = [
+            call.body for call in server.calls if call.body["model"] == "large" and "Reply with" not in str(call.body)
+        ]
+    by_name = {arm.name: arm for arm in baseline_of(engine, baseline.id).arms}
+
+    held, followed = by_name["schema/nearest"], by_name[names[2]]
+    assert followed.settings["followed"] == held.name
+    assert followed.settings["constraint"] == held.settings["constraint"]
+    assert len(rows) == 40
+    assert all("response_format" in body for body in rows)
+    assert followed.dev is not None
+    assert followed.dev.valid == 20
+    shown = constrained.validity(baseline_of(engine, baseline.id))
+    assert shown is not None
+    assert sum(not line.own for line in shown.lines) == 1
+
+
+def test_where_scored_labels_win_a_server_is_asked_the_best_prompt_that_writes(
+    make: Make, engine: Engine, queue: job_engine.Client
+) -> None:
+    with serving(knows) as server:
+        case = a_json_case(make, engine, server, constraint=False)
+    won = ArmResult(score=0.9, n=20, errors=0)
+    with writing(engine) as session:
+        other = make.model(name="Large", kind="endpoint", base_url="http://127.0.0.1:9/v1", reference="l", files={})
+        row = make.baseline(case.assessment, case.dataset, case.model, case.author)
+        kept = {"scoring": "labels", "labels": {"number": 3, "sha256": "x"}, "shots": "nearest", "k": 5}
+        asked = {"model_id": other.id, "model_as": asdict(MeasuredModel.of(other)), "follows": "best"}
+        scored = ArmRow(baseline_id=row.id, family="label_scoring", name="label_scoring", title="", settings=kept)
+        scored.dev = won
+        follows = ArmRow(
+            baseline_id=row.id,
+            family="stronger_model",
+            name=f"stronger_model/{other.id}/best",
+            title="",
+            settings=asked,
+        )
+        session.add_all([scored, follows])
+        session.flush()
+        session.expire_all()
+        baseline = store.get(session, row.id)
+        assert standing.leading(baseline) is scored
+        other_models.settle(session, baseline, other.id)
+
+        assert "scoring" not in follows.settings
+        assert follows.settings["followed"] != "label_scoring"

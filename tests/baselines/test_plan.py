@@ -1,6 +1,7 @@
 """What a plan offers, what each line would take, and what of it an order takes: over the API and on the page."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,13 +10,19 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from app.baselines import shots, store
+from app.baselines import arms, catalogue, outlines, shots, store
 from app.baselines.arms import Arm, ArmResult, done
+from app.baselines.offers import Context
+from app.baselines.outlines import Known
 from app.baselines.prompts import Shot, question
+from app.baselines.tables import ArmRow
 from app.chat import Message
+from app.datasets import store as dataset_store
+from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
 from app.economics.tables import PriceRow
 from app.inference.tables import ModelRow
+from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case
@@ -189,3 +196,61 @@ def test_every_draw_of_a_number_counts_for_the_criterion_and_mixed_ones_do_not()
 
     assert done([drawn(3, 1), drawn(3, 2), drawn(5, 1)]) == []
     assert done([drawn(5, draw) for draw in (1, 2, 3)]) == ["few_shot_random"]
+
+
+def test_many_shot_is_counted_without_test_rows_and_fits_a_longer_question_when_it_is_asked(
+    page: TestClient, case: Case, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        session.get_one(ModelRow, case.model.id).context_window = 2_000
+    before = offered(page, case)["many_shot"]["settings"]
+    with writing(engine) as session:
+        row = session.query(ExampleRow).filter_by(dataset_id=case.dataset.id, split="test").first()
+        assert row is not None
+        row.messages = [{"role": "user", "content": "long " * 800}]
+
+    assert offered(page, case)["many_shot"]["settings"] == before, "test rows choose nothing"
+    pool = rows(*(f"question {number}, with some words" for number in range(60)))
+    room = arms.room(1_000, 100, "Answer.")
+    whole = shots.Random(pool, 40, 7)
+    fitting = shots.Random(pool, 40, 7, room)
+    assert fitting.pick("short") == whole.pick("short")
+    longer = fitting.pick("x" * round(room - 500))
+    assert longer == whole.pick("x")[: len(longer)], "what all prompts begin with stays the same"
+    assert 0 < len(longer) < 40
+    assert sum(len(question(shot.messages)) + len(shot.target) for shot in longer) <= 500
+
+
+def test_scored_labels_take_the_time_of_all_labels(make: Make, engine: Engine, settings: Settings) -> None:
+    """Nothing is written, and every label is read for each row; other variants' times say nothing of it, nor it of
+    theirs."""
+    case = a_case(make, engine, None, train=80, dev=DEV, test=TEST)
+    labels = [f"label number {number}, called by a rather long name" for number in range(20)]
+    with writing(engine) as session:
+        for example in session.query(ExampleRow).filter_by(dataset_id=case.dataset.id):
+            example.target = labels[example.line % 20]
+        session.get_one(ModelRow, case.model.id).files = {"config.json": "0" * 64}
+    with reading(engine) as session:
+        examples = {split: dataset_store.rows(session, case.dataset.id, split) for split in ("train", "dev", "test")}
+        context = Context(session, case.assessment, case.dataset, examples, case.order())
+        made = {offer.arm.name: offer for offer in catalogue.offers(context)}
+    scored = made["label_scoring"]
+
+    assert 20 * 3 < scored.label_tokens < sum(map(len, labels)) / 4 + 20, "what labels begin with counts once"
+    row = make.baseline(case.assessment, case.dataset, case.model, case.author)
+    sha256 = scored.arm.settings["labels"]["sha256"]
+    with writing(engine) as session:
+        for arm in list(session.query(ArmRow).filter_by(baseline_id=row.id)):
+            session.delete(arm)
+        session.flush()
+        for name, pace, kept in (("zero_shot", 0.5, {}), ("label_scoring", 4.0, {"labels": {"sha256": sha256}})):
+            arm = ArmRow(baseline_id=row.id, family=name, name=name, title="", settings=kept)
+            arm.dev = ArmResult(score=0.5, n=30, errors=0, pace=pace, mean_prompt_tokens=20, mean_completion_tokens=10)
+            session.add(arm)
+    with reading(engine) as session:
+        drawn = outlines.outline(replace(context, session=session), list(made.values()), Known()).choices
+    seconds = {choice.key: choice.cost.seconds for choice in drawn}
+
+    assert seconds["label_scoring"] == pytest.approx(4.0 * DEV, rel=0.3)
+    assert seconds["zero_shot"] is not None
+    assert seconds["zero_shot"] < 1.0 * DEV

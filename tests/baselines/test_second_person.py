@@ -1,5 +1,6 @@
 """Two people on the same failures: the second one tags blind, every word is kept, differences are settled."""
 
+import re
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -208,3 +209,20 @@ def test_what_was_tagged_before_there_were_two_is_its_persons(failures: Failures
             (failures.ben.id, "facts"),
             (failures.cora.id, "behaviour"),
         ]
+
+
+def test_failures_are_shown_ten_at_a_time_and_a_button_leads_back(failures: Failures) -> None:
+    failures.first()
+    failures.begin(failures.cora)
+    page, cora = f"/baselines/{failures.baseline}/second", failures.people(failures.cora)
+    shown = cora.get(page).text
+    assert shown.count("data-causes") == 10
+    assert "Next 10 failures" in shown
+    assert "Finish and compare" not in shown
+    action = re.search(r'action="[^"]*(/answers/\d+/cause\?page=1)"', shown)
+    assert action
+
+    saved = cora.post(action[1], data={"cause": "facts"})
+
+    assert saved.headers["location"].startswith(f"{page}?page=1#answer-")
+    assert "Finish and compare" in cora.get(f"{page}?page=3").text

@@ -1,5 +1,6 @@
 """Arms with passages from plan to page: offered for reasons, asked with what was found, told apart when wrong."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -279,3 +280,41 @@ def test_marks_of_another_assessment_are_none_of_this_one(corpus: Corpus, make: 
 
     with reading(corpus.engine) as session:
         assert relevance.known(session, check) == before
+
+
+def test_the_plan_counts_the_oracles_rows_as_they_are_asked(corpus: Corpus, make: Make, people: People) -> None:
+    corpus.index()
+    corpus.check()
+    model_id = make.model(name="M", kind="endpoint", base_url="http://127.0.0.1:9/v1", reference="m", files={}).id
+    body = {"model_id": model_id, "instructions": "Answer.", "arms": ["zero_shot", "oracle"]}
+    address = f"/api/v1/assessments/{corpus.assessment.id}/baselines/offers"
+
+    answered = people(corpus.author).post(address, json=body).json()
+
+    calls = {offer["key"]: offer["calls"] for offer in answered["data"]}
+    assert (calls["zero_shot"], calls["oracle"]) == (24, 22), "two dev rows have no gold passage"
+    assert answered["estimate"]["calls"] == 24 + 22 + 6
+    assert answered["estimate"]["most_calls"] == 24 + 22 + 6, "the oracle is no rival on the test rows"
+
+
+def test_exported_answers_bring_the_passages_that_they_saw(
+    corpus: Corpus, make: Make, server: ModelServer, people: People
+) -> None:
+    corpus.index()
+    corpus.check()
+    baseline = measured(corpus, reading_server(make, server))
+    client = people(corpus.author)
+
+    lines = [
+        json.loads(line) for line in client.get(f"/api/v1/baselines/{baseline.id}/answers.jsonl").text.splitlines()
+    ]
+
+    oracle = [line for line in lines if line["arm"] == "oracle"]
+    assert all(len(line["passages"]) == 1 and line["passages"][0]["gold"] for line in oracle)
+    assert all(builder(line["line"] - 1) in line["passages"][0]["text"] for line in oracle)
+    rag = next(line for line in lines if line["arm"] == "rag/lexical")
+    assert len(rag["passages"]) == 5
+    assert {"id", "title", "text", "score", "gold"} == rag["passages"][0].keys()
+    assert all(line["passages"] == [] and line["constraint"] is None for line in lines if line["arm"] == "zero_shot")
+    table = client.get(f"/api/v1/baselines/{baseline.id}/answers.csv").text
+    assert f"[1] {oracle[0]['passages'][0]['title']}" in table

@@ -163,3 +163,18 @@ def test_a_form_with_nothing_chosen_comes_back(client: TestClient, dataset: Data
         answer = client.post(path, data={})
         assert answer.status_code == 422
         assert "Use one of the kinds" in text(answer)
+
+
+def test_a_copy_brings_it_along_to_be_checked_against_its_own_rows(
+    client: TestClient, dataset: DatasetRow, engine: Engine
+) -> None:
+    page = f"/assessments/{dataset.assessment_id}/constraint"
+    client.post(page, data={"kind": "json_schema", "text": schema(["intent", "city"])})
+
+    made = client.post(f"/api/v1/assessments/{dataset.assessment_id}/copy").json()["id"]
+
+    (kept,) = client.get(f"/api/v1/assessments/{made}/constraint").json()["data"]
+    assert kept["sha256"] == kept_versions(engine, dataset)[0].sha256
+    shown = text(client.get(f"/assessments/{made}/constraint"))
+    assert "It came with the copy, and was not checked against this assessment" in shown
+    assert "measured" not in shown.partition("It came with the copy")[2].partition("Open baselines")[0]

@@ -198,3 +198,24 @@ def test_a_cancelled_reading_stops_and_can_go_on(
 
     with reading(engine) as session:
         assert store.file(session, first).state == "ready"
+
+
+def test_a_document_keeps_its_id_when_its_file_is_read_again(
+    engine: Engine, assessment: AssessmentRow, me: UserRow, read: Add, claimed: Callable[[int], Claim], of: Of,
+    queue: job_engine.Client,
+) -> None:  # fmt: skip
+    """A decision on personal data reads the file again; passages of an older index still lead to its documents."""
+    (file,) = read(("pages.zip", zipped(("a.md", b"# A\n\nWrite to jane.doe@example.com"), ("b.md", b"# B\n\ntwo"))))
+    with reading(engine) as session:
+        before = [(row.id, row.name, row.text_sha256) for row in of(store.file(session, file.id))]
+    with writing(engine) as session:
+        jobs.bind(session, queue)
+        service.decide(session, file.id, me, {"e-mail address": "mask"}, "made up")
+
+    job.read(claimed(file.batch))
+
+    with reading(engine) as session:
+        after = [(row.id, row.name, row.text_sha256) for row in of(store.file(session, file.id))]
+    assert [one[:2] for one in after] == [one[:2] for one in before]
+    assert after[0][2] != before[0][2]
+    assert after[1] == before[1]

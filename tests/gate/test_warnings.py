@@ -79,6 +79,15 @@ def robust(share: float) -> Robustness:
     [
         ({"trivial": Score(passed=166, total=220, split="test")}, ["free_ahead"]),
         ({"trivial": Score(passed=140, total=220, split="test")}, []),
+        (
+            {
+                "trivial": Score(passed=166, total=220, split="test"),
+                "small_classifier": Score(passed=180, total=220, split="test"),
+                "embedding_classifier": Score(passed=200, total=220, split="test"),
+                "few_shot_nearest": ON_DEV,
+            },
+            ["free_ahead"],  # one warning, however many of them are ahead
+        ),
         ({"small_classifier": Score(passed=70, total=100), "few_shot_nearest": ON_DEV}, ["free_ahead"]),
         ({"small_classifier": Score(passed=64, total=100), "few_shot_nearest": ON_DEV}, []),
         ({"small_classifier": Score(passed=70, total=100)}, []),  # no prompt answered those rows

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
+from app.audit import service as audit
 from app.db import reading, utcnow, writing
 from app.economics.tables import PriceRow
 from app.gate import reviews
@@ -154,6 +155,24 @@ def test_the_checklist_ticks_itself(make: Make, engine: Engine, people: People) 
             )
         )
     assert "Set up Tunegate" not in client.get("/").text
+
+
+def test_accounts_of_ones_own_making_are_no_second_person_and_the_list_says_what_to_do(
+    make: Make, engine: Engine, people: People
+) -> None:
+    amy, ada, rob = make.admin("Amy"), make.author("Ada"), make.reviewer("Rob")
+    make.user(name="Gone", active=False)
+    with writing(engine) as session:
+        audit.record(session, amy, "user.add", "user", ada.id, {})
+        audit.record(session, amy, "user.add", "user", rob.id, {})
+    assert "Add two more people" not in people(amy).get("/").text, "Ada and Rob are two"
+
+    with writing(engine) as session:
+        session.get_one(UserRow, rob.id).active = False
+    page = people(amy).get("/").text
+    assert "Add two more people" in page
+    assert "whoever made an account is no second person beside it" in page
+    assert "reset-password" in page
 
 
 def test_the_checklist_can_be_dismissed_and_is_no_authors_business(make: Make, people: People) -> None:

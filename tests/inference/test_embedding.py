@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +241,18 @@ def test_stop_is_heard_between_calls() -> None:
         model.close()
 
     assert len(calls) < 10
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(find_spec(weights.E5_PACKAGE) is None, reason="the extra [multilingual] is not installed")
+def test_the_multilingual_model_finds_what_is_said_in_another_language(settings: Settings) -> None:
+    """The real package, its files by their hashes, in its process."""
+    passages = ["La facture est payée sous un mois.", "Der Laden öffnet um neun Uhr.", "Los plátanos son amarillos."]
+    questions = ["When does the shop open?", "How long do we have to pay an invoice?", "What colour are bananas?"]
+    with closing(embedding.embedder(settings, embedding.MULTILINGUAL)) as model:
+        found = model.embed(passages, kind="passage", stop=lambda: False)
+        asked = model.embed(questions, kind="query", stop=lambda: False)
+
+    assert found.shape == (3, 384)
+    assert np.allclose(np.linalg.norm(asked, axis=1), 1, atol=1e-4)
+    assert (asked @ found.T).argmax(1).tolist() == [1, 0, 2]

@@ -124,3 +124,33 @@ def test_what_does_not_fit_and_what_is_stopped(loaded: Any) -> None:
     assert found["free"]["completion_tokens"] > 0
     assert found["row 0"]["error"] is None
     assert list(local_child.answer(loaded, [asdict(request) for request in requests(4)], stopped)) == []
+
+
+def test_many_labels_are_scored_some_at_a_time_to_the_same(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.inference import label_scoring
+
+    asked = requests(4)
+    whole = answers(loaded, asked)
+    monkeypatch.setattr(label_scoring, "NODES", 3)
+    tree = label_scoring.tree(loaded, asked[0].messages, LABELS)
+    parts = tree.parts(3)
+    cut = answers(loaded, asked)
+
+    assert len(parts) > 2
+    assert sorted(number for _, numbers in parts for number in numbers) == list(range(len(LABELS)))
+    assert all(part.label(at) == tree.label(number) for part, numbers in parts for at, number in enumerate(numbers))
+    for name, each in cut.items():
+        assert each["chances"] == pytest.approx(whole[name]["chances"], rel=1e-3, abs=1e-6)
+        assert each["text"] == whole[name]["text"]
+
+
+def test_what_would_take_forever_label_by_label_is_refused(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.inference import label_scoring
+
+    monkeypatch.setattr(loaded.model.config, "sliding_window", 4096, raising=False)
+    monkeypatch.setattr(label_scoring, "WRITTEN_OUT", 100)
+    found = answers(loaded, requests(2))
+
+    assert all(
+        "can't score labels in one pass, and 8 labels one by one" in str(each["error"]) for each in found.values()
+    )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from app.baselines import arms, facts, standing, versions
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, writing
+from app.errors import Invalid
 from app.gate import checks, subject_builder
 from app.instructions import job
 from app.instructions.budget import Prices
@@ -301,3 +303,29 @@ def test_what_a_reviewer_approves_names_the_critic_and_luck(case: Improvable) ->
     assert "of which luck alone gives" in prompt
     gates = {gate.id: gate.measured for gate in frozen.verdict.gates}
     assert "one round of revised instructions, by an optimizer." in gates["G5"]
+
+
+def test_the_embedded_model_is_no_critic(case: Improvable, make: Make) -> None:
+    embedded = make.model(name="Embedded", kind="bundled")
+
+    with pytest.raises(Invalid) as refused:
+        case.start(critic_id=embedded.id)
+
+    assert refused.value.errors[0].detail.startswith("The embedded model can't be the critic")
+
+
+@pytest.mark.torch
+@pytest.mark.deep
+def test_a_critic_out_of_a_folder_is_asked_on_this_machine_and_its_babble_is_not_taken_over(
+    case: Improvable, make: Make, tiny_model: Path, critic: ModelServer, warm_children: None
+) -> None:
+    """Its files are checked first; what a model writes that has learnt nothing is rejected like any other fault."""
+    folder = make.model(name="Folder critic", kind="folder", reference=str(tiny_model), files={})
+
+    run = case.optimise(critic_id=folder.id, consent=False, candidates=2)
+
+    assert run.critic_as["files"]
+    assert not critic.calls
+    assert run.spent.critic_calls > 0
+    assert run.winner_arm_id is None
+    assert all(row.state not in ("scored", "won") for row in run.candidates[1:])

@@ -75,7 +75,7 @@ def test_kappa_of_fifty_blind_labels_reaches_the_gate(labelled: Labelled) -> Non
         splits = {session.get_one(ExampleRow, one["example_id"]).split for one in rows}
     assert "test" not in splits
     page = labelled.people(labelled.cora).get(f"/datasets/{labelled.dataset}/second-labels").text
-    assert page.count('data-key="1"') == 50
+    assert page.count('data-key="1"') == 10
     truth = labelled.targets(rows)
     said = {row: LABELS[0] if place < 20 else target for place, (row, target) in enumerate(truth.items())}
 
@@ -182,3 +182,23 @@ def test_where_answers_are_no_labels_references_are_checked(make: Make, people: 
     gate = free.g8()
     assert gate.state == "fail"
     assert "12 of 50" in gate.measured
+
+
+def test_a_round_is_shown_ten_rows_at_a_time(labelled: Labelled) -> None:
+    """Where the first row without a label is; without scripts a button leads back to the page it was on."""
+    begun = labelled.begin(labelled.cora)
+    rows = sorted(one["example_id"] for one in begun["rows"])
+    page, client = f"/datasets/{labelled.dataset}/second-labels", labelled.people(labelled.cora)
+    first = client.get(page).text
+    assert first.count('data-key="1"') == 10
+    assert "Finish and compare" not in first
+    assert "Next 10 rows" in first
+
+    labelled.say(labelled.cora, begun["id"], dict.fromkeys(rows[:12], "billing"))
+
+    assert "2 of 5" in client.get(page).text
+    saved = client.post(f"/label-rounds/{begun['id']}/rows/{rows[0]}?page=1", data={"label": "returns"})
+    assert saved.headers["location"] == f"{page}?page=1#row-{rows[0]}"
+    last = client.get(f"{page}?page=99").text
+    assert "5 of 5" in last
+    assert "Finish and compare" in last

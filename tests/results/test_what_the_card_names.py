@@ -178,3 +178,14 @@ def test_a_run_of_the_embedded_model_names_its_real_weights(engine: Engine, blob
 
     assert weights.EXPANDED in text
     assert weights.GGUF_SHA256 in text
+
+
+def test_what_answers_were_held_to_is_said_and_is_in_the_file() -> None:
+    held = {"kind": "labels", "text": "a\nb\n```c", "sha256": "f" * 64, "version": 2}
+    text = card.card(replace(FACTS, constraint=held))
+
+    assert f"Every answer was held to this constraint (Label list, `{'f' * 64}`)" in text
+    assert "````\na\nb\n```c\n````" in text
+    assert card.evaluation(replace(FACTS, constraint=held))["configs"]["constraint"] == held
+    assert "held to this constraint" not in card.card(FACTS)
+    assert "constraint" not in card.evaluation(FACTS)["configs"]

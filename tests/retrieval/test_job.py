@@ -1,6 +1,8 @@
 """Indexes built by the job over documents that were really read: what is in them, kills, changes, privacy."""
 
 import hashlib
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from app.retrieval.tables import IndexRow
 from app.retrieval.warm import WARM
 from tests.support.indexed import DIMENSIONS, Indexing, by_words
 from tests.support.model_server import Body, ModelServer, Raw
+from tests.support.processes import Process, until
 
 
 def current(indexing: Indexing) -> IndexRow | None:
@@ -316,3 +319,48 @@ def test_another_embedder_than_the_one_that_built_it_is_refused(corpus: Indexing
     with pytest.raises(Conflict, match="another one now"):
         service.searcher(corpus.settings, corpus.blobs, row, embedder)
     embedder.close()
+
+
+@pytest.mark.worker
+@pytest.mark.deep
+@pytest.mark.long("two real workers start, one after the other")
+def test_kill_9_of_the_worker_that_builds_an_index_costs_what_was_in_flight(
+    corpus: Indexing, model: ModelRow, embeds: ModelServer, worker: Callable[..., Process]
+) -> None:
+    whole = corpus.build(with_server(model))
+    parts = [f"## Part {number}\n\nWords of number {number}." for number in range(building.AT_ONCE * 2 + 3)]
+    corpus.add(("long.md", "\n\n".join(parts).encode()))
+    row = corpus.order(with_server(model))
+    asked: list[str] = []
+    killed = threading.Event()
+
+    def reply(body: Body) -> Raw:
+        if len(asked) > building.AT_ONCE + 100:
+            killed.wait(60)
+        asked.extend(body["input"])
+        return by_words(body)
+
+    embeds.reply = reply
+    first = worker(corpus.settings, slot="a")
+    until(lambda: len(asked) > building.AT_ONCE + 100)
+    folder = corpus.settings.data / job.FOLDER / str(row.id)
+    until((folder / "embedded").exists)
+    first.kill()
+    before = len(asked)
+    killed.set()
+    with reading(corpus.engine) as session:
+        assert store.get(session, row.id).state == "building"
+        assert service.current(session, corpus.assessment.id) is None, "nothing half-done is searched"
+
+    worker(corpus.settings, slot="b")
+
+    def ready() -> bool:
+        with reading(corpus.engine) as session:
+            return store.get(session, row.id).state == "ready"
+
+    until(ready, 90)
+    with reading(corpus.engine) as session:
+        made = store.get(session, row.id)
+    assert made.passages == building.AT_ONCE * 2 + 8
+    assert len(set(asked[before:])) <= made.passages - building.AT_ONCE + 1, "whole blocks of vectors are kept"
+    assert made.sha256 != whole.sha256

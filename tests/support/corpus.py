@@ -100,6 +100,7 @@ class Corpus:
                 by=job.created_by,
                 assessment_id=self.assessment.id,
             )
+        self.claims.append(claim)
         body(claim)
         with writing(self.engine) as session:
             job_store.get(session, claim.job_id).status = Status.DONE
@@ -152,7 +153,7 @@ class Corpus:
         """Check retrieval on the dev rows."""
         with writing(self.engine) as session:
             jobs.bind(session, self.queue)
-            number = relevance.start(session, self.assessment.id, self.author).id
+            number = relevance.start(session, self.assessment.id, self.author, consent=True).id
         self.run("check_retrieval", number, relevance_job.check)
         with reading(self.engine) as session:
             return session.get_one(RetrievalCheckRow, number)

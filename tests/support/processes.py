@@ -44,6 +44,7 @@ def cheap(folder: Path, **more: object) -> Settings:
         "worker_beat": 0.2,
         "worker_lost_after": 1.5,
         "threads": 1,
+        "release_questions": 6,
         "port": 1,
     }
     return Settings.model_validate(usual | more)

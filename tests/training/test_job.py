@@ -212,6 +212,31 @@ def test_cancelled_is_over_for_good(longer: Story) -> None:
 
 
 @pytest.mark.deep
+def test_a_paused_run_goes_on_from_its_checkpoint_under_the_same_approval(longer: Story) -> None:
+    row = longer.launch()
+    claim = longer.claim(longer.train_job(row))
+
+    def pause() -> None:
+        with longer.write() as session:
+            jobs.bind(session, longer.queue)
+            service.pause(session, row.id, longer.author)
+
+    with pytest.raises(Cancelled):
+        job.work(claim, Watching(longer.make.settings.data, at("step", pause)))
+    with longer.write() as session:
+        jobs.bind(session, longer.queue)
+        job_store.get(session, claim.job_id).status = Status.CANCELLED  # what the worker does when a job ends so
+        stopped = store.get(session, row.id)
+        assert service.paused(stopped, stopped.state)
+        service.resume(session, row.id, longer.author)
+        assert not service.paused(stopped, stopped.state)
+    job.train(longer.claim(longer.train_job(row)))
+
+    assert longer.run(row).state == "done"
+    assert longer.run(row).training_facts["attempts"] == 2
+
+
+@pytest.mark.deep
 def test_a_worker_that_stops_leaves_the_run_to_the_next(longer: Story) -> None:
     row = longer.launch()
     claim = longer.claim(longer.train_job(row))

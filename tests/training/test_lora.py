@@ -133,10 +133,11 @@ def test_the_loss_falls_and_the_base_stays_as_it_is(tiny_model: Path) -> None:
     assert all(torch.equal(p, before[name]) for name, p in frozen.items())
 
 
-def test_a_saved_adapter_loads_to_the_same_loss(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scaling", ["lora", "rslora"])
+def test_a_saved_adapter_loads_to_the_same_loss(tiny_model: Path, tmp_path: Path, scaling: str) -> None:
     from app.inference import folders, loading
 
-    made = learner(tiny_model)
+    made = learner(tiny_model, replace(RECIPE, scaling=scaling))
     list(made.run(0))
     loss = sum(part for part, _ in made.dev_losses())
     made.save(tmp_path)
@@ -186,3 +187,86 @@ def test_attention_only_learns_fewer_layers(tiny_model: Path) -> None:
 
     assert {name.split(".")[-4] for name in attention.learned} <= {"q_proj", "k_proj", "v_proj", "o_proj", "self_attn"}
     assert attention.adapter_parameters < everything.adapter_parameters
+
+
+# ---------------------------------------------------------------- the smoke leg
+
+
+def test_the_smoke_leg_leaves_the_run_as_it_was_to_the_bit(tiny_model: Path, tmp_path: Path) -> None:
+    import torch
+
+    from app.training import smoke
+
+    straight, after = learner(tiny_model), learner(tiny_model)
+    leg = smoke.leg(after, tmp_path / "smoke")
+    losses = [[step.loss for step in each.run(0)] for each in (straight, after)]
+
+    assert leg.after < leg.before
+    assert losses[0] == losses[1]
+    assert all(torch.equal(tensor, after.masters[name]) for name, tensor in straight.masters.items())
+    assert not (tmp_path / "smoke").exists()
+
+
+def test_a_checkpoint_that_is_not_what_was_learnt_ends_the_run_before_it_begins(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    from app.training import lora, smoke
+
+    class Forgetful(lora.Learner):
+        """Saves, and reads something else back."""
+
+        def restore(self, folder: Path) -> None:
+            super().restore(folder)
+            self.masters[next(name for name in self.masters if "lora_B" in name)].fill_(0.5)
+            self._round()
+
+    made = learner(tiny_model)
+    made.__class__ = Forgetful
+    with pytest.raises(smoke.Broken, match="read back scores"):
+        smoke.leg(made, tmp_path / "smoke")
+    assert all(float(tensor.abs().sum()) == 0 for name, tensor in made.masters.items() if "lora_B" in name)
+
+
+def test_a_step_that_does_not_fit_is_taken_in_smaller_passes_with_the_same_result(tiny_model: Path) -> None:
+    import torch
+
+    whole, halved = learner(tiny_model), learner(tiny_model)
+    heard: list[str] = []
+    halved.tell = heard.append
+    kept, most = halved.loss_sum, 2  # rows that fit
+
+    def short_of_memory(rows: Sequence[TokenRow]) -> Any:
+        if len(rows) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return kept(rows)
+
+    halved.loss_sum = short_of_memory
+    losses = [[step.loss for step in each.run(0)] for each in (whole, halved)]
+
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert len(heard) == 1
+    assert "batches are the same" in heard[0]
+
+
+def test_one_row_that_does_not_fit_ends_the_run(tiny_model: Path) -> None:
+    import torch
+
+    made = learner(tiny_model, replace(RECIPE, batch_rows=1))
+
+    def never(_rows: Sequence[TokenRow]) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    made.loss_sum = never
+    with pytest.raises(torch.OutOfMemoryError, match="one row alone"):
+        list(made.run(0))
+
+
+def test_a_device_that_was_named_and_is_not_there_is_no_reason_to_take_another() -> None:
+    import torch
+
+    from app.inference import devices
+
+    absent = "mps" if torch.cuda.is_available() else "cuda"
+    with pytest.raises(devices.NotThere, match=f"TUNEGATE_DEVICE is {absent}"):
+        devices.choose(absent)
+    assert devices.choose("auto").name != absent

@@ -57,3 +57,17 @@ def test_the_learning_rate_rises_once_and_never_exceeds_the_top(total: int, sche
 
 def test_what_was_changed_is_listed() -> None:
     assert list(recipes.changed(Recipe(rank=8), Recipe())) == [("LoRA rank (r)", 16, 8)]
+
+
+def test_a_setting_that_came_later_changes_no_digest_of_what_was_approved_before() -> None:
+    assert "scaling" not in recipes.to_json(Recipe())
+    assert recipes.to_json(Recipe(scaling="rslora"))["scaling"] == "rslora"
+    assert recipes.parse(recipes.to_json(Recipe(scaling="rslora"))) == Recipe(scaling="rslora")
+
+
+@pytest.mark.parametrize(("rank", "served"), [(4, 8), (16, 16), (17, 32), (200, 256)])
+def test_a_rank_is_served_by_the_next_one_that_a_server_knows(rank: int, served: int) -> None:
+    assert recipes.served_rank(rank) == served
+    assert [f"--max-lora-rank {served}." in note for note in recipes.serving_notes(Recipe(rank=rank))] == (
+        [True] if rank > 16 else []
+    )

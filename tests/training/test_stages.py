@@ -16,6 +16,7 @@ NAMES = (
     "Last dev evaluation",
     "Adapter stored",
     "Test set answered",
+    "Release checks",
     "Compared with the best prompt",
 )
 

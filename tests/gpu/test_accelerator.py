@@ -1,0 +1,88 @@
+"""What has to hold on a GPU as on the CPU: the same losses, the same answers, and a run that goes on after a kill.
+
+Only `make test-gpu` runs these; without an accelerator it lists them.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.chat import Message
+from app.inference.generator import Request
+from app.inference.local import LocalModel
+from app.training.recipe import Recipe
+from tests.support import tiny
+
+pytestmark = [pytest.mark.gpu, pytest.mark.torch]
+
+RECIPE = Recipe(rank=4, alpha=8, learning_rate=1e-2, batch_rows=4, epochs=3, precision="float32")
+
+
+def learner(model: Path, device: str, recipe: Recipe = RECIPE) -> Any:
+    import torch
+
+    from app.inference import loading, tokens
+    from app.training import lora
+
+    torch.set_default_device("cpu")
+    loaded = loading.load(model, None, recipe.precision, attention="eager", device=device)
+    rows = []
+    for row in tiny.rows(24, 0):
+        asked: Any = row["messages"]
+        turns = [Message("user", asked[0]["content"])]
+        rows.append(tokens.training_row(loaded.tokenizer, turns, str(row["target"])))
+    return lora.Learner(loaded, recipe, rows, rows[:6])
+
+
+def test_losses_are_those_of_the_cpu(tiny_model: Path) -> None:
+    here = [step.loss for step in learner(tiny_model, "cpu").run(0)]
+    there = [step.loss for step in learner(tiny_model, "auto").run(0)]
+
+    assert there == pytest.approx(here, rel=1e-3)
+
+
+def test_a_resumed_run_ends_like_one_that_was_not_interrupted(tiny_model: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, dropout=0.1)
+    straight = learner(tiny_model, "auto", recipe)
+    whole = [step.loss for step in straight.run(0)]
+    begun = learner(tiny_model, "auto", recipe)
+    steps = begun.run(0)
+    for _ in range(5):
+        next(steps)
+    begun.save(tmp_path)
+    resumed = learner(tiny_model, "auto", recipe)
+    resumed.restore(tmp_path)
+
+    assert [step.loss for step in resumed.run(5)] == pytest.approx(whole[5:], rel=1e-4)
+
+
+def test_bfloat16_is_taken_where_the_device_has_it(tiny_model: Path) -> None:
+    from app.inference import devices, loading
+
+    chosen = devices.choose("auto")
+    loaded = loading.load(tiny_model, None, "auto", device="auto")
+
+    assert chosen.accelerator
+    assert loaded.dtype == ("bfloat16" if chosen.bf16 else "float32")
+    assert next(loaded.model.parameters()).device.type == chosen.name
+
+
+def test_answers_are_those_of_the_cpu(tiny_model: Path) -> None:
+    requests = [Request(str(number), (Message("user", tiny.text(number)),), 12) for number in range(20)]
+    texts = []
+    for device in ("cpu", "auto"):
+        with LocalModel(tiny_model, threads=1, dtype="float32", device=device) as model:
+            texts.append({answer.id: answer.text for answer in model.answer(requests, lambda: False)})
+
+    assert texts[0] == texts[1]
+
+
+def test_memory_is_that_of_the_device(tiny_model: Path) -> None:
+    from app.inference import devices
+
+    made = learner(tiny_model, "auto")
+    made.make_room()
+
+    assert 0 < devices.peak_bytes(made.loaded.device) <= made.loaded.device.memory or made.loaded.device.memory == 0
