@@ -141,7 +141,7 @@ class Server:
                 content = answer.read()
         except urllib.error.HTTPError as refusal:
             raise SystemExit(f"{method} {path}: {refusal.read().decode()[:2000]}") from None
-        return content.decode() if path.endswith(".jsonl") else json.loads(content) if content else None
+        return content.decode() if path.endswith("answers.jsonl") else json.loads(content) if content else None
 
     def done(self, job_id: int) -> None:
         """Wait for a job."""
