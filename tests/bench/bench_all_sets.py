@@ -114,7 +114,7 @@ class Server:
         one = {"name": "Ada", "email": "ada@example.org", "role": "author"}
         added = self.call("POST", "/users", one)
         taken = {"email": added["email"], "one_time_password": added["one_time_password"], "password": PASSWORD + "!"}
-        self._token = self.call("POST", "/join", {**taken, "token": {"scope": "write"}})["token"]["secret"]
+        self._token = self.call("POST", "/join", {**taken, "token": {"scope": "launch"}})["token"]["secret"]
 
     def _app(self, *arguments: str) -> str:
         """`python -m app ...`, to its end."""
