@@ -106,8 +106,8 @@ class RetrievalQuality(RetrievalCheck):
     judged: int
     known_by: dict[How, int]
     marked: int = Field(
-        description="judged rows that a person marked, among passages that search had found: there recall can look "
-        "better than it is"
+        description="of these rows, those that a person marked among passages that search had found: there recall can "
+        "look better than it is"
     )
     absent: int = Field(description="rows whose answer is in none of the documents, people say")
     ways: list[WayRanked]

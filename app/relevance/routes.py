@@ -1,6 +1,6 @@
 """Pages of right passages: how well each way of searching finds them, and where a person marks them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -74,7 +74,7 @@ def _quality(request: Request, assessment_id: int, db: Db, refusal: Invalid | No
 
 @router.post("/assessments/{assessment_id}/retrieval/quality", name="check_retrieval")
 def check_retrieval(
-    request: Request, assessment_id: Id, db: Db, me: Author, consent: Annotated[str, Form(max_length=10)] = ""
+    request: Request, assessment_id: Id, db: Db, me: Author, consent: Annotated[Literal["on", ""], Form()] = ""
 ) -> Response:
     try:
         service.start(db, assessment_id, me, consent=consent == "on")

@@ -98,21 +98,29 @@ class Server:
         port = free_port()
         self.settings = cheap(folder, port=port, assets=ROOT / "assets", threads=0)
         self._address, self._token = f"http://127.0.0.1:{port}/api/v1", ""
+        self._app("migrate")
         self._process = Process(self.settings, "serve")
 
     def begin(self) -> None:
         until(self._listens, 120)
-        code = subprocess.run(
-            [sys.executable, "-m", "app", "setup-code"],
-            env=environment(self.settings), cwd=ROOT, capture_output=True, text=True, check=True,
-        ).stdout.split()[-1]  # fmt: skip
-        me = {"code": code, "name": "Bench", "email": "bench@example.org", "password": PASSWORD}
+        me = {
+            "code": self._app("setup-code").split()[-1],
+            "name": "Bench",
+            "email": "bench@example.org",
+            "password": PASSWORD,
+        }
         admin = self.call("POST", "/setup", {**me, "token": {"scope": "write"}})
         self._token = admin["token"]["secret"]
         one = {"name": "Ada", "email": "ada@example.org", "role": "author"}
         added = self.call("POST", "/users", one)
         taken = {"email": added["email"], "one_time_password": added["one_time_password"], "password": PASSWORD + "!"}
-        self._token = self.call("POST", "/join", {**taken, "token": {"scope": "write"}})["token"]["secret"]
+        self._token = self.call("POST", "/join", {**taken, "token": {"scope": "launch"}})["token"]["secret"]
+
+    def _app(self, *arguments: str) -> str:
+        """`python -m app ...`, to its end."""
+        command = [sys.executable, "-m", "app", *arguments]
+        env = environment(self.settings)
+        return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     def _listens(self) -> bool:
         try:
@@ -133,7 +141,7 @@ class Server:
                 content = answer.read()
         except urllib.error.HTTPError as refusal:
             raise SystemExit(f"{method} {path}: {refusal.read().decode()[:2000]}") from None
-        return content.decode() if path.endswith(".jsonl") else json.loads(content) if content else None
+        return content.decode() if path.endswith("answers.jsonl") else json.loads(content) if content else None
 
     def done(self, job_id: int) -> None:
         """Wait for a job."""

@@ -1,6 +1,8 @@
 """Automatic rounds, run right here against a scripted critic and a scripted model on loopback."""
 
+import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,7 @@ from app.instructions.rounds import concluded
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.claims import Cancelled, Failed, Stopping
+from app.jobs.tables import JobRow, Status
 from app.privacy.identifier_report import IdentifierKind, IdentifierReport
 from app.settings import Settings
 from tests.support.factories import Make
@@ -317,10 +320,22 @@ def test_the_embedded_model_is_no_critic(case: Improvable, make: Make) -> None:
 @pytest.mark.torch
 @pytest.mark.deep
 def test_a_critic_out_of_a_folder_is_asked_on_this_machine_and_its_babble_is_not_taken_over(
-    case: Improvable, make: Make, tiny_model: Path, critic: ModelServer, warm_children: None
+    case: Improvable, make: Make, tiny_model: Path, critic: ModelServer, warm_children: None, tmp_path: Path
 ) -> None:
-    """Its files are checked first; what a model writes that has learnt nothing is rejected like any other fault."""
-    folder = make.model(name="Folder critic", kind="folder", reference=str(tiny_model), files={})
+    """Its files are checked first; what a model writes that has learnt nothing is rejected like any other fault. One
+    that reads too little for a reflection says so."""
+    short = make.model(name="Short critic", kind="folder", reference=str(tiny_model), files={})
+    with pytest.raises(Failed, match="the model reads 512 at most"):
+        case.optimise(critic_id=short.id, consent=False, candidates=2)
+    with writing(case.engine) as session:
+        for job_row in session.query(JobRow).filter_by(kind="optimise"):
+            job_row.status = Status.FAILED
+    place = tmp_path / "reads more"
+    shutil.copytree(tiny_model, place)
+    for name, key in (("config.json", "max_position_embeddings"), ("tokenizer_config.json", "model_max_length")):
+        kept = json.loads((place / name).read_text())
+        (place / name).write_text(json.dumps({**kept, key: 8192}))
+    folder = make.model(name="Folder critic", kind="folder", reference=str(place), files={})
 
     run = case.optimise(critic_id=folder.id, consent=False, candidates=2)
 
