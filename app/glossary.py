@@ -99,8 +99,8 @@ TERMS: tuple[Term, ...] = (
     Term(
         "metric.json_fields",
         "JSON field by field",
-        "Share of the expected fields whose value the output has, from 0 to 100 %. Fields of objects inside count each, "
-        "a list is one value. A table shows right, wrong, missing and extra for each field.",
+        "Share of the expected fields whose value the output has, from 0 to 100 %. Fields of objects inside count "
+        "each, a list is one value. A table shows right, wrong, missing and extra for each field.",
     ),
     Term(
         "metric.sql_result",
