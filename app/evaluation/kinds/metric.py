@@ -1,7 +1,7 @@
 """What a metric is: how it scores, what it compares, and which settings it has."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from app import glossary
@@ -37,7 +37,7 @@ class Metric:
     binary: every score is 0 or 1, so the result is a rate. score: (answer, expected, options) -> 0 to 1. view: the
     text that is compared, for the examples page. The glossary says what it is called. faults: what is wrong with the
     options that were filled in; it may write one in its one form. executed: what it scores is run, in a child process
-    (`scoring.scores`), and `score` refuses.
+    (`scoring.scores`), and `score` refuses. rules: what it does to a text or looks for in it, by name, for people.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Metric:
     options: tuple[Option, ...] = ()
     faults: Callable[[dict[str, Any]], Iterator[Fault]] = _no_faults
     executed: bool = False
+    rules: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:

@@ -106,6 +106,7 @@ METRICS = (
         binary=True,
         score=_score,
         view=_view,
+        rules=PHRASES,
         options=(
             Option(
                 name="phrases",

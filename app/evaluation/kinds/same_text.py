@@ -37,6 +37,7 @@ METRICS = (
         binary=True,
         score=_normalised,
         view=_normal,
+        rules=form.RULES,
         options=(
             Option(
                 name="prefix",

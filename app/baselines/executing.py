@@ -1,0 +1,50 @@
+"""Before a measurement whose answers are run: that what they are run with is there, and that the expected answers work.
+
+An expected statement that fails is found here and not after a thousand paid calls.
+"""
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.baselines import prompts
+from app.baselines.offers import Context
+from app.blobs import Blobs
+from app.errors import Conflict, FieldError
+from app.evaluation import metrics
+from app.processes.sealed import Unavailable
+from app.scoring import service as scoring
+from app.scoring.scores import AboutRow
+from app.settings import Settings
+from app.wording import percent
+
+TRIED = 100  # dev rows whose expected answer is scored against itself
+LEAST = 0.98  # share of them that has to work: as few rows may have no score as may have no answer
+
+
+def faults(
+    session: Session, settings: Settings | None, context: Context, metric: str, options: Mapping[str, Any]
+) -> list[FieldError]:
+    """Why a metric that is executed cannot decide this measurement, one fault each."""
+    if not metrics.get(metric).executed or not options:
+        return []
+    faults = scoring.against(session, settings, context.assessment.id, metric, options)
+    if faults or settings is None:
+        return faults
+    name = "database" if metric == "sql_result" else "scorer"
+    rows = context.examples["dev"][:TRIED]
+    broken, first = 0, ""
+    try:
+        with closing(scoring.opened(session, settings, Blobs(settings.blobs_dir), metric, options)) as scorer:
+            for row in rows:
+                score = scorer.score(row.target, row.target, AboutRow(row.line, prompts.question(row.messages)))
+                broken += score.value is None
+                first = first or (score.why if score.value is None else "")
+    except (Conflict, Unavailable) as why:
+        return [FieldError(f"#/metric_options/{name}", str(why))]
+    if rows and broken > (1 - LEAST) * len(rows):
+        sentence = f"{percent(broken / len(rows), 0)} of the expected dev answers cannot be scored. The first: {first}"
+        return [FieldError(f"#/metric_options/{name}", sentence)]
+    return []
