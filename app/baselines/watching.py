@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import answer_store, scored, store
@@ -89,8 +88,7 @@ def unwatch(session: Session, assessment_id: int, watched_id: int, *, by: UserRo
 
 
 def _note(session: Session, row: WatchedRow, by: UserRow, act: str) -> None:
-    assessment = assessment_store.get(session, row.assessment_id)
-    assessments.contribute(session, assessment, by, "measure", changed=False)
+    """On record, and no hand in it: what decides nothing makes nobody an author."""
     detail = {"assessment": row.assessment_id, "metric": row.metric, "options": row.options}
     audit.record(session, by, act, "assessment", row.assessment_id, detail)
 

@@ -8,7 +8,7 @@ from typing import Any
 from app.evaluation import structure
 from app.evaluation.kinds.metric import Fault, Metric, Option, Options
 
-SCHEMA_LIMIT = 64 << 10  # characters
+SCHEMA_LIMIT = 10_000  # characters
 
 
 def _reach(options: Options) -> dict[str, bool]:
