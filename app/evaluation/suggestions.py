@@ -20,7 +20,8 @@ MOSTLY = 0.95  # share of the answers from which on they are of one kind
 SOME = 0.5  # share from which on a form is part of the task
 REPEATS = 4  # times that an answer has to stand there, on average, to be a label
 LONGEST_LABEL = 60  # characters
-SHORT, LONG = 12, 40  # words: up to the first an answer is short, from the second on it is long
+SHORT, LONG = 12, 30  # words: up to the first an answer is short, from the second on it is long
+LONGEST_UNIT = 6  # characters
 SKEWED = 0.6  # share of one label from which on accuracy alone flatters
 _SQL = re.compile(r"\s*(?:```\w*\s*)?(?:select|with)\b.*\bfrom\b", re.IGNORECASE | re.DOTALL)
 
@@ -83,13 +84,19 @@ def _is_object(answer: str) -> bool:
 
 def _numbers(answers: Sequence[str]) -> Suggestion | None:
     """One number an answer; the decimal sign is the one by which more of them can be read, a point in doubt."""
-    read = {point: _share(answers, lambda answer, sign=point: numbers.read(answer, sign)) for point in (".", ",")}
+    read = {point: _share(answers, lambda answer, sign=point: _is_number(answer, sign)) for point in (".", ",")}
     point = "," if read[","] > read["."] else "."
     if read[point] < MOSTLY or len(set(answers)) <= len(answers) / REPEATS:
         return None
     sign = "comma" if point == "," else "point"
     why = f"{percent(read[point], 0)} of the expected answers are one number; read with a decimal {sign}."
     return Suggestion("number_match", why, {"decimal": point}, decides=True)
+
+
+def _is_number(answer: str, point: str) -> bool:
+    """One with a unit of a few letters; “3 green lamps” is a text about a number."""
+    number = numbers.read(answer, point)
+    return number is not None and len(number[1]) <= LONGEST_UNIT
 
 
 def _labels(answers: Sequence[str]) -> Suggestion | None:

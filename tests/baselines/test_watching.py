@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow
 from app.baselines import answer_store, job, standing, watching
@@ -36,11 +37,16 @@ def case(make: Make, engine: Engine) -> Iterator[Case]:
 
 
 def measured(engine: Engine, settings: Settings, queue: job_engine.Client, case: Case, **different: Any) -> int:
-    baseline = started(engine, queue, case, **different)
+    baseline = started(engine, queue, case, variants=("zero_shot",), **different)
     claim = claim_of(engine, settings, queue, baseline.id)
     job.measure(claim)
     finish_job(engine, claim)
     return baseline.id
+
+
+def decide_by(session: Session, case: Case, metric: str) -> None:
+    row = session.get_one(AssessmentRow, case.assessment.id)
+    row.answers = {**row.answers, "metric": metric}
 
 
 def watch(engine: Engine, settings: Settings, queue: job_engine.Client, case: Case, metric: str, **options: Any) -> int:
@@ -138,7 +144,7 @@ def test_sql_is_scored_by_its_result_on_an_uploaded_database(
     with serving(answers) as server:
         case = a_case(make, engine, server, train=20, dev=20, test=20)
         with writing(engine) as session:
-            session.get_one(AssessmentRow, case.assessment.id).answers |= {"metric": "sql_result"}
+            decide_by(session, case, "sql_result")
             for example in session.query(ExampleRow).filter_by(dataset_id=case.dataset.id):
                 example.target = WANTED.replace("?", str(example.line))
         api, root = people(case.author), f"/api/v1/assessments/{case.assessment.id}"
@@ -147,7 +153,7 @@ def test_sql_is_scored_by_its_result_on_an_uploaded_database(
         nothing = api.put(f"{root}/databases?filename=x.db", content=b"not a database at all")
         assert nothing.status_code == 422
         assert "no SQLite database" in nothing.text
-        body = {"model_id": case.model.id, "instructions": "Write SQL.", "consent": True}
+        body = {"model_id": case.model.id, "instructions": "Write SQL.", "consent": True, "variants": ["zero_shot"]}
         missing = api.post(f"{root}/baselines", json=body | {"metric_options": {"database": "0" * 64}})
         assert missing.json()["errors"][0]["pointer"] == "#/metric_options/database"
         options = {"database": uploaded.json()["sha256"]}
@@ -191,8 +197,8 @@ def test_a_teams_scorer_is_an_administrators_and_needs_the_operator(
     assert "Half marks v1" in author.get("/scorers").text
 
     with writing(engine) as session:
-        session.get_one(AssessmentRow, case.assessment.id).answers |= {"metric": "team_scorer"}
-    body = {"model_id": case.model.id, "instructions": "Give the label.", "consent": True}
+        decide_by(session, case, "team_scorer")
+    body = {"model_id": case.model.id, "instructions": "Give the label.", "consent": True, "variants": ["zero_shot"]}
     sent = author.post(
         f"/api/v1/assessments/{case.assessment.id}/baselines",
         json=body | {"metric_options": {"scorer": added.json()["sha256"]}},

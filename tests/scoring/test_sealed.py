@@ -146,7 +146,7 @@ def test_results_are_compared_as_rows_and_in_order_only_where_that_is_asked(
         ("with recursive c(x) as (select 1 union all select x + 1 from c) select x from c", "more than 10,000 rows"),
         ("select zeroblob(2000000000)", "too big"),
         ("select hex(zeroblob(3000000)) from t", "more than 16 MiB"),
-        ("select nothing from t", "no such column"),
+        ("select nope from t", "no such column"),
     ],
 )
 def test_a_statement_that_may_not_or_cannot_run_is_wrong_and_says_why(
@@ -159,9 +159,9 @@ def test_a_statement_that_may_not_or_cannot_run_is_wrong_and_says_why(
 
 
 def test_an_expected_statement_that_fails_is_no_wrong_answer(statements: Statements) -> None:
-    made = statements.score("select 1", "select nothing from t", ROW)
+    made = statements.score("select 1", "select nope from t", ROW)
 
-    assert made == Score(None, "The expected statement cannot be run: no such column: nothing.")
+    assert made == Score(None, "The expected statement cannot be run: no such column: nope.")
 
 
 def test_a_fence_is_read_only_when_that_is_allowed(database: Path) -> None:
