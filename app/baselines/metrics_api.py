@@ -75,7 +75,7 @@ class NewWatched(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    metric: Name
+    metric: MetricName
     options: dict[Name, Option | bool] = Field(default_factory=dict, max_length=20)
 
 
@@ -107,7 +107,7 @@ class Database(BaseModel):
         return Database.model_validate(row)
 
 
-class Metrics(BaseModel):
+class MeasuredBy(BaseModel):
     """What an assessment is measured by. `metric` and `target` decide and are set with the answers; `options` are those
     of its newest measurement, null before the first."""
 
@@ -157,10 +157,10 @@ class WatchedAnswers(BaseModel):
 
 
 @router.get("/assessments/{assessment_id}/metrics", name="api_assessment_metrics")
-def show_metrics(assessment_id: Id, db: Db, me: Me) -> Metrics:
+def show_metrics(assessment_id: Id, db: Db, me: Me) -> MeasuredBy:
     """What decides, what is watched, what would fit the expected answers and why, and the databases for SQL."""
     deciding = metrics_view.deciding(db, assessment_store.get(db, assessment_id))
-    return Metrics(
+    return MeasuredBy(
         metric=deciding.metric.name if deciding.metric else None,
         target=deciding.target,
         options=dict(deciding.options) if deciding.options is not None else None,

@@ -1,6 +1,5 @@
 """The deciding metric at work in a job: opened for a measurement, and what it makes of an answer."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -41,8 +40,8 @@ def score(scorer: Scoring, output: str, example: Example) -> Score:
 
 
 def settle(
-    scorer: Scoring, answer: Answer, details: Mapping[str, Any] | None, example: Example
-) -> tuple[Answer, Mapping[str, Any] | None, float | None]:
+    scorer: Scoring, answer: Answer, details: dict[str, Any] | None, example: Example
+) -> tuple[Answer, dict[str, Any] | None, float | None]:
     """An answer with what is kept of it and its score. One that could not be scored is an error and no wrong answer:
     nobody knows what it is worth."""
     if answer.error is not None:

@@ -42,7 +42,7 @@ def suggest(answers: Sequence[str]) -> tuple[Suggestion, ...]:
     looked_at = [answer.strip() for answer in answers[::step] if answer.strip()]
     if not looked_at:
         return ()
-    first, *others = _deciding(looked_at)
+    first, *others = [*_deciding(looked_at)] or [_of_texts(looked_at)]
     seen = {first.metric}
     kept = [first]
     for suggestion in [*others, *_watched(looked_at, first.metric)]:
@@ -57,7 +57,7 @@ def _share(answers: Sequence[str], holds: Any) -> float:
 
 
 def _deciding(answers: Sequence[str]) -> Iterator[Suggestion]:
-    """From the most particular kind of answer to the least; the last always holds."""
+    """From the most particular kind of answer to the least."""
     if (share := _share(answers, _is_object)) >= MOSTLY:
         names = Counter(name for answer in answers for name in structure.fields(structure.parsed(answer)))
         why = f"{percent(share, 0)} of the expected answers are JSON objects, with {plural(len(names), 'field')}."
@@ -75,7 +75,6 @@ def _deciding(answers: Sequence[str]) -> Iterator[Suggestion]:
     if (share := _share(answers, lambda answer: docstrings.described(answer).arguments)) >= SOME:
         why = f"{percent(share, 0)} of the expected answers are docstrings that describe arguments."
         yield Suggestion("docstring", f"{why} Wording may differ, names may not.", decides=True)
-    yield _of_texts(answers)
 
 
 def _is_object(answer: str) -> bool:
@@ -114,7 +113,7 @@ def _labels(answers: Sequence[str]) -> Suggestion | None:
 
 def _of_texts(answers: Sequence[str]) -> Suggestion:
     words = round(median(len(tokens(answer)) for answer in answers))
-    length = f"Expected answers have {plural(words, 'word')} in the middle"
+    length = f"Half of the expected answers have {plural(words, 'word')} or fewer"
     if words <= SHORT:
         return Suggestion("token_f1", f"{length}, and few are alike: the words count, not their order.", decides=True)
     if _share(answers, lambda answer: len(tokens(answer)) > 2 * len(answer.split())) >= SOME:

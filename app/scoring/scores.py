@@ -138,8 +138,9 @@ class TeamScorer:
         if "error" in given:
             return Score(None, f"The team's scorer gave no score. {given['error']}")
         value = given.get("score")
-        known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-        return Score(float(value)) if known else Score(None, "The team's scorer gave no score that can be used.")
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            return Score(None, "The team's scorer gave no score that can be used.")
+        return Score(float(value))
 
     def _load(self) -> str:
         """Have the child that runs now know the text; what is wrong with it, empty if nothing is."""
