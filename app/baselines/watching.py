@@ -207,7 +207,7 @@ class WatchedTable:
     def unscored(self) -> str:
         """How many answers could not be scored, as a sentence; empty where all could."""
         number = sum(result.unscored for line in self.lines for result in line.results if result)
-        return f"{plural(number, 'score')} could not be worked out; each answer says why." if number else ""
+        return f"{plural(number, 'score')} could not be calculated; each answer says why." if number else ""
 
 
 def table(session: Session, baseline: BaselineRow) -> WatchedTable | None:

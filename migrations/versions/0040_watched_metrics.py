@@ -74,7 +74,7 @@ def upgrade() -> None:
         "watched_scores",
         sa.Column("watched_id", sa.Integer(), nullable=False),
         sa.Column("answer_id", sa.Integer(), nullable=False),
-        sa.Column("score", sa.Float(), nullable=True),
+        sa.Column("score", sa.Double(), nullable=True),
         sa.Column("why", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["watched_id"],
@@ -96,9 +96,9 @@ def upgrade() -> None:
         sa.Column("split", sa.String(length=8), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
         sa.Column("unscored", sa.Integer(), nullable=False),
-        sa.Column("score", sa.Float(), nullable=False),
-        sa.Column("low", sa.Float(), nullable=False),
-        sa.Column("high", sa.Float(), nullable=False),
+        sa.Column("score", sa.Double(), nullable=False),
+        sa.Column("low", sa.Double(), nullable=False),
+        sa.Column("high", sa.Double(), nullable=False),
         sa.CheckConstraint("split in ('dev', 'test')", name=op.f("ck_watched_results_split")),
         sa.ForeignKeyConstraint(
             ["watched_id"],
