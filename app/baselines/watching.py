@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
@@ -255,8 +256,8 @@ class WatchedScore:
 
 def dev_answers(session: Session, arm_id: int, *, after: int, limit: int) -> list[int]:
     """Ids of an arm's answers to dev rows above `after`."""
-    ids = sorted(row.id for row in answer_store.answers(session, arm_id, "dev"))
-    return [answer_id for answer_id in ids if answer_id > after][:limit]
+    query = select(AnswerRow.id).where(AnswerRow.arm_id == arm_id, AnswerRow.split == "dev", AnswerRow.id > after)
+    return list(session.scalars(query.order_by(AnswerRow.id).limit(limit)))
 
 
 def of_answers(session: Session, baseline: BaselineRow, answer_ids: Sequence[int]) -> dict[int, list[WatchedScore]]:

@@ -23,10 +23,15 @@ MOST_BREAKS = 20  # times that a child may break before the rest is given up: ea
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What an answer came to, 0 to 1. value None: it could not be scored. why: what was wrong, where that is known."""
+    """What an answer came to, 0 to 1. value None: it could not be scored. why: what was wrong, where that is known; a
+    stranger's words are in it, so what no database keeps is taken out."""
 
     value: float | None
     why: str = ""
+
+    def __post_init__(self) -> None:
+        kept = self.why.encode("utf-8", "replace").decode().replace("\x00", "?")
+        object.__setattr__(self, "why", kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,3 +213,37 @@ def test_a_teams_scorer_is_an_administrators_and_needs_the_operator(
     assert sent.json()["metric_options"] == {"scorer": added.json()["sha256"]}
     assert admin.delete(f"/api/v1/scorers/{added.json()['id']}").status_code == 204
     assert author.get("/api/v1/scorers").json()["data"][0]["retired_at"]
+
+
+def test_labels_have_macro_f1_and_the_rules_that_were_at_work(
+    engine: Engine, settings: Settings, queue: job_engine.Client, make: Make, people: People
+) -> None:
+    names = ("refund", "bug", "other")
+
+    def answers(body: dict[str, Any]) -> str:
+        number = number_of(last_user(body))
+        return f"**{names[number % 3].title()}**." if number % 4 else "other"
+
+    with serving(answers) as server:
+        case = a_case(make, engine, server, train=20, dev=24, test=20)
+        with writing(engine) as session:
+            decide_by(session, case, "normalised_match")
+            for example in session.query(ExampleRow).filter_by(dataset_id=case.dataset.id):
+                example.target = names[example.line % 3]
+        baseline_id = measured(engine, settings, queue, case)
+
+    api = people(case.author)
+    zero = next(arm for arm in baseline_of(engine, baseline_id).arms if arm.name == "zero_shot")
+    parts = api.get(f"/api/v1/baselines/{baseline_id}/arms/{zero.id}/parts").json()
+    page = api.get(f"/assessments/{case.assessment.id}/measure").text
+
+    scores = {one["label"]: (one["n"], one["named"], one["right"]) for one in parts["label_scores"]}
+    assert scores == {"refund": (8, 6, 6), "bug": (8, 6, 6), "other": (8, 12, 8)}
+    assert parts["macro_f1"] == pytest.approx((2 * 12 / 14 + 16 / 20) / 3)
+    assert parts["accuracy"] == pytest.approx(20 / 24)
+    assert [(pair["expected"], pair["output"], pair["rows"]) for pair in parts["confusions"]] == [
+        ("bug", "other", 2), ("refund", "other", 2),
+    ]  # fmt: skip
+    assert (parts["decoration"]["rows"], parts["decoration"]["changed"]) == (24, 18)
+    assert "macro-F1 83.8 %" in page
+    assert "changed 75 % of 24 outputs" in page

@@ -56,6 +56,7 @@ def test_a_scorer_scores_and_keeps_its_process(tmp_path: Path) -> None:
         ("return 2", "gave 2"),
         ("return 'right'", "gave a str"),
         ("return answer.nothing", "AttributeError in line 4"),
+        ("raise ValueError('a\\0b\\ud800c')", "ValueError in line 4: a?b?c"),
     ],
 )
 def test_what_a_scorer_may_not_do_is_no_score_and_says_so(body: str, why: str, tmp_path: Path) -> None:
