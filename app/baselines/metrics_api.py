@@ -246,8 +246,9 @@ async def put_database(
 
 
 def _added(app: AppContext, assessment_id: int, me: UserRow, blob: Blob, filename: str) -> Database:
+    tables = scoring.tables_of(app.blobs, blob)
     with receive.transaction(app) as session:
-        return Database.of(scoring.add_database(session, app.blobs, assessment_id, me, blob, filename))
+        return Database.of(scoring.add_database(session, assessment_id, me, blob, filename, tables))
 
 
 @router.delete("/assessments/{assessment_id}/databases/{database_id}", name="api_remove_database", status_code=204)

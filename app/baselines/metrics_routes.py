@@ -79,8 +79,10 @@ def _stored(app: AppContext, parts: Iterator[Part]) -> list[tuple[Blob, str]]:
 def _keep(app: AppContext, assessment_id: int, me: UserRow, files: list[tuple[Blob, str]]) -> None:
     if not files:
         raise Invalid("No database came with the form.", [FieldError("#/database", "Choose an SQLite file.")])
+    blob, name = files[0]
+    tables = scoring.tables_of(app.blobs, blob)
     with receive.transaction(app) as session:
-        scoring.add_database(session, app.blobs, assessment_id, me, *files[0])
+        scoring.add_database(session, assessment_id, me, blob, name, tables)
 
 
 def _again(request: Request, app: AppContext, assessment_id: int, refusal: Invalid) -> Response:

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.errors import Conflict
 from app.scoring import service, store
 from app.scoring.tables import ScorerRow
+from app.uploads import receive
 from app.users.deps import Admin, Me
 from app.web.deps import App, Db
 from app.web.params import Id, OneLine, Text
@@ -87,17 +87,18 @@ def list_scorers(app: App, db: Db, me: Me) -> Scorers:
 
 
 @router.post("/scorers", status_code=201)
-def add_scorer(body: NewScorer, app: App, db: Db, me: Admin) -> Scorer:
+def add_scorer(body: NewScorer, app: App, me: Admin) -> Scorer:
     """Add a text as the next version of a name, once it has been tried."""
-    return Scorer.of(service.add_scorer(db, app.settings, body.name, body.text, by=me))
+    text = body.text.replace("\r\n", "\n")
+    trial = service.tried(app.settings, text)
+    with receive.transaction(app) as db:
+        return Scorer.of(service.add_scorer(db, body.name, text, by=me, trial=trial))
 
 
 @router.post("/scorers/try")
 def try_scorer(body: ScorerText, app: App, me: Admin) -> Trial:
     """Try a text on sample rows, each in two processes; stores nothing."""
-    if not app.settings.team_scorers:
-        raise Conflict(service.OFF)
-    return Trial(data=[Tried.model_validate(one) for one in service.tried(body.text)])
+    return Trial(data=[Tried.model_validate(one) for one in service.tried(app.settings, body.text)])
 
 
 @router.delete("/scorers/{scorer_id}", status_code=204)

@@ -4,8 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.errors import Conflict, Invalid
+from app.errors import Invalid
 from app.scoring import scorer_child, scores, service, store
+from app.uploads import receive
 from app.users import store as user_store
 from app.users.deps import Admin, Me
 from app.web.deps import App, Db
@@ -29,18 +30,20 @@ def show_scorers(request: Request, app: App, db: Db, me: Me) -> Response:
 
 
 @router.post("/scorers", name="add_scorer")
-def add_scorer(request: Request, app: App, db: Db, me: Admin, typed: Sent) -> Response:
-    """Add it, once it was tried; `try` only tries it."""
+def add_scorer(request: Request, app: App, me: Admin, typed: Sent) -> Response:
+    """Add it, once it was tried; `try` only tries it. No transaction is open while it is tried."""
     text = typed.get("text", "").replace("\r\n", "\n")
     try:
-        if "try" in typed:
-            if not app.settings.team_scorers:
-                raise Conflict(service.OFF)
-            return _page(request, app, db, typed, trial=service.tried(text))
-        service.add_scorer(db, app.settings, typed.get("name", ""), text, by=me)
+        trial = service.tried(app.settings, text)
+        if "try" not in typed:
+            with receive.transaction(app) as db:
+                service.add_scorer(db, typed.get("name", ""), text, by=me, trial=trial)
+            return see(request, "scorers", notice="saved")
     except Invalid as refusal:
-        return _page(request, app, db, typed, refusal=refusal)
-    return see(request, "scorers", notice="saved")
+        with receive.reading_for_page(request, app) as db:
+            return _page(request, app, db, typed, refusal=refusal)
+    with receive.reading_for_page(request, app) as db:
+        return _page(request, app, db, typed, trial=trial)
 
 
 @router.post("/scorers/{scorer_id}/retire", name="retire_scorer")

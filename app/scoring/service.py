@@ -43,12 +43,39 @@ SAMPLES = (
 # ---------------------------------------------------------------- databases
 
 
-def add_database(session: Session, blobs: Blobs, assessment_id: int, by: UserRow, blob: Blob, name: str) -> DatabaseRow:
-    """Take a stored file in as a database of an assessment. The same file again gives the one that is there.
+def tables_of(blobs: Blobs, blob: Blob) -> list[dict[str, Any]]:
+    """What a stored file holds as a database. It takes a process and a moment: no transaction waits for it.
 
     Raises:
-        Invalid: it is no SQLite database that can be read, it is too large, or there are too many.
+        Invalid: it is no SQLite database that can be read, or it is too large.
         Conflict: this machine cannot confine the process that reads it.
+    """
+    blobs.within(blob.size, DATABASE_LIMIT)
+    with blobs.open(blob.sha256) as file:
+        if file.read(len(HEAD)) != HEAD:
+            raise _no_database("This is no SQLite database: it does not begin like one.")
+    statements = Statements(blobs.path(blob.sha256).resolve())
+    try:
+        tables = statements.tables()
+    except Broken as why:
+        raise _no_database(f"It {why}.") from why
+    except Unavailable as why:
+        raise Conflict(str(why)) from why
+    finally:
+        statements.close()
+    if not tables:
+        raise _no_database("The database holds no table.")
+    return tables
+
+
+def add_database(
+    session: Session, assessment_id: int, by: UserRow, blob: Blob, name: str, tables: Sequence[Mapping[str, Any]]
+) -> DatabaseRow:
+    """Take a stored file in as a database of an assessment. The same file again gives the one that is there. tables: of
+    `tables_of`.
+
+    Raises:
+        Invalid: there are too many.
     """
     assessment = assessment_store.opened(session, assessment_id)
     there = store.databases(session, assessment_id)
@@ -56,19 +83,12 @@ def add_database(session: Session, blobs: Blobs, assessment_id: int, by: UserRow
         return same
     if len(there) >= MOST_DATABASES:
         raise _no_database(f"One assessment takes up to {MOST_DATABASES} databases. Remove one first.")
-    blobs.within(blob.size, DATABASE_LIMIT)
-    with blobs.open(blob.sha256) as file:
-        if file.read(len(HEAD)) != HEAD:
-            raise _no_database("This is no SQLite database: it does not begin like one.")
-    tables = _tables(blobs, blob.sha256)
-    if not tables:
-        raise _no_database("The database holds no table.")
     row = DatabaseRow(
         assessment_id=assessment_id,
         name=display_name(name),
         sha256=blob.sha256,
         bytes=blob.size,
-        tables=tables,
+        tables=list(tables),
         uploaded_by=by.id,
         uploaded_at=utcnow(),
     )
@@ -96,88 +116,65 @@ def _no_database(why: str) -> Invalid:
     return Invalid("The database was not added.", [FieldError("#/database", why)])
 
 
-def _tables(blobs: Blobs, sha256: str) -> list[dict[str, Any]]:
-    statements = Statements(blobs.path(sha256).resolve())
-    try:
-        return statements.tables()
-    except Broken as why:
-        raise _no_database(f"It {why}.") from why
-    except Unavailable as why:
-        raise Conflict(str(why)) from why
-    finally:
-        statements.close()
-
-
 # ---------------------------------------------------------------- scorers
 
 
-def tried(text: str, rows: Sequence[tuple[str, str, AboutRow]] = ()) -> list[dict[str, Any]]:
-    """What a scorer gives to sample rows and to these (answer, expected, row), each in two processes.
+def tried(settings: Settings, text: str) -> list[dict[str, Any]]:
+    """What a scorer gives to sample rows, each in two processes. That takes a moment: no transaction waits for it.
 
     Raises:
         Invalid: it cannot be used, breaks on a row, or does not give the same score twice.
-        Conflict: this machine cannot confine it.
+        Conflict: the operator does not allow scorers, or this machine cannot confine them.
     """
+    if not settings.team_scorers:
+        raise Conflict(OFF)
     if not text.strip() or len(text) > SCORER_LIMIT:
         raise _no_scorer(f"Write a function of 1 to {SCORER_LIMIT:,} characters.")
-    every = [*((answer, expected, AboutRow()) for answer, expected in SAMPLES), *rows]
-    first, second = (_scored(text, every) for _ in range(2))
-    for (answer, expected, _), once, again in zip(every, first, second, strict=True):
-        if once["score"] is None:
-            raise _no_scorer(f"{once['why']} The answer was {answer[:60]!r}, the expected one {expected[:60]!r}.")
+    first, second = _scored(text), _scored(text)
+    for once, again in zip(first, second, strict=True):
         if once["score"] != again["score"]:
             raise _no_scorer(
                 f"It does not give the same score twice: {once['score']:g} and {again['score']:g} for the answer "
-                f"{answer[:60]!r}. A score has to follow from the answer, the expected answer and the row alone."
+                f"{once['answer']!r}. A score has to follow from the answer, the expected answer and the row alone."
             )
     return first
 
 
-def _scored(text: str, rows: Sequence[tuple[str, str, AboutRow]]) -> list[dict[str, Any]]:
-    scorer = TeamScorer(text)
+def _scored(text: str) -> list[dict[str, Any]]:
+    """The sample rows with their scores; the first that gets none ends it."""
+    scorer, rows = TeamScorer(text), []
     try:
-        made = [(answer, expected, scorer.score(answer, expected, row)) for answer, expected, row in rows]
+        for answer, expected in SAMPLES:
+            score = scorer.score(answer, expected, AboutRow())
+            if score.value is None:
+                raise _no_scorer(f"{score.why} The answer was {answer!r}, the expected one {expected!r}.")
+            rows.append({"answer": answer, "expected": expected, "score": score.value})
     except Unavailable as why:
         raise Conflict(str(why)) from why
     finally:
         scorer.close()
-    return [
-        {"answer": answer[:200], "expected": expected[:200], "score": score.value, "why": score.why}
-        for answer, expected, score in made
-    ]
+    return rows
 
 
-def add_scorer(
-    session: Session,
-    settings: Settings,
-    name: str,
-    text: str,
-    *,
-    by: UserRow,
-    rows: Sequence[tuple[str, str, AboutRow]] = (),
-) -> ScorerRow:
-    """Keep a scorer as the next version of its name, once it has been tried. by: an administrator.
+def add_scorer(session: Session, name: str, text: str, *, by: UserRow, trial: Sequence[Mapping[str, Any]]) -> ScorerRow:
+    """Keep a scorer as the next version of its name. by: an administrator. trial: what `tried` said of this text.
 
     Raises:
-        Conflict: the operator does not allow scorers, or this text is there already.
-        Invalid: it cannot be used.
+        Conflict: this text is there already.
+        Invalid: it has no name.
     """
-    if not settings.team_scorers:
-        raise Conflict(OFF)
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME:
         raise Invalid("The scorer was not added.", [FieldError("#/name", f"Write 1 to {LONGEST_NAME} characters.")])
-    text = text.replace("\r\n", "\n")
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     if there := store.scorer_of(session, sha256):
         raise Conflict(f"This text is there already, as {there.label}.")
-    trial = tried(text, rows)
     row = ScorerRow(
         name=name,
         version=store.newest_version(session, name) + 1,
         text=text,
         sha256=sha256,
-        trial=trial,
+        trial=list(trial),
         created_by=by.id,
         created_at=utcnow(),
     )
