@@ -98,6 +98,61 @@ TERMS: tuple[Term, ...] = (
         "content.",
     ),
     Term(
+        "metric.json_schema",
+        "JSON by schema",
+        "Right when the output is JSON that keeps to a JSON schema of yours: keys, kinds of values, formats. It shows "
+        "form only: look at another metric for content.",
+    ),
+    Term(
+        "metric.json_fields",
+        "JSON field by field",
+        "Share of the expected fields whose value the output has, from 0 to 100 %. Fields of objects inside count "
+        "each, a list is one value. A table shows right, wrong, missing and extra for each field.",
+    ),
+    Term(
+        "metric.sql_result",
+        "SQL result",
+        "Both statements run on a database that you upload, and their results are compared: the same rows, as often; "
+        "the same order only where the expected statement orders. Read only, with limits on time, memory and rows.",
+    ),
+    Term(
+        "metric.team_scorer",
+        "Team's scorer",
+        "A Python function of your team scores each output from 0 to 100 %. An administrator adds it; it runs in a "
+        "child process that can open no file and reach no network.",
+    ),
+    Term(
+        "metric.token_f1",
+        "Token F1",
+        "Words that output and expected answer share, whatever their order, as in SQuAD: small letters, without "
+        "punctuation and English articles, from 0 to 100 %. Where a script has no blanks, each character counts. Usual "
+        "for short answers to questions. Signs do not count: -1 is 1.",
+    ),
+    Term(
+        "metric.docstring",
+        "Docstring sections",
+        "Right when the sections of a Python docstring agree with the expected one: the same arguments, the same "
+        "errors, a return described or not. Google, NumPy and reST style are read; no code is run.",
+    ),
+    Term(
+        "metric.length_limits",
+        "Length limits",
+        "Right when the output is neither longer nor shorter than you allow, in characters or words. It shows form "
+        "only: look at another metric for content.",
+    ),
+    Term(
+        "metric.format_check",
+        "Format check",
+        "Right when the output has the form that you ask for: how it starts and ends, its lines, a bullet list, one "
+        "sentence, no Markdown. It shows form only: look at another metric for content.",
+    ),
+    Term(
+        "metric.refusal",
+        "Refusals",
+        "Right when the output refuses only where the expected answer does, by phrases in several languages that are "
+        "listed. Where no expected answer refuses, 100 % minus the score is the refusal rate.",
+    ),
+    Term(
         "metric.chrf",
         "chrF",
         "Character overlap: how many short character sequences the output shares with the expected answer, from 0 to "

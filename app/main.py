@@ -22,6 +22,8 @@ from app.audit import service as audit
 from app.audit.watch import Chain, Denials
 from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
+from app.baselines import metrics_api as baselines_metrics_api
+from app.baselines import metrics_routes as baselines_metrics_routes
 from app.baselines import passages_api as baselines_passages_api
 from app.baselines import routes as baselines_routes
 from app.baselines import second_api as baselines_second_api
@@ -70,6 +72,8 @@ from app.results import api as results_api
 from app.results import routes as results_routes
 from app.retrieval import api as retrieval_api
 from app.retrieval import routes as retrieval_routes
+from app.scoring import api as scoring_api
+from app.scoring import routes as scoring_routes
 from app.settings import Settings
 from app.sharing import api as sharing_api
 from app.sharing import routes as sharing_routes
@@ -132,6 +136,10 @@ ROUTERS = (
     baselines_answer_routes.router,
     baselines_api.router,
     baselines_passages_api.router,
+    baselines_metrics_routes.router,
+    baselines_metrics_api.router,
+    scoring_routes.router,
+    scoring_api.router,
     instructions_routes.router,
     instructions_api.router,
     baselines_second_routes.router,

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
         many harmful requests; 0 asks nothing, and the result says that these checks were not made.
     approval_days: days after which an approval that was not used expires.
     share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
+    team_scorers: whether administrators may add scorers in Python. They run confined (`processes.seal`), but what they
+        say decides what is measured; off unless the operator wants that.
     worker_poll: seconds between two looks of a worker for a job that waits; a look costs some 40 microseconds.
     worker_beat, worker_lost_after: how often a worker says that it is alive, and after how long a silence, in seconds,
         another one takes its jobs over.
@@ -67,6 +69,7 @@ class Settings(BaseSettings):
     upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3
     hash_time: Annotated[int, Field(ge=1)] = 2
     hash_memory: Annotated[int, Field(ge=8)] = 19 * 1024
+    team_scorers: bool = False
     worker_poll: Annotated[float, Field(gt=0, le=60)] = 0.5
     worker_beat: Annotated[float, Field(gt=0, le=60)] = 5.0
     worker_lost_after: Annotated[float, Field(gt=0, le=3600)] = 30.0

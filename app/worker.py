@@ -41,6 +41,7 @@ BODIES = {
     "check_retrieval": "app.relevance.job:check",
     "convert": "app.inference.job:convert",
     "measure": "app.baselines.job:measure",
+    "watch": "app.baselines.watching:score_stored",
     "optimise": "app.instructions.job:optimise",
     "preflight": "app.training.job:preflight",
     "train": "app.results.job:train",

@@ -18,7 +18,7 @@ HIGH_TARGET = 0.9  # a share of right answers that people who often disagree don
 SHAPES = ("format", "extract", "tools", "classify")  # goals whose answers can be checked by their form
 FORMLESS = ("style", "facts", "reasoning", "general")  # goals that no simple checker can judge
 CLOSENESS = ("chrf", "rouge_l")  # metrics that measure how close a text is
-SUCCESS_IS_JSON = ("json_valid", "json_match")
+SUCCESS_IS_JSON = ("json_valid", "json_match", "json_schema", "json_fields")
 
 
 @dataclass(frozen=True, slots=True)

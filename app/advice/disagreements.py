@@ -20,6 +20,7 @@ CITES = 0.2  # from this share of answers on, naming a source is part of the tas
 ALWAYS_NEW = 0.9  # from this share of different answers on, no two are the same text
 NOT_JSON = 0.5  # below this share of answers that a schema holds, a metric for JSON measures the wrong thing
 WORD_FOR_WORD = ("exact_match", "normalised_match")
+JSON_METRICS = ("json_valid", "json_match", "json_schema", "json_fields")
 TRIED = (
     "met",
     "unclear",
@@ -147,7 +148,7 @@ def _about_rows(case: Case) -> Iterator[Disagreement]:
     if answers.metric in WORD_FOR_WORD and signals.output_kind == "prose" and distinct and distinct >= ALWAYS_NEW:
         yield Disagreement("F14", "metric", state("free_text", share=distinct))
     held = signals.schema_share
-    if answers.metric in ("json_valid", "json_match") and held is not None and held < NOT_JSON:
+    if answers.metric in JSON_METRICS and held is not None and held < NOT_JSON:
         yield Disagreement("F14", "metric", state("unstructured", share=held))
 
 

@@ -23,6 +23,7 @@ OBJECTS: Mapping[str, str] = {
     "dataset": "data",
     "documents": "documents",
     "job": "job",
+    "scorer": "scorer",
     "model": "model",
     "policy": "policy",
     "price": "price",
@@ -205,7 +206,13 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "share.add": "{who} created the share link “[label]” to {what} for [days]",
     "share.revoke": "{who} revoked the share link “[label]” to {what}",
     "share.open": "The share link “[label]” to {what} was opened for the first time",
+    "scoring.add_database": "{who} uploaded the database [database] to score SQL of {what}",
+    "scoring.remove_database": "{who} removed the database [database] from {what}",
+    "scoring.watch": "{who} watches another metric of {what}: [metric_label]",
+    "scoring.unwatch": "{who} watches a metric of {what} no more: [metric_label]",
     # The place itself.
+    "scoring.add_scorer": "{who} added the scorer [name] v[version]",
+    "scoring.retire_scorer": "{who} retired the scorer [name] v[version]",
     "job.cancel": "{who} cancelled the job {what}",
     "model.add": lambda d: (
         "{who} added the model {what} at [base_url]" if d.get("base_url") else "{who} added the model {what}"
@@ -250,6 +257,7 @@ VALUES: Mapping[str, Callable[[Detail], str]] = {
     "edited": lambda d: plural(len(_edited(d)), "answer"),
     "held_files": lambda d: _count(d, "count", "file"),
     "failures": lambda d: _count(d, "answers", "failure"),
+    "metric_label": lambda d: known("metric", str(d.get("metric"))),
     "metric_now": lambda d: known("metric", str(_now(d, "metric"))),
     "price_after": lambda d: _price(d, "to"),
     "price_before": lambda d: _price(d, "from"),

@@ -22,6 +22,7 @@ from app.baselines import (
     sureness,
     tag_store,
     tagging,
+    watching,
 )
 from app.baselines.answer_store import Selection, Show
 from app.baselines.deps import exported, shown_to
@@ -222,6 +223,7 @@ def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me, wante
         preceding=preceding[0] if preceding else None,
         number=answer_store.place_of(db, selection, answer.example_id),
         total=answer_store.number_of(db, selection),
+        watched=watching.of_answers(db, arm.baseline, [answer.id]).get(answer.id, []),
     )
 
 

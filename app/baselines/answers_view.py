@@ -1,7 +1,7 @@
 """Single answers for reading: beside what was asked, with personal data hidden, and as lines of a file."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,9 @@ from app.datasets import masked_rows
 from app.datasets import store as dataset_store
 from app.datasets.pages.diff_view import Piece, differences
 from app.datasets.store import Example
-from app.evaluation import metrics, parts
+from app.evaluation import labels, metrics, parts
+from app.evaluation.form import Decoration, decoration
+from app.evaluation.labels import LabelScores
 from app.privacy.masking import Masker
 
 COMPARED = 4_000  # characters of an answer that a page shows beside the other one
@@ -109,12 +111,14 @@ def view(
 
 @dataclass(frozen=True, slots=True)
 class PartsOf:
-    """Where an arm's score comes from; a list is empty, and `confusions` None, where the wanted answers do not have
-    such parts."""
+    """Where an arm's score comes from; a list is empty, and the others None, where the wanted answers do not have such
+    parts. scores: precision, recall and F1 by label; decoration: what normalised match took off the answers."""
 
     labels: list[parts.Label]
     fields: list[parts.FieldScore]
     confusions: parts.Confusions | None
+    scores: LabelScores | None = None
+    decoration: Decoration | None = None
 
 
 def parts_of(session: Session, arm: ArmRow, split: str) -> PartsOf:
@@ -124,13 +128,39 @@ def parts_of(session: Session, arm: ArmRow, split: str) -> PartsOf:
         parts.Answered(hide.text(row.target), hide.text(row.output), row.score)
         for row in answer_store.texts(session, arm.id, split)
     ]
-    binary = metrics.get(baseline.metric).binary
-    labels = parts.by_label(answered, binary=binary)
-    pairs = None
-    if labels and binary:
-        every = {hide.text(target).strip() for target, _, _ in dataset_store.label_counts(session, baseline.dataset_id)}
+    metric, options = metrics.get(baseline.metric), baseline.metric_options
+    by_label = parts.by_label(answered, binary=metric.binary)
+    pairs = scores = None
+    if by_label and metric.binary:
+        every = [hide.text(target).strip() for target, _, _ in dataset_store.label_counts(session, baseline.dataset_id)]
+        if metric.name == "normalised_match":
+            answered = _as_spelt(answered, every, lambda text: metric.view(text, options))
+            by_label = parts.by_label(answered, binary=True)
         pairs = parts.confusions(answered, every)
-    return PartsOf(labels, parts.by_field(answered, baseline.metric_options), pairs)
+        given = [(row.target.strip(), row.output.strip()) for row in answered if row.score is not None]
+        scores = labels.scores(given, every)
+    dressed = None
+    if metric.name == "normalised_match":
+        texts = (row.output for row in answer_store.texts(session, arm.id, split) if row.score is not None)
+        dressed = decoration(texts, prefix=bool(options.get("prefix")))
+    return PartsOf(by_label, parts.by_field(answered, options), pairs, scores, dressed)
+
+
+def _as_spelt(
+    answered: Sequence[parts.Answered], every: Sequence[str], view: Callable[[str], str]
+) -> list[parts.Answered]:
+    """The answers with each text that is compared like a label in place of that label, as it is spelt first."""
+    spelt: dict[str, str] = {}
+    for label in every:
+        spelt.setdefault(view(label), label)
+    return [
+        replace(
+            row,
+            target=spelt.get(view(row.target), row.target),
+            output=row.output if row.score is None else spelt.get(view(row.output), row.output),
+        )
+        for row in answered
+    ]
 
 
 def rows_answered(session: Session, arm: ArmRow, split: str, *, expected: str, output: str) -> frozenset[int] | None:

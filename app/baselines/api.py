@@ -29,9 +29,11 @@ from app.baselines.api_models import (
     ArmOffers,
     Causes,
     ConfusionPart,
+    DecorationPart,
     Estimated,
     FieldPart,
     LabelPart,
+    LabelScorePart,
     MetricKind,
     MetricKinds,
     MetricName,
@@ -363,6 +365,10 @@ def list_parts(baseline_id: Id, arm_id: Id, app: App, db: Db, me: Me, split: Spl
         labels_left_out=max(0, len(parts.labels) - MOST_LABELS),
         confusions=[ConfusionPart.model_validate(pair) for pair in pairs.pairs[:MOST_LABELS]] if pairs else [],
         no_label=pairs.outside if pairs else None,
+        accuracy=parts.scores.accuracy if parts.scores else None,
+        macro_f1=parts.scores.macro_f1 if parts.scores else None,
+        label_scores=[LabelScorePart.of(score) for score in parts.scores.labels[:MOST_LABELS]] if parts.scores else [],
+        decoration=DecorationPart.model_validate(parts.decoration) if parts.decoration else None,
         fields=[FieldPart.model_validate(part) for part in parts.fields],
     )
 

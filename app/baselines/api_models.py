@@ -8,6 +8,7 @@ from app.baselines.outlines import Choice
 from app.baselines.sureness import Sureness
 from app.baselines.tables import ArmRow
 from app.evaluation.calibration import Answered
+from app.evaluation.labels import LabelScore
 from app.evaluation.metrics import METRICS
 from app.web.params import Number
 
@@ -57,8 +58,57 @@ class ConfusionPart(BaseModel):
     rows: int
 
 
+class LabelScorePart(BaseModel):
+    """How a label does. `n`: rows that want it; `named`: outputs that are it; `right`: both. Intervals are 95 %;
+    `precision` is null where no output names it. `instead`: the output that most often stands in its place."""
+
+    label: str
+    n: int
+    named: int
+    right: int
+    precision: float | None
+    precision_low: float | None
+    precision_high: float | None
+    recall: float
+    recall_low: float
+    recall_high: float
+    f1: float
+    instead: str | None
+
+    @staticmethod
+    def of(score: LabelScore) -> "LabelScorePart":
+        precision, recall = score.precision_interval, score.recall_interval
+        return LabelScorePart(
+            label=score.label,
+            n=score.n,
+            named=score.named,
+            right=score.right,
+            precision=score.precision,
+            precision_low=precision.low if precision else None,
+            precision_high=precision.high if precision else None,
+            recall=score.recall,
+            recall_low=recall.low,
+            recall_high=recall.high,
+            f1=score.f1,
+            instead=score.instead,
+        )
+
+
+class DecorationPart(BaseModel):
+    """What normalised match took off: answers that it changed, of `rows`, and by rule (`/metrics` lists the rules)."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    rows: int
+    changed: int
+    by_rule: dict[str, int]
+
+
 class Parts(BaseModel):
     """Where an arm's score comes from. A list is empty where the wanted answers are no labels, or no JSON objects.
+
+    `label_scores`, `accuracy`, `macro_f1` (mean F1 of the labels that these rows want): where scores are right or wrong
+    and the wanted answers are labels. `decoration`: for normalised match.
 
     `labels` are the commonest; `labels_left_out` counts the others. `confusions`: one label given for another, the most
     frequent first; `no_label`: wrong answers that are none of the labels, null where there are no labels.
@@ -71,6 +121,10 @@ class Parts(BaseModel):
     labels_left_out: int
     confusions: list[ConfusionPart]
     no_label: int | None
+    accuracy: float | None
+    macro_f1: float | None
+    label_scores: list[LabelScorePart]
+    decoration: DecorationPart | None
     fields: list[FieldPart]
 
 
@@ -159,19 +213,21 @@ class SurenessOf(BaseModel):
 
 
 class MetricOption(BaseModel):
-    """One setting of a metric, for `metric_options`. `kind`: text, or flag for true and false."""
+    """One setting of a metric, for `metric_options`. `kind`: text, long (of several lines), flag for true and false,
+    or the SHA-256 of a stored database or scorer."""
 
     model_config = ConfigDict(from_attributes=True)
 
     name: str
-    kind: Literal["text", "flag"]
+    kind: Literal["text", "long", "flag", "database", "scorer"]
     title: str
     help: str
     required: bool
 
 
 class MetricKind(BaseModel):
-    """One way to score. `binary`: an answer is right or wrong; else scores go from 0 to 1."""
+    """One way to score. `binary`: an answer is right or wrong; else scores go from 0 to 1. `executed`: the answer is
+    run, in a child process. `rules`: what it does to a text or looks for in it, by name."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -179,7 +235,9 @@ class MetricKind(BaseModel):
     title: str
     explanation: str
     binary: bool
+    executed: bool
     options: list[MetricOption]
+    rules: dict[str, list[str]]
 
 
 class MetricKinds(BaseModel):

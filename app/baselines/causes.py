@@ -21,6 +21,7 @@ CAUSES: dict[str, tuple[str, str]] = {
 }
 
 FACT = re.compile(r"\d[\d.,:/-]*\d|\d|\b[A-Z][\w-]*[A-Z\d][\w-]*\b")  # numbers, dates, codes such as AB-12 or HTTPError
+JSON = ("json_valid", "json_match", "json_schema", "json_fields")
 CUT, EMPTY = "The answer was cut at the length limit.", "The answer is empty."
 ENOUGH = 30  # tagged failures that gate G9 asks for
 
@@ -78,7 +79,7 @@ def _signs(
         yield Guess("behaviour", CUT)
     if not output.strip():
         yield Guess("behaviour", EMPTY)
-    if metric in ("json_valid", "json_match") and not metrics.score("json_valid", output, target, {}):
+    if metric in JSON and not metrics.score("json_valid", output, target, {}):
         yield Guess("behaviour", "The answer is not JSON.")
     if metric != "normalised_match" and wanted and metrics.score("normalised_match", answered, wanted, {}):
         yield Guess("behaviour", "Only capitals, blanks or punctuation differ.")

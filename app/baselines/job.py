@@ -22,8 +22,10 @@ from app.baselines import (
     other_models,
     prompts,
     rivals,
+    scored,
     standing,
     store,
+    watching,
     with_passages,
     without_model,
 )
@@ -36,12 +38,12 @@ from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
-from app.evaluation import metrics
 from app.inference import answer_text
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request
 from app.jobs.claims import Claim, Failed
 from app.privacy import masking
+from app.scoring.scores import Scoring
 from app.wording import percent, plural
 
 WITHIN_REACH = "within reach on dev"
@@ -245,7 +247,9 @@ def _conclude(claim: Claim, work: Work, generator: Generator | None, dropped: Dr
     """Sum an arm up; a dropped one by the rows that it was asked."""
     examples = [row for row in work.examples if row.id in work.done] if dropped else work.examples
     with claim.write() as session:
-        return concluding.conclude(session, work.arm.id, work.split, examples, work.pool, generator, dropped)
+        result = concluding.conclude(session, work.arm.id, work.split, examples, work.pool, generator, dropped)
+    watching.score_arm(claim, work.arm.id, work.split)
+    return result
 
 
 # ---------------------------------------------------------------- rows
@@ -313,13 +317,17 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
     if isinstance(generator, Endpoint):
         generator.on_wait = meter.waits
     outbox = Outbox(claim)
+    scorer = scored.scorer_of(claim, arm.baseline)
     hopeless = ""
     try:
         with closing(_iterated(generator.answer(requests, claim.cancelled))) as answers:
             for answer in answers:
                 request = unanswered.pop(answer.id)
                 unseen = isinstance(generator, Endpoint)
-                row = _answer(claim, arm, split, by_id[answer.id], request, asked[answer.id], answer, unseen=unseen)
+                example = by_id[answer.id]
+                row = _answer(
+                    claim, arm, split, example, request, asked[answer.id], answer, scorer=scorer, unseen=unseen
+                )
                 outbox.put(row)
                 meter.count()
                 work.answers += 1
@@ -328,6 +336,7 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
                     hopeless = masking.mask(row["error"])
                     break
     finally:
+        scorer.close()
         outbox.flush()  # whatever ends this: answers that came are kept
     if hopeless:
         _give_up(claim, arm, split, f"The first {HOPELESS} rows all failed. The last one: {hopeless}")
@@ -371,15 +380,16 @@ def _answer(
     asked: Asked,
     answer: Answer,
     *,
+    scorer: Scoring | None = None,
     unseen: bool = False,
 ) -> dict[str, Any]:
-    baseline = arm.baseline
+    """An answer as it is stored; without a scorer it has to be an error."""
     score = None
     if arm.family not in arms.FREE:
         answer = answer_text.settled(answer, request.max_tokens, example.target, unseen=unseen)
     answer, details = asked.kept(answer, example.target)
-    if answer.error is None:
-        score = metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
+    if scorer is not None:
+        answer, details, score = scored.settle(scorer, answer, details, example)
     return {
         "arm_id": arm.id,
         "split": split,
@@ -404,11 +414,12 @@ def _answer(
 def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
     """Answer without a language model. One that needs an embedding model which can't be had costs this arm only."""
     arm, outbox = work.arm, Outbox(claim)
+    scorer = scored.scorer_of(claim, arm.baseline)
     try:
         for free in without_model.answers(arm, waiting, work.pool, asked_model.embed_for(claim, arm)):
             request, asked = Request(str(free.example.id), (), 0), Asked((), free.copied)
             answer = Answer(request.id, free.text, "stop", 0, 0, 0.0, chances=free.chances or None)
-            outbox.put(_answer(claim, arm, work.split, free.example, request, asked, answer))
+            outbox.put(_answer(claim, arm, work.split, free.example, request, asked, answer, scorer=scorer))
     except Failed as failure:
         claim.check()
         claim.log(f"{arm.label} was given up. {failure}")
@@ -416,4 +427,6 @@ def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
             request = Request(str(example.id), (), 0)
             nothing = Answer(request.id, "", "", 0, 0, 0.0, error=f"Not asked: {failure}")
             outbox.put(_answer(claim, arm, work.split, example, request, Asked(()), nothing))
+    finally:
+        scorer.close()
     outbox.flush()

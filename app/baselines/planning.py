@@ -14,7 +14,7 @@ from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import arms, catalogue, outlines
+from app.baselines import arms, catalogue, executing, measured_model, outlines
 from app.baselines.arms import Arm
 from app.baselines.offers import Context, Offer
 from app.baselines.order import BaselineRequest
@@ -93,6 +93,7 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
     except Invalid as refusal:
         faults += refusal.errors
     model = _usable(session, assessment, order, faults)
+    faults += executing.faults(session, known.settings, context, metric, options)
     if "pattern" in options:
         faults += _pattern_faults(options["pattern"], [example.target for example in context.examples["dev"]])
     made = catalogue.offers(context)

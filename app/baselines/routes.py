@@ -23,6 +23,7 @@ from app.baselines import (
     live_view,
     looks,
     measured_model,
+    metrics_view,
     outlines,
     planning,
     race,
@@ -33,6 +34,7 @@ from app.baselines import (
     store,
     tagging,
     views,
+    watching,
     with_passages,
 )
 from app.baselines.outlines import Known, Outline
@@ -48,6 +50,7 @@ from app.inference.deps import WithBundled
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.scoring import service as scoring
 from app.users.deps import Launcher, Listening, Me
 from app.web import events
 from app.web.deps import App, Db, context_of
@@ -240,6 +243,7 @@ def _measure(
         outline=outline,
         estimate=outline.total if outline else None,
         constrained=constrained.in_use(db, assessment_id),
+        choices=scoring.choices(db, app.settings, assessment_id),
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
         earlier=[row for row in store.of_assessment(db, assessment_id) if newest and row.id != newest.id],
@@ -299,6 +303,7 @@ def _counts(db: Db, newest: BaselineRow) -> BaselineRow:
 
 
 def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
+    settings = context_of(request).settings
     dataset = dataset_store.get(db, baseline.dataset_id)
     leading, best = standing.leading(baseline), standing.best(baseline)
     model = model_store.get(db, baseline.model_id)
@@ -320,6 +325,8 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
         "validity": constrained.validity(baseline),
         "untested": sum(not rival.tested for rival in close) if baseline.concluded_at else 0,
         "reported": views.reported(baseline.arms),
+        "watched_table": watching.table(db, baseline),
+        "judged_with": metrics_view.judged_with(db, settings, baseline),
         "notes": views.notes(
             baseline.arms,
             leading,

@@ -156,6 +156,8 @@ def _url(assessment_id: int, entry: Entry) -> str:
     places = {
         "assessment.answers": "/describe", "assessment.policy": "/verdict", "economics.costs": "/costs",
         "constraint.remove": "/constraint", "constraint.save": "/constraint", "economics.target": "/costs",
+        "scoring.add_database": "/metrics", "scoring.remove_database": "/metrics", "scoring.watch": "/metrics",
+        "scoring.unwatch": "/metrics",
         "recipe.save": "/plan",
     }  # fmt: skip
     pages = {"baseline": "/measure", "documents": "/documents", "share": "/share", "demo": ""}

@@ -2,6 +2,9 @@
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from app.text import normal_form
 
@@ -57,15 +60,26 @@ def bared(text: str) -> str:
 
     Signs that mean something stay: -1, .5, C#, A-, A*, 50%, $5. Nothing is taken off that leaves nothing.
     """
+    return _bared(text, set())
+
+
+def _bared(text: str, rules: set[str]) -> str:
+    """The same; the names of the rules that took something off are added to `rules`."""
     while True:
         before = text = text.strip()
+        taken = set()
         for opened, closed in PAIRS:
             if text.startswith(opened) and text.endswith(closed) and _one_pair(text, opened, closed):
                 text = text[len(opened) : -len(closed)].strip()
+                taken.add("pair")
                 break
-        text = SENTENCE_END.sub("", LEAD.sub("", text, count=1))
+        led = LEAD.sub("", text, count=1)
+        ended = SENTENCE_END.sub("", led)
+        taken |= {name for name, changed in (("lead", led != text), ("end", ended != led)) if changed}
+        text = ended
         if not text.strip():
             return before
+        rules |= taken
         if text == before:
             return text
 
@@ -102,3 +116,59 @@ def unprefixed(text: str) -> str:
             break
         text = bared(rest)
     return text
+
+
+# ------------------------------------------------------------------ the rules, for people
+
+RULES: dict[str, tuple[str, str]] = {
+    "case": ("Capitals and look-alike letters count as small plain ones.", "Ｒefund → refund"),
+    "blanks": ("Blanks and line breaks between words count as one blank.", "a  b → a b"),
+    "unseen": ("Characters that nobody sees are taken out.", "re[soft hyphen]fund → refund"),
+    "minus": ("A long dash before a number is a minus.", "−1 → -1"),
+    "pair": (
+        "Marks around all of the answer are taken off: quotation marks, emphasis, code marks, brackets.",
+        "**“refund”** → refund",
+    ),
+    "lead": ("A bullet, a heading mark or dots at the beginning are taken off.", "- refund → refund"),
+    "end": ("A full stop or the like at the end is taken off; not one that means something.", "refund. → refund"),
+    "prefix": (
+        "Words that announce the answer are taken off, where that is switched on.",
+        "The answer is: refund → refund",
+    ),
+}
+"""What normalised match does to a text, in the order in which it is done: the rule in words, and an example."""
+
+
+def rules_used(text: str, *, prefix: bool = False) -> frozenset[str]:
+    """The rules by which this text is compared otherwise than it is written."""
+    text = text.strip()
+    seen = text.translate(UNSEEN)
+    used = {"unseen"} if seen != text else set()
+    if " ".join(seen.split()) != seen.strip():
+        used.add("blanks")
+    plain = " ".join("".join(map(_compatible, re.split(r"(\s+)", seen))).split())
+    if plain != " ".join(seen.split()):
+        used.add("case")
+    folded_text = folded(text)
+    if folded_text != plain:
+        used.add("minus")
+    bare = _bared(folded_text, used)
+    if prefix and unprefixed(bare) != bare:
+        used.add("prefix")
+    return frozenset(used)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoration:
+    """Of so many answers, how many the rules changed, and each rule how many."""
+
+    rows: int
+    changed: int
+    by_rule: dict[str, int]
+
+
+def decoration(texts: Iterable[str], *, prefix: bool = False) -> Decoration:
+    """How often each rule was at work in these answers."""
+    used = [rules_used(text, prefix=prefix) for text in texts]
+    counted = Counter(rule for rules in used for rule in rules)
+    return Decoration(len(used), sum(map(bool, used)), {rule: counted[rule] for rule in RULES})

@@ -39,7 +39,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class FieldScore:
-    """One field of the wanted JSON objects, over the rows that have it.
+    """One field of the wanted JSON objects, over the rows that have it. field: its path, `address.city`.
 
     right, other, missing: the value is the same, is another one, or is not there (as in what is no JSON). extra: rows
     whose answer has the field though it was not wanted. low, high: 95 % interval (Wilson) of right in rows.
@@ -127,8 +127,9 @@ def _label(label: str, group: Sequence[Answered], *, binary: bool) -> Label:
 
 
 def by_field(answers: Sequence[Answered], options: Mapping[str, Any]) -> list[FieldScore]:
-    """The fields at the top of the wanted JSON objects, in the order of their first row; nothing where a wanted answer
-    is no object. options: those of the metric, which say how far around the JSON we look. Errors are no evidence."""
+    """The fields of the wanted JSON objects, in the order of their first row, those of objects inside by their path;
+    nothing where a wanted answer is no object. options: those of the metric, which say how far around the JSON we look.
+    Errors are no evidence."""
     reach = {name: bool(options.get(name)) for name in ("fence", "around")}
     counts: dict[str, Counter[str]] = {}
     for answer in answers:
@@ -138,21 +139,16 @@ def by_field(answers: Sequence[Answered], options: Mapping[str, Any]) -> list[Fi
         if answer.score is None:
             continue
         answered = structure.parsed(answer.output, **reach)
-        answered = answered if isinstance(answered, dict) else {}
-        for name, value in wanted.items():
-            counts.setdefault(name, Counter())[_kind(name, value, answered)] += 1
-        for name in answered.keys() - wanted.keys():
-            counts.setdefault(name, Counter())["extra"] += 1
+        for name, judgement in _judged(wanted, answered if isinstance(answered, dict) else structure.NOTHING).items():
+            counts.setdefault(name, Counter())[judgement] += 1
     return [_field(name, count) for name, count in counts.items()]
 
 
-def _kind(name: str, value: Any, answered: Mapping[str, Any]) -> str:
-    if name not in answered:
-        return "missing"
+def _judged(wanted: Mapping[str, Any], answered: Any) -> dict[str, str]:
     try:
-        return "right" if structure.same(answered[name], value) else "other"
+        return structure.judged_fields(wanted, answered)
     except RecursionError:  # nested about a thousand deep: no data anyone means
-        return "other"
+        return dict.fromkeys(wanted, "other")
 
 
 def _field(name: str, count: Counter[str]) -> FieldScore:

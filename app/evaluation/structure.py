@@ -86,6 +86,30 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def fields(value: Any, path: str = "") -> dict[str, Any]:
+    """Every field of an object with its value, by its path (`address.city`); fields of objects in it stand for
+    themselves, a list is one value. What is no object is one field without a name."""
+    if not isinstance(value, dict) or (path and not value):
+        return {path: value}
+    held: dict[str, Any] = {}
+    for name, inner in value.items():
+        held |= fields(inner, f"{path}.{name}" if path else name)
+    return held
+
+
+def judged_fields(wanted: Any, answered: Any) -> dict[str, str]:
+    """Each field of the wanted JSON as right, other or missing, then those that only the answer has as extra.
+
+    answered: NOTHING where the answer is no JSON; then every field is missing.
+    """
+    given = {} if answered is NOTHING else fields(answered)
+    judged = {
+        name: "missing" if name not in given else "right" if same(given[name], value) else "other"
+        for name, value in fields(wanted).items()
+    }
+    return judged | {name: "extra" for name in given if name not in judged}
+
+
 def written(value: Any, indent: str = "") -> str:
     """JSON with sorted keys, two blanks a level, and numbers digit by digit."""
     deeper = indent + "  "

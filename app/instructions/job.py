@@ -1,9 +1,19 @@
 """A run of the optimizer as a worker does it: both models, the rows, and what it came to."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
-from app.baselines import answer_store, arms, asked_model, asking, classifier, measured_model, standing, with_passages
+from app.baselines import (
+    answer_store,
+    arms,
+    asked_model,
+    asking,
+    classifier,
+    measured_model,
+    scored,
+    standing,
+    with_passages,
+)
 from app.baselines import store as baseline_store
 from app.baselines.prompts import Shot, question
 from app.baselines.tables import ArmRow, BaselineRow
@@ -22,6 +32,7 @@ from app.instructions.models import Critic, Task
 from app.instructions.rounds import Rounds
 from app.instructions.tables import OptimisationRow
 from app.jobs.claims import Claim, Failed
+from app.scoring.scores import Scoring
 from app.users import store as user_store
 
 
@@ -43,7 +54,8 @@ def optimise(claim: Claim) -> None:
     with ExitStack() as opened:
         task = opened.enter_context(_generator(claim, model, standing.dtype_of(baseline).get("dtype", "auto")))
         writer = opened.enter_context(_generator(claim, critic, "auto"))
-        rounds = _rounds(claim, run, baseline, first, task, Critic(writer))
+        scorer = opened.enter_context(closing(scored.scorer_of(claim, baseline)))
+        rounds = _rounds(claim, run, baseline, first, task, Critic(writer), scorer)
         try:
             ending = rounds.run(run.candidates)
         except Unusable as error:
@@ -76,7 +88,13 @@ def _generator(claim: Claim, model: ModelRow, dtype: Dtype) -> Iterator[Generato
 
 
 def _rounds(
-    claim: Claim, run: OptimisationRow, baseline: BaselineRow, first: ArmRow, task: Generator, critic: Critic
+    claim: Claim,
+    run: OptimisationRow,
+    baseline: BaselineRow,
+    first: ArmRow,
+    task: Generator,
+    critic: Critic,
+    scorer: Scoring,
 ) -> Rounds:
     with claim.read() as session:
         dataset = dataset_store.get(session, baseline.dataset_id)
@@ -98,7 +116,7 @@ def _rounds(
     rounds = Rounds(
         claim=claim,
         run_id=run.id,
-        task=Task(task, prepared, baseline.metric, baseline.metric_options, baseline.max_tokens),
+        task=Task(task, prepared, scorer, baseline.max_tokens),
         critic=critic,
         budget=run.budget,
         spent=run.spent,

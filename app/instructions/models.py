@@ -4,14 +4,14 @@ An answer that did not come is never a wrong one: it is asked for again, and the
 an outage would teach the critic that the prompt is bad.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.baselines import scored
 from app.baselines.asking import Preparation
 from app.datasets.store import Example
-from app.evaluation import metrics
 from app.inference import answer_text
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request
@@ -19,6 +19,7 @@ from app.instructions import reflection
 from app.instructions.budget import Spent
 from app.jobs.claims import Failed
 from app.privacy import masking
+from app.scoring.scores import Scoring
 from app.wording import plural
 
 TRIES = 3  # times that a row or the critic is asked before the run stops; a server's client waits and retries besides
@@ -40,8 +41,7 @@ class Task:
 
     generator: Generator
     prepared: Preparation
-    metric: str
-    options: Mapping[str, Any]
+    scorer: Scoring
     max_tokens: int
 
     def answer(
@@ -69,8 +69,11 @@ class Task:
                         trouble = settled.error
                         continue
                     settled, _ = asked[answer.id].kept(settled, example.target)  # scored without what it cites
-                    score = metrics.score(self.metric, settled.text, example.target, self.options)
-                    into[example.id] = Outcome(score, settled.text)
+                    score = scored.score(self.scorer, settled.text, example)
+                    if score.value is None:
+                        trouble = score.why
+                        continue
+                    into[example.id] = Outcome(score.value, settled.text)
                     del waiting[answer.id]
             if not waiting or stop():
                 return

@@ -33,6 +33,7 @@ from app.registry.tables import AdapterStateRow
 from app.release.tables import ReleaseAnswerRow
 from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
 from app.retrieval.tables import IndexRow
+from app.scoring.tables import DatabaseRow, ScorerRow, WatchedResultRow, WatchedRow, WatchedScoreRow
 from app.sharing.tables import ShareRow
 from app.standing.tables import StandingRow
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
@@ -152,6 +153,11 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         EntryRow,
         PolicyRow,  # an assessment keeps the policy that it began with
         ShareRow,
+        DatabaseRow,  # a measurement names it by its hash
+        ScorerRow,  # the same
+        WatchedRow,  # what is watched decides nothing
+        WatchedScoreRow,
+        WatchedResultRow,
         JobEventRow,
         WorkerRow,
         MetricRow,

@@ -15,6 +15,7 @@ from app.instructions.budget import Spent
 from app.instructions.copies import Copies, RowText
 from app.instructions.models import Outcome, Task
 from app.instructions.replies import Refused
+from app.scoring import scores
 from tests.support.scripted import Scripted
 
 TEXTS = st.text(alphabet="ab \n.", max_size=60)
@@ -116,7 +117,7 @@ def test_an_answer_that_cites_its_passages_is_scored_as_the_arm_is() -> None:
     example = Example(1, 1, (Message("user", "Who built it?"),), "Ann Lee")
     prepared = Preparation("", shots.Picker(), {1: [(Passage(7, "Bridge", "Built by Ann Lee."), 1.0)]})
     outcomes: dict[int, Outcome] = {}
-    task = Task(Scripted(lambda _: "Ann Lee [1]."), prepared, "normalised_match", {}, 20)
+    task = Task(Scripted(lambda _: "Ann Lee [1]."), prepared, scores.computed("normalised_match", {}), 20)
     task.answer("Name the builder.", [example], outcomes, lambda: False, Spent())
 
     assert outcomes == {1: Outcome(1.0, "Ann Lee.")}
