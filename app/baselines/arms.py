@@ -29,6 +29,7 @@ FREE: tuple[str, ...] = NO_MODEL  # families that ask no language model
 RULES = 3
 RIVAL_RULES = 2  # from these on an adapter has to beat every prompt within reach, and what asks no model
 GROUP_RULES = 3  # from these on rows that belong together are counted as such, and rows needed named with their chance
+MARGIN = "not_worse_margin"  # the policy's threshold, and the setting that keeps it with a measurement
 RIVALS_MOST = 4  # prompts beside the best one that are asked the test rows too: at most five prompts in all
 
 # Kinds of ways to answer: what `ArmRow.family` may be. Cheap first; an adapter is measured by a training run.

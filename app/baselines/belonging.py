@@ -58,7 +58,8 @@ def difference(
 def compared(
     session: Session, baseline: BaselineRow, both: Sequence[Pair], *, against: str = BEST_PROMPT
 ) -> Comparison:
-    """Two arms on rows that both answered, by the rules that the measurement began under. against: what the first is."""
+    """Two arms on rows that both answered, by the rules that the measurement began under. against: what the first
+    is."""
     return compare(
         both,
         binary=metrics.get(baseline.metric).binary,

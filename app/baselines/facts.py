@@ -264,14 +264,12 @@ def _set_before(assessment: AssessmentRow, baseline: BaselineRow, late: int) -> 
 class Outlook:
     """What the rows can and cannot tell.
 
-    smallest_gap: between two arms on the test rows. to_settle: test rows after which the interval would leave the
-    target if the score stays; None when it has left it, or never would. spread: points between the draws of random
-    examples.
+    smallest_gap: between two arms on the test rows, where they differ on a fifth of them. spread: points between the
+    draws of random examples.
     """
 
     test_rows: int
     smallest_gap: float
-    to_settle: int | None
     spread: float | None
 
 
@@ -280,16 +278,11 @@ def outlook(baseline: BaselineRow, test_rows: int) -> Outlook:
     sampled = [arm for arm in baseline.arms if arm.family == "few_shot_random" and arm.settings.get("k") == first]
     draws = [arm.dev.score for arm in sampled if arm.dev and not arm.dropped]
     best = standing.best(baseline)
-    to_settle = None
-    rows = test_rows
+    rows, effect = test_rows, 1.0
     if best and best.test and baseline.target is not None:
-        test, rows = best.test, best.test.n
-        if test.low <= baseline.target <= test.high:
-            needed = statistics.rows_to_settle(test.score, baseline.target, test.spread)
-            to_settle = needed if needed and needed > rows else None
+        rows, effect = best.test.n, best.test.design_effect or 1.0
     return Outlook(
         test_rows=rows,
-        smallest_gap=statistics.smallest_gap(rows),
-        to_settle=to_settle,
+        smallest_gap=statistics.smallest_gap(int(rows / effect)),
         spread=max(draws) - min(draws) if len(draws) == arms.SEEDS else None,
     )

@@ -81,6 +81,33 @@ def needed_graded(rows: float, delta: float, spread: float, worthwhile: float) -
     return _least(settled, rows)
 
 
+@cache
+def needed_target(score: float, rows: float, target: float, spread: float | None = None) -> Needed | None:
+    """Rows after which the interval of one score no longer holds the target, from the rows so far. score: their mean,
+    spread: standard deviation of graded scores, None for right and wrong."""
+    if rows < 2 or (spread is not None and spread <= 0):
+        return None
+    generator = np.random.default_rng(14)
+    passed = score * rows
+    rate = generator.beta(passed + JEFFREYS, rows - passed + JEFFREYS, WORLDS)
+    mean = generator.normal(score, (spread or 0.0) / math.sqrt(rows), WORLDS)
+    noise = generator.standard_normal(WORLDS)
+
+    def settled(total: int) -> float:
+        more = max(0, math.ceil(total - rows))
+        if spread is None:
+            right = passed + np.random.default_rng(15).binomial(more, rate)
+            low, high = _wilson(right / (rows + more), np.full(WORLDS, rows + more), intervals.z())
+        else:
+            seen = mean + noise * spread / math.sqrt(more) if more else mean
+            middle = (rows * score + more * seen) / (rows + more)
+            half = intervals.z() * spread / math.sqrt(rows + more)
+            low, high = middle - half, middle + half
+        return float(((low > target) | (high < target)).mean())
+
+    return _least(settled, rows)
+
+
 def _least(settled: Callable[[int], float], so_far: float) -> Needed | None:
     """The least number of rows, to two figures, at which the chance is reached."""
     low = high = math.ceil(so_far) + 1

@@ -11,12 +11,11 @@ from statistics import fmean
 from typing import Literal
 
 from app.evaluation import grouped, statistics
+from app.evaluation.comparison import ONE_SIDED
 from app.evaluation.statistics import Difference
 from app.wording import signed_points
 
 Finding = Literal["not worse", "worse", "open"]
-ONE_SIDED = 0.90  # confidence of a two-sided interval, either end of which is a 95 % bound
-USUAL_MARGIN = 0.03  # what policies have that were published before they had one
 
 
 @dataclass(frozen=True, slots=True)

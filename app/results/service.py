@@ -11,7 +11,7 @@ from typing import IO, Any
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import answers_view, belonging, measured_model, standing
+from app.baselines import answers_view, belonging, differences, measured_model, standing
 from app.baselines import store as baseline_store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.blobs import Blobs
@@ -19,6 +19,7 @@ from app.db import installation_of
 from app.errors import Conflict, NotFound
 from app.evaluation import metrics
 from app.evaluation.comparison import Comparison, Kind, Rival, against_all, rival, unasked
+from app.evaluation.not_worse import NotWorse
 from app.evaluation.statistics import GRADED, Difference
 from app.gate import reviews
 from app.gate import store as review_store
@@ -114,6 +115,16 @@ def _rivals(
         title = by_name[name].label if name in by_name else name
         rivals.append(unasked(title, first, Difference(*seen)))
     return rivals
+
+
+def not_worse(session: Session, outcome: Outcome) -> NotWorse | None:
+    """The adapter against what it is to replace where it is cheaper or faster: the best stronger model that was asked
+    the test rows, else the best prompt. None while it has no answers."""
+    if outcome.adapter is None or outcome.best is None or outcome.compared is None:
+        return None
+    replaced = differences.teacher(outcome.baseline, "test") or outcome.best
+    both = differences.between(session, outcome.baseline, replaced.id, outcome.adapter.id, "test")
+    return both.not_worse
 
 
 def models_of(session: Session, outcome: Outcome) -> tuple[str, str]:
