@@ -206,7 +206,7 @@ def to_settle(baseline: BaselineRow) -> assurance.Needed | None:
     needed = assurance.needed_target(test.score, independent, baseline.target, test.spread)
     if needed is None:
         return None
-    return assurance.Needed(round(needed.rows * test.n / independent), needed.chance)
+    return assurance.Needed(assurance.rounded(needed.rows * test.n / independent), needed.chance)
 
 
 def _between(session: Session, baseline: BaselineRow, first: Side, second: Side, split: Split) -> Between:

@@ -118,9 +118,14 @@ def _least(settled: Callable[[int], float], so_far: float) -> Needed | None:
     while high > low * STEP + 1:
         middle = (low + high) // 2
         low, high = (low, middle) if settled(middle) >= CHANCE else (middle, high)
-    figures = 10 ** max(0, len(str(high)) - 2)
-    rows = math.ceil(high / figures) * figures
+    rows = rounded(high)
     return Needed(rows, settled(rows))
+
+
+def rounded(rows: float) -> int:
+    """A number of rows to two figures, up: more of them would say more than anybody knows."""
+    figures = 10 ** max(0, len(str(math.ceil(rows))) - 2)
+    return math.ceil(rows / figures) * figures
 
 
 def _settled(low: Floats, high: Floats, worthwhile: float) -> Bools:

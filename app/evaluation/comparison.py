@@ -199,7 +199,7 @@ def _needed(
         needed = assurance.needed_rates(*(round(cell * share, 6) for cell in cells), worthwhile)
     else:
         needed = assurance.needed_graded(len(pairs) * share, delta, spread, worthwhile)
-    return needed and replace(needed, rows=math.ceil(needed.rows / share))
+    return needed and replace(needed, rows=assurance.rounded(needed.rows / share))
 
 
 def _words(seen: str, verdict: Verdict, worthwhile: float, more: str, *, clear: bool, against: str) -> str:

@@ -94,9 +94,10 @@ def play(gain: float, rows: int, worlds: int, *, in_groups: bool, seed: int = 5)
         of = codes(generator, rows, in_groups=in_groups)
         right = latent(generator, of, in_groups=in_groups) < limits
         a, b = right[:, 0].astype(float), right[:, 1].astype(float)
+        first, second = a.tolist(), b.tolist()
         names = of.tolist() if in_groups else None
-        difference = grouped.paired(a, b, binary=True, groups=names)
-        p, _ = grouped.difference_test(a, b, binary=True, groups=names)
+        difference = grouped.paired(first, second, binary=True, groups=names)
+        p, _ = grouped.difference_test(first, second, binary=True, groups=names)
         tally.add("ours", better=difference.low > 0 and p < 0.05, held=difference.low <= gain <= difference.high)
         effects.append(grouped.design((b - a).tolist(), names).effect if names else 1.0)
         both, lost, won = int((a * b).sum()), int((a > b).sum()), int((b > a).sum())
