@@ -13,7 +13,7 @@ from app.evaluation.comparison import Pair, compare
 from app.intervals import wilson
 
 # Sixty rows in twelve groups of unequal size, the same in every process.
-GROUPS = [number * number % 12 for number in range(60)]
+GROUPS = [(number * number // 5 + number // 7) % 12 for number in range(60)]
 BEFORE = [float((number * 7 + GROUPS[number]) % 5 < 2 + GROUPS[number] % 3) for number in range(60)]
 AFTER = [float((number * 3 + 2 * GROUPS[number]) % 7 < 3 + GROUPS[number] % 4) for number in range(60)]
 
