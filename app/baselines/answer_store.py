@@ -68,7 +68,7 @@ def scores(session: Session, arm_id: int, split: str) -> dict[int, float | None]
         .where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
         .order_by(AnswerRow.example_id)
     )
-    return dict(row.tuple() for row in rows)
+    return {row.example_id: row.score for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

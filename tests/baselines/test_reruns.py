@@ -84,7 +84,7 @@ def test_rows_are_asked_again_and_flips_are_counted(
 def test_one_that_was_cancelled_goes_on_and_asks_nothing_twice(
     api: TestClient, measured: int, server: ModelServer, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
-    assert api.post(f"/baselines/{measured}/reruns", data={"rows": "20"}).status_code == 200
+    assert api.post(f"/baselines/{measured}/reruns", data={"rows": "20"}).status_code == 303
     first = claim_of(engine, settings, queue, measured, kind="rerun")
     calls = len(server.calls)
 

@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from app.evaluation import grouped, statistics
+from app.intervals import wilson
 from tests.evaluation.test_grouped import AFTER, BEFORE, GROUPS
 
 CHANGES = [after - before for before, after in zip(BEFORE, AFTER, strict=True)]
@@ -30,3 +31,31 @@ def test_the_test_by_group_is_that_of_scipy() -> None:
     )
 
     assert grouped.flipped(sums.tolist()) == pytest.approx(theirs.pvalue, abs=1e-6)
+
+
+def test_the_variance_of_groups_is_that_of_statsmodels() -> None:
+    """statsmodels 0.15.0: OLS on a constant, cov_type="cluster" with use_correction: C / (C - 1)."""
+    assert grouped.clustered_variance(CHANGES, GROUPS) == pytest.approx(0.018543602693602713, abs=1e-12)
+    assert grouped.clustered_variance(AFTER, GROUPS) == pytest.approx(0.008024242424242435, abs=1e-12)
+    assert grouped.clustered_variance(AFTER, range(60)) == pytest.approx(np.var(AFTER, ddof=1) / 60, abs=1e-12)
+
+
+def test_p_values_adjusted_by_holm_are_those_of_statsmodels() -> None:
+    """statsmodels 0.15.0: multipletests(method="holm")."""
+    adjusted = statistics.holm([0.01, 0.04, 0.03, 0.005, 0.2, 0.03])
+
+    assert adjusted == pytest.approx([0.05, 0.12, 0.12, 0.03, 0.2, 0.12], abs=1e-12)
+    assert statistics.holm([]) == []
+
+
+@pytest.mark.parametrize(
+    ("passed", "rows", "low", "high"),
+    [
+        (45, 60, 0.6276792992295218, 0.8422347746994333),
+        (0, 50, 0.0, 0.07134759913335874),
+        (199, 200, 0.9722262956021069, 0.9991168312843989),
+    ],
+)
+def test_wilsons_interval_is_that_of_statsmodels(passed: int, rows: int, low: float, high: float) -> None:
+    """statsmodels 0.15.0: proportion_confint(method="wilson")."""
+    assert tuple(wilson(passed, rows)) == pytest.approx((low, high), abs=1e-9)
