@@ -106,7 +106,7 @@ class Comparisons(BaseModel):
     has_more: bool = False
     chosen_from: int | None
     luck: float | None
-    comparable: list[int] = Field(description="ids of arms with answers to these rows")
+    comparable: list[int] = Field(description="ids of variants with answers to these rows")
 
 
 @router.get("/baselines/{baseline_id}/comparisons", name="api_comparisons")
@@ -115,8 +115,10 @@ def list_comparisons(
     db: Db,
     me: Me,
     split: Split = "dev",
-    second: Annotated[Number | None, Query(description="id of an arm; the best prompt where it is left out")] = None,
-    first: Annotated[Number | None, Query(description="id of the arm it is compared with; all others without")] = None,
+    second: Annotated[Number | None, Query(description="id of a variant; the best prompt where it is left out")] = None,
+    first: Annotated[
+        Number | None, Query(description="id of the variant it is compared with; all others without")
+    ] = None,
 ) -> Comparisons:
     """Two arms on the same rows, or one against every other of its measurement. Groups of rows are counted as such."""
     baseline = store.get(db, baseline_id)

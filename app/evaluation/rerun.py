@@ -14,7 +14,7 @@ from statistics import fmean
 from app.evaluation import grouped, statistics
 from app.evaluation.comparison import CHANGED, Pair
 from app.intervals import Interval, wilson
-from app.wording import percent, plural, signed_points
+from app.wording import interval_text, percent, plural, signed_points
 
 LIMIT = 0.02  # share of flipped rows above which one run is not enough
 ROWS = 50  # proposed: with none of them flipped, at most 7 % do (Wilson)
@@ -88,18 +88,18 @@ def flips(pairs: Sequence[Pair], texts: int, *, binary: bool, groups: grouped.Co
     )
 
 
-def words(found: Flips) -> tuple[str, ...]:
+def words(flips_seen: Flips) -> tuple[str, ...]:
     """What it says, the weightiest first."""
-    rows, interval = plural(found.rows, "row"), f"{percent(found.interval.low)} to {percent(found.interval.high)}"
-    said = [f"{found.flipped:,} of {rows} came out otherwise when asked again: {percent(found.rate)} ({interval})."]
-    if found.shifted:
-        moved = signed_points(found.second - found.first)
-        said.append(f"The second run as a whole differs by {moved} points, which the stated interval does not cover.")
-    if found.two_runs:
-        said.append(
+    rows, interval = plural(flips_seen.rows, "row"), interval_text(*flips_seen.interval)
+    sentences = [f"{flips_seen.flipped:,} of {rows} came out otherwise when asked again ({interval})."]
+    if flips_seen.shifted:
+        moved = signed_points(flips_seen.second - flips_seen.first)
+        sentences.append(f"The second run as a whole differs by {moved} points, which the interval does not cover.")
+    if flips_seen.two_runs:
+        sentences.append(
             f"Above {percent(LIMIT, 0)} one run is not enough: ask everything twice before you rely on a difference of "
             "a few points."
         )
-    elif found.interval.high > LIMIT:
-        said.append(f"Up to {percent(found.interval.high)} may flip; more rows would tell.")
-    return tuple(said)
+    elif flips_seen.interval.high > LIMIT:
+        sentences.append(f"Up to {percent(flips_seen.interval.high)} may flip; more rows would tell.")
+    return tuple(sentences)

@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("example_id", sa.Integer(), nullable=False),
         sa.Column("output", sa.Text(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("score", sa.Float(), nullable=True),
+        sa.Column("score", sa.Double(), nullable=True),
         sa.Column("prompt_tokens", sa.Integer(), nullable=False),
         sa.Column("completion_tokens", sa.Integer(), nullable=False),
         sa.Column("created_at", app.db.Moment(), nullable=False),
