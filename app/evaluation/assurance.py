@@ -25,7 +25,13 @@ CHANCE = 0.8  # of being settled, at the number of rows that is named; what a po
 WORLDS = 4_000  # futures that are drawn: the chance is known to about a point
 MOST = 200_000  # rows beyond which no number is named
 STEP = 1.02  # how closely the number is looked for
-JEFFREYS = 0.5  # weight of the unseen row in each cell
+JEFFREYS = 0.5  # weight of the unseen row on either side of a share
+# Rows won and lost that stand for what is known of systems before any row: most differences on one task are small. With
+# a fifth of the rows differing, these make six points the usual size of a true gain. Without them fifty rows leave
+# gains of twenty points possible, which a few more rows would settle, and the number named is far too small for what
+# people compare (`tests/bench/bench_honesty.py --settle`). Our judgement.
+USUAL = 5.0
+USUAL_GAIN = 0.06  # the same for graded scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +47,16 @@ def needed_rates(both: float, b: float, c: float, neither: float, worthwhile: fl
     """Rows of right and wrong that settle which of two is better (improved, regressed, or no gain of `worthwhile`),
     from the rows so far: the cells of `statistics.paired_rates`. None where no number up to `MOST` does.
 
-    True shares are drawn from their distribution given these rows (Dirichlet, half an unseen row in each cell), further
-    rows from each of them, and what the verdict goes by is worked out on all of them together.
+    True shares are drawn from their distribution given these rows: of rows that differ, and of those right in both,
+    with half an unseen row on either side; of rows won among those that differ with `USUAL`. Further rows are drawn
+    from each of them, and what the verdict goes by is worked out on all of them together.
     """
     cells = np.array([both, b, c, neither])
     generator = np.random.default_rng(11)
-    shares = generator.dirichlet(cells + JEFFREYS, WORLDS)
+    differ = generator.beta(b + c + JEFFREYS, both + neither + JEFFREYS, WORLDS)
+    won = generator.beta(c + USUAL, b + USUAL, WORLDS)
+    right = generator.beta(both + JEFFREYS, neither + JEFFREYS, WORLDS)
+    shares = np.stack([(1 - differ) * right, differ * (1 - won), differ * won, (1 - differ) * (1 - right)], axis=1)
     so_far = float(cells.sum())
 
     def settled(rows: int) -> float:
@@ -60,14 +70,15 @@ def needed_rates(both: float, b: float, c: float, neither: float, worthwhile: fl
 def needed_graded(rows: float, delta: float, spread: float, worthwhile: float) -> Needed | None:
     """The same for graded scores. delta, spread: mean and standard deviation of the differences so far.
 
-    True mean and variance are drawn from their distribution given these (Student's, with the usual reference prior).
-    The interval is the bounded one of `statistics.paired_bounded`, by the variance that its unseen rows add.
+    True mean and variance are drawn from their distribution given these, with gains of the size `USUAL_GAIN` before any
+    row. The interval is the bounded one of `statistics.paired_bounded`, by the variance that its unseen rows add.
     """
     if rows < 2 or spread <= 0:
         return None
     generator = np.random.default_rng(13)
     variance = spread**2 * (rows - 1) / generator.chisquare(rows - 1, WORLDS)
-    mean = generator.normal(delta, np.sqrt(variance / rows))
+    known = rows / variance
+    mean = generator.normal(delta * known / (known + USUAL_GAIN**-2), np.sqrt(1 / (known + USUAL_GAIN**-2)))
     noise = generator.standard_normal(WORLDS)
 
     def settled(total: int) -> float:

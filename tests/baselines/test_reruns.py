@@ -1,6 +1,7 @@
 """The best prompt is asked dev rows a second time, against a real server."""
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,11 +15,11 @@ from app.baselines.tables import AnswerRow, RerunAnswerRow
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, writing
 from app.jobs import engine as job_engine
-from app.jobs.claims import Cancelled
+from app.jobs.claims import Stopping
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.factories import Make
-from tests.support.measured import Case, a_case, baseline_of, claim_of, clever, finish_job, started
+from tests.support.measured import Case, a_case, baseline_of, claim_of, clever, finish_job, question, started
 from tests.support.model_server import ModelServer, serving
 
 
@@ -81,38 +82,33 @@ def test_rows_are_asked_again_and_flips_are_counted(
         assert [arm.dev for arm in after.arms] == [arm.dev for arm in before.arms]
 
 
-def test_one_that_was_cancelled_goes_on_and_asks_nothing_twice(
+def test_one_that_was_interrupted_goes_on_and_asks_nothing_twice(
     api: TestClient, measured: int, server: ModelServer, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
-    assert api.post(f"/baselines/{measured}/reruns", data={"rows": "20"}).status_code == 303
-    first = claim_of(engine, settings, queue, measured, kind="rerun")
+    assert api.post(f"/baselines/{measured}/reruns", data={"rows": "24"}).status_code == 303
+    stopping = threading.Event()
+    claim = claim_of(engine, settings, queue, measured, stopping, kind="rerun")
     calls = len(server.calls)
 
-    def cancels(body: dict[str, Any]) -> str:
-        if len(server.calls) - calls == 6:
-            api.post(f"/api/v1/jobs/{first.job_id}/cancel")
+    def stops(body: dict[str, Any]) -> str:
+        stopping.set()
         return clever(body)
 
-    server.reply, server.delay = cancels, 0.02
-    with pytest.raises(Cancelled):
-        reruns_job.rerun(first)
-    with writing(engine) as session:
-        from app.jobs import store as job_store
-
-        job_store.get(session, first.job_id).status = "cancelled"
-        came = len(session.scalars(select(RerunAnswerRow.id)).all())
-    assert api.get(f"/api/v1/baselines/{measured}/reruns").json()["data"][0]["state"] == "stopped"
-    server.reply, server.delay = clever, 0.0
-    so_far = len(server.calls)
-
-    resumed = api.post(f"/api/v1/baselines/{measured}/reruns", json={"rows": 20}).json()
-    claim = claim_of(engine, settings, queue, measured, kind="rerun")
+    server.reply = stops
+    with pytest.raises(Stopping):
+        reruns_job.rerun(claim)
+    with reading(engine) as session:
+        query = select(ExampleRow.line).join(RerunAnswerRow, RerunAnswerRow.example_id == ExampleRow.id)
+        kept = [question(line) for line in session.scalars(query)]
+    page = api.get(f"/baselines/{measured}/reruns").text
+    server.reply, claim.stopping = clever, threading.Event()
     reruns_job.rerun(claim)
 
-    assert 0 < came < 20
-    assert len(server.calls) - so_far == 20 - came
     found = api.get(f"/api/v1/baselines/{measured}/reruns").json()["data"]
-    assert [(one["id"], one["answered"], one["flipped"]) for one in found] == [(resumed["id"], 20, 0)]
+    assert 0 < len(kept) < 24
+    assert f"{len(kept)} of 24 rows asked again so far." in page
+    assert [server.questions[calls:].count(asked) for asked in kept] == [1] * len(kept)
+    assert [(one["answered"], one["flipped"], one["state"]) for one in found] == [(24, 0, "done")]
 
 
 def test_orders_that_cannot_be_carried_out(api: TestClient, case: Case, measured: int, engine: Engine) -> None:

@@ -18,6 +18,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ GROUPS = 30
 WITHIN = 0.46  # correlation of latent ease within a group: 0.30 between right and wrong
 ALIKE = 0.75  # correlation of the latent ease of a row between the two systems
 POINTS = 0.03  # of TrainJudge's rule
+USUAL = 0.06  # standard deviation of true gains, where they are drawn
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -138,6 +140,7 @@ def _shares(tally: Tally, effects: Sequence[float], worlds: int) -> Tally:
 # ------------------------------------------------------------------ rows still needed
 
 
+@cache
 def cells(gain: float) -> Floats:
     """Shares of rows that are right in both, only in the first, only in the second, in neither."""
     limits = norm.ppf([FIRST, FIRST + gain])
@@ -162,12 +165,15 @@ class Open:
     assured: tuple[float, float]
 
 
-def still_open(gain: float, rows: int, worlds: int, seed: int = 7) -> Open:
-    """Ask as many rows as is named, and look whether that settles it."""
-    generator = np.random.default_rng([seed, rows, round(1000 * gain)])
-    shares, numbers, left = cells(gain), ([], []), [0, 0]
+def still_open(gain: float | None, rows: int, worlds: int, seed: int = 7) -> Open:
+    """Ask as many rows as is named, and look whether that settles it. gain: None draws another one for each world, as
+    large as gains usually are (`USUAL`), for better or worse."""
+    generator = np.random.default_rng([seed, rows, 999 if gain is None else round(1000 * gain)])
+    numbers: tuple[list[int], list[int]] = ([], [])
+    left = [0, 0]
     played = 0
     while played < worlds:
+        shares = cells(float(np.clip(generator.normal(0, USUAL), -0.25, 0.25)) if gain is None else gain)
         seen = generator.multinomial(rows, shares)
         if settled(seen):
             continue
@@ -220,10 +226,11 @@ def _settle(rows: Sequence[int], worlds: int) -> None:
     print("| rows so far | true gain | power: rows named, median | still open | assurance: rows named | still open |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: |")
     for count in rows:
-        for gain in GAINS:
+        for gain in (*GAINS, None):
             found = still_open(gain, count, worlds)
+            points = "drawn" if gain is None else f"{100 * gain:.0f}"
             print(
-                f"| {count} | {100 * gain:.0f} | {found.power[0]:,.0f} | {found.power[1]:.0f} % | "
+                f"| {count} | {points} | {found.power[0]:,.0f} | {found.power[1]:.0f} % | "
                 f"{found.assured[0]:,.0f} | {found.assured[1]:.0f} % |",
                 flush=True,
             )

@@ -27,7 +27,9 @@ def test_at_the_number_named_most_comparisons_are_settled() -> None:
     generator = np.random.default_rng(4)
 
     def settled(rows: int) -> float:
-        shares = generator.dirichlet(seen + 0.5, 400)
+        differ, won = generator.beta(26.5, 74.5, 400), generator.beta(16 + 5, 10 + 5, 400)
+        right = generator.beta(60.5, 14.5, 400)
+        shares = np.stack([(1 - differ) * right, differ * (1 - won), differ * won, (1 - differ) * (1 - right)], axis=1)
         return float(np.mean([bench_honesty.settled(seen + generator.multinomial(rows - 100, one)) for one in shares]))
 
     assert named.chance == pytest.approx(0.8, abs=0.02)

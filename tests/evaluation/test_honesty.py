@@ -29,8 +29,7 @@ def test_a_false_better_and_a_missed_truth_are_as_rare_as_promised(rows: int, in
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("gain", bench_honesty.GAINS)
-def test_fewer_comparisons_are_open_at_the_number_that_is_named(gain: float) -> None:
-    found = bench_honesty.still_open(gain, 150, 300)
-
-    assert found.assured[1] < max(30, found.power[1])
+@pytest.mark.parametrize("rows", [50, 150])
+def test_one_comparison_in_five_is_open_at_the_number_that_is_named(rows: int) -> None:
+    """Over true gains as they usually are; 300 worlds leave a doubt of 5 points."""
+    assert bench_honesty.still_open(None, rows, 300).assured[1] <= 28
