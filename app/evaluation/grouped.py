@@ -126,7 +126,7 @@ def alone(groups: Codes | None) -> bool:
 def mean_interval(scores: Sequence[float], *, binary: bool, seed: int = 0, groups: Codes | None = None) -> Interval:
     """The interval that belongs to a metric. Right and wrong: Wilson's, over as many rows as the design leaves (Dean
     and Pagano 2015, Journal of Survey Statistics and Methodology 3:484). Graded: the Bayesian bootstrap of
-    `statistics.bootstrap_mean` over groups, with half an unseen group of the usual size at either end."""
+    `statistics.bootstrap_mean` over groups, with half an unseen group at either end."""
     if groups is None or alone(groups) or not scores:
         return statistics.mean_interval(scores, binary=binary, seed=seed)
     values = np.asarray(scores, dtype=np.float64)
@@ -166,7 +166,7 @@ def paired(
         room = intervals.wilson(0, design(changes.tolist(), groups).rows, confidence).high
         return Difference(delta, max(-1.0, delta - room), min(1.0, delta + room))
     sums, sizes = _by_group(changes, groups)
-    ends = statistics.unseen_changes(changes, sums / sizes.mean())
+    ends = statistics.unseen_changes(sums / sizes, sums / sizes)
     return _weighed_difference(changes, groups, ends, UNSEEN, seed, confidence)
 
 
@@ -208,16 +208,21 @@ def _weighed(
     confidence: float = CONFIDENCE,
     draws: int = DRAWS,
 ) -> tuple[float, float]:
-    """The middle part of the means under exponential weights of the groups, and gamma weights of two unseen groups of
-    the mean size whose rows all have the values `unseen`."""
+    """The middle part of the means under exponential weights of the groups, and gamma weights of two unseen ones whose
+    rows all have the values `unseen`. These are of as many rows as the design effect, which is what tells as much as
+    one row that is alone. Drawn over C groups the means vary by (C - 1) / (C + 1) too little, and few groups need
+    Student's reach: the interval is stretched by both."""
     sums, sizes = _by_group(values, groups)
-    usual = float(sizes.mean())
+    usual = min(float(sizes.mean()), design(values.tolist(), groups).effect)
     generator = np.random.default_rng(seed)
     seen = generator.standard_exponential((draws, sums.size))
     ends = generator.standard_gamma(weight, (draws, 2)) * usual
     means = (seen @ sums + ends @ unseen) / (seen @ sizes + ends.sum(axis=1))
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    number, middle = int(sums.size), float(values.mean())
+    stretch = student(number - 1, confidence) / intervals.z(confidence) * math.sqrt((number + 1) / (number - 1))
+    least, most = min(*unseen, float(values.min())), max(*unseen, float(values.max()))
+    return max(least, middle - (middle - float(low)) * stretch), min(most, middle + (float(high) - middle) * stretch)
 
 
 # ------------------------------------------------------------------ tests
