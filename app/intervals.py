@@ -22,11 +22,12 @@ def z(confidence: float = CONFIDENCE) -> float:
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
-def wilson(passed: float, total: int, confidence: float = CONFIDENCE) -> Interval:
+def wilson(passed: float, total: float, confidence: float = CONFIDENCE) -> Interval:
     """Interval of a rate (Wilson 1927; Brown, Cai and DasGupta 2001 recommend it for small samples).
 
     `passed` may be a sum of scores: for scores between 0 and 1 the variance is at most that of a rate with the same
-    mean, so the interval is then too wide rather than too narrow. Nothing measured gives 0 to 1.
+    mean, so the interval is then too wide rather than too narrow. `total` may be a part of the rows, where they know of
+    each other (`evaluation.grouped`). Nothing measured gives 0 to 1.
     """
     if total <= 0:
         return Interval(0.0, 1.0)

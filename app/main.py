@@ -22,9 +22,13 @@ from app.audit import service as audit
 from app.audit.watch import Chain, Denials
 from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
+from app.baselines import differences_api as baselines_differences_api
+from app.baselines import differences_routes as baselines_differences_routes
 from app.baselines import metrics_api as baselines_metrics_api
 from app.baselines import metrics_routes as baselines_metrics_routes
 from app.baselines import passages_api as baselines_passages_api
+from app.baselines import reruns_api as baselines_reruns_api
+from app.baselines import reruns_routes as baselines_reruns_routes
 from app.baselines import routes as baselines_routes
 from app.baselines import second_api as baselines_second_api
 from app.baselines import second_routes as baselines_second_routes
@@ -140,6 +144,10 @@ ROUTERS = (
     baselines_metrics_api.router,
     scoring_routes.router,
     scoring_api.router,
+    baselines_differences_routes.router,
+    baselines_differences_api.router,
+    baselines_reruns_routes.router,
+    baselines_reruns_api.router,
     instructions_routes.router,
     instructions_api.router,
     baselines_second_routes.router,

@@ -43,6 +43,7 @@ BODIES = {
     "measure": "app.baselines.job:measure",
     "watch": "app.baselines.watching:score_stored",
     "optimise": "app.instructions.job:optimise",
+    "rerun": "app.baselines.reruns_job:rerun",
     "preflight": "app.training.job:preflight",
     "train": "app.results.job:train",
     "check_served": "app.deployed.job:check",

@@ -122,7 +122,8 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A number that a gate or a band is held against, `low` and `high` included. `unit` is one of `Unit`."""
+    """A number that a gate or a band is held against, `low` and `high` included. `unit` is one of `Unit`. before: of
+    one that was added to the rules later, the value that every policy counts as having had."""
 
     name: str
     value: float
@@ -133,6 +134,13 @@ class Threshold:
     unit: str = "times"
     low: float = 0
     high: float = 0
+    before: float | None = None
+
+    @property
+    def hashed(self) -> bool:
+        """Whether it is part of the policy's hash: approvals rest on policies of before it was there, which say the
+        same as long as it has the value that they count as having."""
+        return self.before is None or self.value != self.before
 
     @property
     def label(self) -> str:
@@ -230,6 +238,7 @@ class Policy:
                 "thresholds": [
                     [rule.name, rule.value, rule.unit, rule.title, rule.because, _keys(rule.sources)]
                     for rule in self.thresholds
+                    if rule.hashed
                 ],
                 "gates": [
                     [

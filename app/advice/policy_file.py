@@ -70,6 +70,7 @@ class ThresholdTable:
     unit: Unit
     because: Text
     sources: Cited
+    before: Number | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +215,7 @@ def _threshold(name: str, table: ThresholdTable, sources: tuple[Source, ...] = (
         table.unit,
         table.low,
         table.high,
+        table.before,
     )
     return replace(threshold, value=threshold.tidy(threshold.value))
 

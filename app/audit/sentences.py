@@ -173,6 +173,11 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
         else "{who} started baselines with [model]: [calls]"
     ),
     "baseline.go_on": "{who} resumed {what}",
+    "baseline.rerun": lambda d: (
+        "{who} asked [rows] of {what} a second time, sent to [sent_to]"
+        if d.get("sent_to")
+        else "{who} asked [rows] of {what} a second time"
+    ),
     "baseline.revise": "{who} evaluated a revised prompt, [variant]",
     "baseline.optimise": "The optimizer that {who} started wrote a prompt, [variant]",
     "prompt.add": "{who} saved version [version] of the system prompt of {what}",

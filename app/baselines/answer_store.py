@@ -61,13 +61,14 @@ def scored(session: Session, arm_id: int, split: str) -> dict[int, float]:
     return {example_id: score for example_id, score in rows if score is not None}
 
 
-def scores(session: Session, arm_id: int, split: str) -> Sequence[float | None]:
+def scores(session: Session, arm_id: int, split: str) -> dict[int, float | None]:
     """What each answer of an arm scored, by row; None where no answer came."""
-    return session.scalars(
-        select(AnswerRow.score)
+    rows = session.execute(
+        select(AnswerRow.example_id, AnswerRow.score)
         .where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
         .order_by(AnswerRow.example_id)
-    ).all()
+    )
+    return {row.example_id: row.score for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +153,13 @@ class Paired:
     after: float | None
 
 
-def pairs(session: Session, before_arm: int, after_arm: int) -> Sequence[Paired]:
-    """Every test row that both arms were asked, in the order of the rows."""
+def pairs(session: Session, before_arm: int, after_arm: int, split: str = "test") -> Sequence[Paired]:
+    """Every row of a split that both arms were asked, in the order of the rows."""
     before, after = aliased(AnswerRow), aliased(AnswerRow)
     rows = session.execute(
         select(before.example_id, before.score, after.score)
-        .join(after, (after.example_id == before.example_id) & (after.split == "test") & (after.arm_id == after_arm))
-        .where(before.arm_id == before_arm, before.split == "test")
+        .join(after, (after.example_id == before.example_id) & (after.split == split) & (after.arm_id == after_arm))
+        .where(before.arm_id == before_arm, before.split == split)
         .order_by(before.example_id)
     )
     return [Paired(*row) for row in rows]

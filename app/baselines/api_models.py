@@ -10,6 +10,7 @@ from app.baselines.tables import ArmRow
 from app.evaluation.calibration import Answered
 from app.evaluation.labels import LabelScore
 from app.evaluation.metrics import METRICS
+from app.evaluation.not_worse import NotWorse
 from app.web.params import Number
 
 Split = Literal["dev", "test"]
@@ -381,4 +382,28 @@ class Arm(BaseModel):
             dev=row.dev.to_json() if row.dev else None,
             test=row.test.to_json() if row.test else None,
             outdated=row.outdated,
+        )
+
+
+class NotWorseBy(BaseModel):
+    """Whether the second is no worse than the first by more than `margin`, which the policy set before the measurement.
+    `low`, `high`: 95 % bounds of the difference, each one-sided. `rows_needed`: rows that would show it in four of five
+    tries if the two are equally good; null where it is shown, or where these rows should have been enough."""
+
+    margin: float
+    finding: Literal["not worse", "worse", "open"]
+    low: float
+    high: float
+    rows_needed: int | None
+    words: str
+
+    @staticmethod
+    def of(one: NotWorse) -> "NotWorseBy":
+        return NotWorseBy(
+            margin=one.margin,
+            finding=one.finding,
+            low=one.low,
+            high=one.high,
+            rows_needed=one.rows_needed,
+            words=one.words,
         )

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from app import glossary
 from app.advice.facts import BEYOND, NO_MODEL
 from app.baselines import classifier
-from app.evaluation import statistics
+from app.evaluation import grouped
 from app.frozen import Frozen
 
 SEEDS = 3  # draws of random examples: their spread shows how much the choice of examples matters
@@ -26,7 +26,11 @@ SHORT_COUNT = 3.0  # a server that counts so many times fewer tokens than a prom
 COMMON_LABEL = 0.05  # the commonest answer is worth an arm of its own when it is at least this common
 
 FREE: tuple[str, ...] = NO_MODEL  # families that ask no language model
-RULES = 2  # how a measurement is judged, kept with it: what was approved under older rules keeps its digest
+# How a measurement is judged, kept with it: what was approved or judged under older rules keeps its digest and result.
+RULES = 3
+RIVAL_RULES = 2  # from these on an adapter has to beat every prompt within reach, and what asks no model
+GROUP_RULES = 3  # from these on rows that belong together are counted as such, and rows needed named with their chance
+MARGIN = "not_worse_margin"  # the policy's threshold, and the setting that keeps it with a measurement
 RIVALS_MOST = 4  # prompts beside the best one that are asked the test rows too: at most five prompts in all
 
 # Kinds of ways to answer: what `ArmRow.family` may be. Cheap first; an adapter is measured by a training run.
@@ -179,7 +183,8 @@ class ArmResult(Frozen):
     these are, where none is right. tokens_from: measured or estimated. mean_seconds: of an answer; pace: from one to
     the next. thought, dressed, saved: see `Scored`. at: when it stood. reported: names that the server gave its model.
     dropped: it lost the race and the rest of its rows was not asked; its score is that of those that were. valid:
-    answers that keep to the output constraint of the measurement, where it has one.
+    answers that keep to the output constraint of the measurement, where it has one. groups: in which the rows come,
+    design_effect: by how much that widens the variance of the score (`grouped.Design`); None where each row is alone.
     """
 
     version: ClassVar[int] = 1
@@ -206,6 +211,8 @@ class ArmResult(Frozen):
     remarks: tuple[str, ...] | None = None
     dropped: Dropped | None = None
     valid: int | None = None
+    groups: int | None = None
+    design_effect: float | None = None
 
     @property
     def tokens_in(self) -> float:
@@ -267,15 +274,24 @@ class Scored:
     characters: int = 0
 
 
-def tallied(answers: Sequence[Scored], *, binary: bool, seed: int, prompt_characters: float | None = None) -> ArmResult:
+def tallied(
+    answers: Sequence[Scored],
+    *,
+    binary: bool,
+    seed: int,
+    prompt_characters: float | None = None,
+    groups: Sequence[int] | None = None,
+) -> ArmResult:
     """What an arm came to on one split: score with its 95 % interval, counts, means.
 
     prompt_characters: of a prompt, on average; from it tokens are estimated where the server did not count them, and
-    `tokens_from` says so. None: no model was asked.
+    `tokens_from` says so. None: no model was asked. groups: for each answer the number of what its row belongs to.
     """
     scored = [answer for answer in answers if answer.score is not None]
     scores = [answer.score for answer in scored if answer.score is not None]
-    interval = statistics.mean_interval(scores, binary=binary, seed=seed)
+    codes = [code for answer, code in zip(answers, groups, strict=True) if answer.score is not None] if groups else None
+    interval = grouped.mean_interval(scores, binary=binary, seed=seed, groups=codes)
+    design = grouped.design(scores, codes) if codes and not grouped.alone(codes) else None
     tokens_in, tokens_out, source = _tokens(scored, prompt_characters)
     passed = round(sum(scores)) if binary else None
     saved = Counter(answer.saved for answer in scored if answer.saved)
@@ -296,6 +312,8 @@ def tallied(answers: Sequence[Scored], *, binary: bool, seed: int, prompt_charac
         thought=sum(answer.thought for answer in scored) or None,
         dressed=sum(answer.dressed for answer in scored) or None,
         saved=dict(saved) or None,
+        groups=design.groups if design else None,
+        design_effect=round(design.effect, 4) if design else None,
     )
 
 

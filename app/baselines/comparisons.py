@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.baselines import answer_store, standing
+from app.baselines import answer_store, belonging, standing
 from app.baselines.answer_store import Outcomes
 from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation import metrics, statistics
@@ -54,7 +54,7 @@ def comparisons(session: Session, baseline: BaselineRow) -> dict[int, Comparison
         gain, common = None, None
         if first is not None and first.id != arm.id:
             both = outcomes(first, arm)
-            gain = _gain(both, binary=binary)
+            gain = _gain(session, baseline, first, arm, both) if binary else _plain_gain(both)
             common = both.rows if first.dropped or arm.dropped else None
         against = None if standing.value(arm).free else standing.compared_with(baseline, arm)
         change = None
@@ -65,9 +65,14 @@ def comparisons(session: Session, baseline: BaselineRow) -> dict[int, Comparison
     return compared
 
 
-def _gain(counted: Outcomes, *, binary: bool) -> Difference | None:
+def _plain_gain(counted: Outcomes) -> Difference | None:
+    return Difference(counted.gain, counted.gain, counted.gain) if counted.rows else None
+
+
+def _gain(session: Session, baseline: BaselineRow, first: ArmRow, arm: ArmRow, counted: Outcomes) -> Difference | None:
     if not counted.rows:
         return None
-    if not binary:
-        return Difference(counted.gain, counted.gain, counted.gain)
+    if belonging.groups_of(session, baseline):
+        both, _ = belonging.pairs(session, first.id, arm.id, "dev")
+        return belonging.difference(session, baseline, both)
     return statistics.paired_rates(counted.both, counted.broke, counted.fixed, counted.neither)

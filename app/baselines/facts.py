@@ -11,7 +11,7 @@ from app.advice.facts import BEYOND
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import answer_store, arms, causes, looks, rivals, standing, store, tagging, with_passages
+from app.baselines import answer_store, arms, belonging, causes, looks, rivals, standing, store, tagging, with_passages
 from app.baselines.arms import ArmResult, Scored
 from app.baselines.measured_model import MeasuredModel, model_of, same_weights
 from app.baselines.standing import Counting
@@ -35,8 +35,10 @@ def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
         for split, stored in (("dev", arm.dev), ("test", arm.test)):
             if arm.family == "adapter" or stored is None or (baseline.concluded_at is None and stored.errors):
                 continue  # the last: its errors are asked again
-            scored = [Scored(score) for score in answer_store.scores(session, arm.id, split)]
-            counted = arms.tallied(scored, binary=binary, seed=baseline.seed)
+            kept = answer_store.scores(session, arm.id, split)
+            scored = [Scored(score) for score in kept.values()]
+            codes = belonging.codes(belonging.groups_of(session, baseline), [*kept])
+            counted = arms.tallied(scored, binary=binary, seed=baseline.seed, groups=codes)
             ends = [(counted.low, counted.high)]
             if not binary:
                 scores = [answer.score for answer in scored if answer.score is not None]
@@ -163,14 +165,11 @@ def oracle_gain(session: Session, baseline: BaselineRow) -> OracleGain | None:
         closed = not (arm.settings.get("passages") or arm.settings.get("model_id") or standing.value(arm).free)
         if not closed or arm.family == "adapter" or arm.dev is None or not arm.dev.known:
             continue
-        without = answer_store.scored(session, arm.id, "dev")
-        rows = [row for row in with_gold if row in without]
-        if len(rows) < len(with_gold) * COMPARED_LEAST or not rows:
+        both, _ = belonging.pairs(session, arm.id, oracle.id, "dev")
+        if len(both) < len(with_gold) * COMPARED_LEAST or not both:
             continue  # it was dropped early, or had errors just there
-        before, after = [without[row] for row in rows], [with_gold[row] for row in rows]
-        binary = metrics.get(baseline.metric).binary
-        seen = statistics.paired(before, after, binary=binary)
-        gains.append(OracleGain(oracle, arm, seen.delta, seen.low, seen.high, len(rows)))
+        seen = belonging.difference(session, baseline, both)
+        gains.append(OracleGain(oracle, arm, seen.delta, seen.low, seen.high, len(both)))
     return min(gains, key=lambda gain: (gain.delta, gain.without.id), default=None)
 
 
@@ -183,7 +182,7 @@ def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
     if best is None or best.test is None:
         return Prompting(**known)
     test = best.test
-    unfair = standing.rules(baseline) >= arms.RULES and not test.fair
+    unfair = standing.rules(baseline) >= arms.RIVAL_RULES and not test.fair
     retrieves = best.family == "revised_prompt" and (best.settings.get("passages") or {}).get("way") in WAYS
     known |= {"best_arm": "rag" if retrieves else best.family, "error_rate": test.error_rate}
     known |= {"cut_rate": round(test.cut_share, 4)} if unfair else {}
@@ -265,14 +264,12 @@ def _set_before(assessment: AssessmentRow, baseline: BaselineRow, late: int) -> 
 class Outlook:
     """What the rows can and cannot tell.
 
-    smallest_gap: between two arms on the test rows. to_settle: test rows after which the interval would leave the
-    target if the score stays; None when it has left it, or never would. spread: points between the draws of random
-    examples.
+    smallest_gap: between two arms on the test rows, where they differ on a fifth of them. spread: points between the
+    draws of random examples.
     """
 
     test_rows: int
     smallest_gap: float
-    to_settle: int | None
     spread: float | None
 
 
@@ -281,16 +278,11 @@ def outlook(baseline: BaselineRow, test_rows: int) -> Outlook:
     sampled = [arm for arm in baseline.arms if arm.family == "few_shot_random" and arm.settings.get("k") == first]
     draws = [arm.dev.score for arm in sampled if arm.dev and not arm.dropped]
     best = standing.best(baseline)
-    to_settle = None
-    rows = test_rows
+    rows, effect = test_rows, 1.0
     if best and best.test and baseline.target is not None:
-        test, rows = best.test, best.test.n
-        if test.low <= baseline.target <= test.high:
-            needed = statistics.rows_to_settle(test.score, baseline.target, test.spread)
-            to_settle = needed if needed and needed > rows else None
+        rows, effect = best.test.n, best.test.design_effect or 1.0
     return Outlook(
         test_rows=rows,
-        smallest_gap=statistics.smallest_gap(rows),
-        to_settle=to_settle,
+        smallest_gap=statistics.smallest_gap(int(rows / effect)),
         spread=max(draws) - min(draws) if len(draws) == arms.SEEDS else None,
     )

@@ -18,6 +18,7 @@ from app.baselines import (
     arms,
     asked_model,
     asking,
+    belonging,
     concluding,
     other_models,
     prompts,
@@ -56,6 +57,7 @@ def measure(claim: Claim) -> None:
         baseline = store.get(session, claim.subject_id)
         meter = ahead.meter(claim, session, baseline)
         waits = ahead.own_waits(session, baseline)
+    belonging.take_over(claim, baseline.dataset_id)
     if waits:  # else Resume was pressed for another model
         with asked_model.opened(claim, baseline.model_id) as generator:
             _on_dev(claim, generator, meter)

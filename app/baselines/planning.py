@@ -14,7 +14,7 @@ from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import arms, catalogue, executing, measured_model, outlines
+from app.baselines import arms, catalogue, executing, outlines
 from app.baselines.arms import Arm
 from app.baselines.offers import Context, Offer
 from app.baselines.order import BaselineRequest

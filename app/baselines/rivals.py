@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.baselines import answer_store, arms, standing
+from app.baselines import arms, belonging, standing
 from app.baselines.tables import ArmRow, BaselineRow
-from app.evaluation import metrics, statistics
 from app.evaluation.comparison import doubt
 from app.evaluation.statistics import Difference
 
@@ -33,18 +32,14 @@ def rivals(session: Session, baseline: BaselineRow) -> list[Rival]:
     None where the measurement is judged by older rules, which looked at the one arm that did best by chance or not.
     """
     leading = standing.leading(baseline)
-    if leading is None or standing.rules(baseline) < arms.RULES:
+    if leading is None or standing.rules(baseline) < arms.RIVAL_RULES:
         return []
-    binary = metrics.get(baseline.metric).binary
-    first = answer_store.scored(session, leading.id, "dev")
     near: list[Rival] = []
     others = [arm for arm in baseline.arms if arm.id != leading.id and _could_lead(arm, leading)]
     for arm in others:
-        other = answer_store.scored(session, arm.id, "dev")
-        rows = [row for row in first if row in other]
-        pair = [other[row] for row in rows], [first[row] for row in rows]
-        if statistics.paired(*pair, binary=binary).low <= 0:
-            near.append(Rival(arm, statistics.paired(*pair, binary=binary, confidence=doubt(len(others)))))
+        both, _ = belonging.pairs(session, arm.id, leading.id, "dev")
+        if belonging.difference(session, baseline, both).low <= 0:
+            near.append(Rival(arm, belonging.difference(session, baseline, both, confidence=doubt(len(others)))))
     return sorted(near, key=lambda each: (each.arm.test is None, each.behind.delta, each.arm.id))
 
 
@@ -74,6 +69,6 @@ def _could_lead(arm: ArmRow, leading: ArmRow) -> bool:
 
 def free_arms(baseline: BaselineRow) -> list[ArmRow]:
     """What answered the test rows without a language model, under the rules that have an adapter beat it."""
-    if standing.rules(baseline) < arms.RULES:
+    if standing.rules(baseline) < arms.RIVAL_RULES:
         return []
     return [arm for arm in baseline.arms if arm.family in arms.FREE and arm.test and arm.test.known]

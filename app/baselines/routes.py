@@ -16,6 +16,7 @@ from app.baselines import (
     causes,
     comparisons,
     constrained,
+    differences,
     drafting,
     drafts,
     facts,
@@ -27,6 +28,7 @@ from app.baselines import (
     outlines,
     planning,
     race,
+    reruns,
     results_view,
     rivals,
     runs,
@@ -43,6 +45,7 @@ from app.datasets import store as dataset_store
 from app.db import reading
 from app.errors import FieldError, Invalid
 from app.evaluation import metrics
+from app.evaluation.comparison import MORE
 from app.inference import service as models
 from app.inference import store as model_store
 from app.inference import trials
@@ -335,6 +338,11 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
             max_tokens=baseline.max_tokens,
         ),
         "outlook": facts.outlook(baseline, min(baseline.test_limit or dataset.test_rows, dataset.test_rows)),
+        "luck": differences.chosen_from(db, baseline),
+        "settles": differences.to_settle(baseline),
+        "narrower": differences.narrower(best.test) if best and best.test else None,
+        "more": MORE,
+        "rerun": next(iter(reruns.findings(db, baseline)), None),
         "failing": None,
         "tagged": tagged,
         "twice": tagging.compared(db, baseline).agreement,

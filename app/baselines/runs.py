@@ -47,6 +47,7 @@ def start(
         _need_rest(session, before)
         before.archived_at = utcnow()
     now = utcnow()
+    margin = assessments.policy_of(session, planned.assessment).limit(arms.MARGIN)
     baseline = BaselineRow(
         assessment_id=assessment_id,
         dataset_id=planned.dataset.id,
@@ -66,7 +67,7 @@ def start(
         created_by=by.id,
         created_at=now,
         arms=[
-            ArmRow(family=arm.family, name=arm.name, title=arm.title, settings=dict(arm.settings))
+            ArmRow(family=arm.family, name=arm.name, title=arm.title, settings=_kept(arm, margin))
             for arm in planned.arms
         ],
     )
@@ -93,6 +94,12 @@ def start(
         },
     )
     return baseline
+
+
+def _kept(arm: arms.Arm, margin: float) -> dict[str, Any]:
+    """An arm's settings as its row keeps them. The one that says by which rules a measurement is judged says how much
+    worse a cheaper arm may be, too: that has to stand before there is a result."""
+    return {**arm.settings, **({arms.MARGIN: margin} if "rules" in arm.settings else {})}
 
 
 def _also_sent_to(planned: Plan) -> list[str]:

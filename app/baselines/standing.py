@@ -105,6 +105,11 @@ def rules(baseline: BaselineRow) -> int:
     return max((int(row.settings.get("rules", 1)) for row in baseline.arms), default=1)
 
 
+def margin(baseline: BaselineRow) -> float | None:
+    """How much worse a cheaper arm may be (0 to 1), as it stood when the measurement began; None in older ones."""
+    return next((float(row.settings[arms.MARGIN]) for row in baseline.arms if arms.MARGIN in row.settings), None)
+
+
 def first_result(baseline: BaselineRow) -> datetime | None:
     """When its first result stood; None while there is none. Results of earlier versions have no time of their own."""
     known = [result for arm in baseline.arms for result in (arm.dev, arm.test) if result]

@@ -191,6 +191,40 @@ class TagRoundRow(Base):
     done_at: Mapped[datetime | None]
 
 
+class RerunRow(Base):
+    """Dev rows that one arm is asked a second time, to see how many answers change by themselves.
+
+    rows: how many, the first of `arms.sample`. done_at: set once all of them have an answer or an error.
+    """
+
+    __tablename__ = "reruns"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    baseline_id: Mapped[int] = mapped_column(ForeignKey("baselines.id", ondelete="CASCADE"), index=True)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arms.id", ondelete="CASCADE"))
+    rows: Mapped[int]
+    created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+
+class RerunAnswerRow(Base):
+    """One answer of a second asking. score: 0 to 1, None for an error, whose sentence is `error`."""
+
+    __tablename__ = "rerun_answers"
+    __table_args__ = (UniqueConstraint("rerun_id", "example_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rerun_id: Mapped[int] = mapped_column(ForeignKey("reruns.id", ondelete="CASCADE"))
+    example_id: Mapped[int] = mapped_column(ForeignKey("examples.id", ondelete="CASCADE"))
+    output: Mapped[str] = mapped_column(Text, default="")
+    error: Mapped[str | None] = mapped_column(Text)
+    score: Mapped[float | None]
+    prompt_tokens: Mapped[int] = mapped_column(default=0)
+    completion_tokens: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+
+
 class OpeningRow(Base):
     """Somebody was shown the answers of an arm to the test rows. If instructions are revised after it, it was a look.
 

@@ -103,7 +103,8 @@ class ExampleRow(Base):
 
     status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak, test_group, private;
     `reason` says why. split: train, dev, test, or empty when the row is not used. cluster: number of its group of
-    near-duplicates, None when it is alone. marks: what is doubtful about its content, see `suspicious.Mark`.
+    near-duplicates, None when it is alone. group_key: of the group that the uploader's column names
+    (`group_store.key_of`), None where it names none. marks: what is doubtful about its content, see `suspicious.Mark`.
     size: how long question and answer are, in the unit that the report's `lengths` names; None where nothing could be
     read, and in versions older than this column.
     messages: what is asked (role, content), without the answer; target: the answer wanted.
@@ -131,6 +132,7 @@ class ExampleRow(Base):
     similarity: Mapped[float | None]
     split: Mapped[str] = mapped_column(String(8), default="")
     cluster: Mapped[int | None]
+    group_key: Mapped[str | None] = mapped_column(String(16))
     marks: Mapped[int] = mapped_column(default=0, server_default="0")
     size: Mapped[int | None]
     messages: Mapped[list[Any]] = mapped_column(default=list)

@@ -5,19 +5,23 @@ answer: it says that these rows cannot tell, and how many could.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from app.evaluation import statistics
+from app.evaluation import assurance, grouped, statistics
+from app.evaluation.assurance import Needed
+from app.evaluation.grouped import Codes, Design
 from app.intervals import CONFIDENCE
-from app.wording import signed_points
+from app.wording import plural, signed_points
 
 Verdict = Literal["improved", "not better", "regressed", "inconclusive"]
 
 WORTHWHILE = 0.03  # a gain below 3 points is not worth a model of one's own; "not better" rules out more than this
+MORE = 50  # rows, of which it is said how much they would narrow an interval
+BEST_PROMPT = "the best prompt"
 CHANGED = 0.1  # a graded row counts as fixed or broken when its score moves by at least this much
 
 
@@ -35,8 +39,10 @@ class Comparison:
     """What the rows say about "after" against "before".
 
     delta, low, high: after minus before with its 95 % interval. p and test: the exact McNemar test for right and
-    wrong, the paired randomisation test for graded scores. fixed, broken: ids of the rows that changed, the largest
-    change first. rows_for_answer: how many rows would settle it, when these do not.
+    wrong, the paired randomisation test for graded scores; where rows come in groups, the same by group. fixed, broken:
+    ids of the rows that changed, the largest change first. rows_for_answer: how many rows would settle it, when these
+    do not; chance: that they do, 0 to 1, None where results of earlier versions named a number without one. design: of
+    the differences, None where no two rows belong together.
     """
 
     rows: int
@@ -52,10 +58,30 @@ class Comparison:
     verdict: Verdict
     rows_for_answer: int | None
     words: str
+    chance: float | None = None
+    design: Design | None = None
+
+    @property
+    def narrower(self) -> float:
+        """By how much `MORE` rows would narrow the interval, from end to end."""
+        return statistics.narrower(self.high - self.low, self.rows, MORE)
 
 
-def compare(pairs: Sequence[Pair], *, binary: bool, seed: int = 0, worthwhile: float = WORTHWHILE) -> Comparison:
+def compare(
+    pairs: Sequence[Pair],
+    *,
+    binary: bool,
+    seed: int = 0,
+    worthwhile: float = WORTHWHILE,
+    groups: Mapping[int, int] | None = None,
+    assured: bool = True,
+    against: str = BEST_PROMPT,
+) -> Comparison:
     """Compare row by row. Rows that one of the two could not answer must be left out by the caller, and counted.
+
+    groups: of rows that belong together, the number of their group, by the row's id. assured: name the rows still
+    needed with the chance that they settle it (`assurance`), else as results of earlier versions did. against: what the
+    first of the two is, in a sentence.
 
     improved: the interval of the difference lies above 0 and the test agrees (p < 0.05). regressed: the same below 0.
     not better: the interval rules out a gain of `worthwhile` or more. inconclusive: anything else. Graded scores have
@@ -63,21 +89,22 @@ def compare(pairs: Sequence[Pair], *, binary: bool, seed: int = 0, worthwhile: f
     wrong the interval has that in it.
     """
     before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
+    codes = _codes(pairs, groups)
     if binary:
         fixed = tuple(pair.id for pair in pairs if pair.after > pair.before)
         broken = tuple(pair.id for pair in pairs if pair.after < pair.before)
-        p, test = statistics.mcnemar(len(broken), len(fixed)), "exact McNemar test"
     else:
         moved = sorted(pairs, key=lambda pair: (-abs(pair.after - pair.before), pair.id))
         fixed = tuple(pair.id for pair in moved if pair.after - pair.before >= CHANGED - 1e-9)
         broken = tuple(pair.id for pair in moved if pair.before - pair.after >= CHANGED - 1e-9)
-        p, test = statistics.sign_flip(before, after, seed), "paired randomisation test"
-    difference = statistics.paired(before, after, binary=binary, seed=seed)
-    bound = difference if binary else _bound(before, after, difference, seed)
+    p, test = grouped.difference_test(before, after, binary=binary, seed=seed, groups=codes)
+    difference = grouped.paired(before, after, binary=binary, seed=seed, groups=codes)
+    bound = difference if binary else _bound(before, after, difference, seed, groups=codes)
     verdict = _verdict(bound, p, worthwhile)
-    rows_for_answer = (
-        _rows_for_answer(pairs, difference.delta, worthwhile, binary) if verdict == "inconclusive" else None
-    )
+    design = grouped.design([pair.after - pair.before for pair in pairs], codes) if codes else None
+    needed = None
+    if verdict == "inconclusive" and len(pairs) > 1:
+        needed = _needed(pairs, difference.delta, worthwhile, design, binary=binary, assured=assured)
     return Comparison(
         rows=len(pairs),
         before=_mean(before),
@@ -90,11 +117,33 @@ def compare(pairs: Sequence[Pair], *, binary: bool, seed: int = 0, worthwhile: f
         fixed=fixed,
         broken=broken,
         verdict=verdict,
-        rows_for_answer=rows_for_answer,
+        rows_for_answer=needed.rows if needed else None,
         words=_words(
-            len(pairs), difference, verdict, worthwhile, rows_for_answer, clear=_clear(difference, p, worthwhile)
+            _seen(difference, len(pairs), design),
+            verdict,
+            worthwhile,
+            _more(len(pairs), difference, worthwhile, needed, assured=assured),
+            clear=_clear(difference, p, worthwhile),
+            against=against,
         ),
+        chance=needed.chance if needed and assured else None,
+        design=design,
     )
+
+
+def _codes(pairs: Sequence[Pair], groups: Mapping[int, int] | None) -> Codes | None:
+    """For each row the number of its group; None where no two belong together."""
+    if not groups:
+        return None
+    codes = [groups.get(pair.id, -1 - place) for place, pair in enumerate(pairs)]
+    return None if grouped.alone(codes) else codes
+
+
+def _seen(difference: statistics.Difference, rows: int, design: Design | None) -> str:
+    """The difference in words."""
+    low, high = signed_points(difference.low), signed_points(difference.high)
+    on_rows = f"{rows:,} rows" + (f" in {plural(design.groups, 'group')}" if design else "")
+    return f"{signed_points(difference.delta)} points on the same {on_rows} (95 % interval {low} to {high})"
 
 
 def _bound(
@@ -103,9 +152,10 @@ def _bound(
     found: statistics.Difference,
     seed: int,
     confidence: float = CONFIDENCE,
+    groups: Codes | None = None,
 ) -> statistics.Difference:
     """What a verdict on graded scores goes by: the interval, widened to where rows that nobody saw could move it."""
-    bounded = statistics.paired_bounded(before, after, seed, confidence=confidence)
+    bounded = grouped.paired_bounded(before, after, seed, confidence, groups)
     return replace(found, low=min(found.low, bounded.low), high=max(found.high, bounded.high))
 
 
@@ -128,32 +178,35 @@ def _verdict(difference: statistics.Difference, p: float, worthwhile: float) -> 
     return "inconclusive"
 
 
-def _rows_for_answer(pairs: Sequence[Pair], delta: float, worthwhile: float, binary: bool) -> int | None:
-    """Rows that would show a gap as large as the one seen, or the smallest worthwhile one if that is larger."""
-    if len(pairs) < 2:
-        return None
+def _needed(
+    pairs: Sequence[Pair], delta: float, worthwhile: float, design: Design | None, *, binary: bool, assured: bool
+) -> Needed | None:
+    """Rows that would settle it. Not assured: that show a gap as large as the one seen, or the smallest worthwhile one
+    if that is larger, were it the true one. Rows in groups are counted as independent ones, and back."""
     gap = max(abs(delta), worthwhile)
     changes = np.array([pair.after - pair.before for pair in pairs])
+    spread = float(changes.std(ddof=1))
+    if not assured and binary:
+        return Needed(statistics.rows_needed(gap, max(float(np.mean(changes != 0)), gap)), statistics.POWER)
+    if not assured:
+        rows = statistics.rows_needed_graded(gap, spread, unseen=2 * statistics.BOUNDED)
+        return Needed(rows, statistics.POWER)
+    share = design.rows / len(pairs) if design else 1.0
     if binary:
-        return statistics.rows_needed(gap, max(float(np.mean(changes != 0)), gap))
-    return statistics.rows_needed_graded(gap, float(changes.std(ddof=1)), unseen=2 * statistics.BOUNDED)
+        b, c = float((changes < 0).sum()), float((changes > 0).sum())
+        both = float(sum(pair.before > 0 and pair.after > 0 for pair in pairs))
+        cells = (both, b, c, len(pairs) - both - b - c)
+        needed = assurance.needed_rates(*(round(cell * share, 6) for cell in cells), worthwhile)
+    else:
+        needed = assurance.needed_graded(len(pairs) * share, delta, spread, worthwhile)
+    return needed and replace(needed, rows=assurance.rounded(needed.rows / share))
 
 
-def _words(
-    rows: int,
-    difference: statistics.Difference,
-    verdict: Verdict,
-    worthwhile: float,
-    needed: int | None,
-    *,
-    clear: bool,
-) -> str:
-    low, high = signed_points(difference.low), signed_points(difference.high)
-    seen = f"{signed_points(difference.delta)} points on the same {rows:,} rows (95 % interval {low} to {high})"
+def _words(seen: str, verdict: Verdict, worthwhile: float, more: str, *, clear: bool, against: str) -> str:
     if verdict == "improved":
         return f"Improved: {seen}. Chance alone would hardly show this."
     if verdict == "regressed":
-        return f"Regressed: {seen}. It is worse than the best prompt."
+        return f"Regressed: {seen}. It is worse than {against}."
     if verdict == "not better":
         return f"Not better: {seen}. A gain of {100 * worthwhile:.0f} points or more can be ruled out."
     if clear:
@@ -161,17 +214,23 @@ def _words(
             f"Inconclusive: {seen}. So few rows do not rule out that one in a while changes far more than any of these "
             "did, which could undo it."
         )
-    more, gap = "", _points(max(abs(difference.delta), worthwhile))
-    if needed is not None and needed > rows:
-        more = (
-            f" About {needed:,} rows would show a difference of {gap} in four of five tries: a rough guess from these"
-            f" {rows:,}."
-        )
     return f"Inconclusive: {seen}. These rows cannot tell whether it is better.{more}"
 
 
-def _points(share: float) -> str:
-    return f"{100 * share:.1f} points"
+def _more(
+    rows: int, difference: statistics.Difference, worthwhile: float, needed: Needed | None, *, assured: bool
+) -> str:
+    """What more rows would do, in a sentence."""
+    if needed is None or needed.rows <= rows:
+        return ""
+    if assured:
+        chance = f"{100 * needed.chance:.0f} %"
+        return f" With about {needed.rows:,} rows it is settled with a chance of {chance}, going by these {rows:,}."
+    gap = f"{100 * max(abs(difference.delta), worthwhile):.1f} points"
+    return (
+        f" About {needed.rows:,} rows would show a difference of {gap} in four of five tries: a rough guess from these"
+        f" {rows:,}."
+    )
 
 
 # ------------------------------------------------------------------ more than one to beat
@@ -199,11 +258,20 @@ class Rival:
     verdict: Verdict
 
 
-def rival(title: str, kind: Kind, pairs: Sequence[Pair], *, binary: bool, seed: int = 0) -> Rival:
-    """One that answered the same rows."""
+def rival(
+    title: str,
+    kind: Kind,
+    pairs: Sequence[Pair],
+    *,
+    binary: bool,
+    seed: int = 0,
+    groups: Mapping[int, int] | None = None,
+) -> Rival:
+    """One that answered the same rows. groups: of rows that belong together."""
     before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
-    found = statistics.paired(before, after, binary=binary, seed=seed, confidence=ONE_SIDED)
-    bound = found if binary else _bound(before, after, found, seed, ONE_SIDED)
+    codes = _codes(pairs, groups)
+    found = grouped.paired(before, after, binary=binary, seed=seed, confidence=ONE_SIDED, groups=codes)
+    bound = found if binary else _bound(before, after, found, seed, ONE_SIDED, codes)
     return _rival(title, kind, _mean(before), found, bound)
 
 

@@ -12,6 +12,8 @@ from statistics import NormalDist, fmean
 
 import numpy as np
 
+from app.wording import plural
+
 _REACH = 9.0  # standard deviations that the integral goes out to; beyond them is less than 1e-18 for any k we meet
 _STEPS = 20_001
 PAIRS_MOST = 60  # candidates of which every pair is compared; the first ones stand for the others
@@ -40,6 +42,12 @@ def luck(candidates: int, rows: int, differ: float) -> float:
     if candidates < 2 or rows < 1 or differ <= 0:
         return 0.0
     return largest_of(candidates) * math.sqrt(differ / (2 * rows))
+
+
+def words(candidates: int, floor: float) -> str:
+    """The floor in a sentence, without its full stop."""
+    prompts = plural(candidates, "equally good prompt")
+    return f"The best of {prompts} looks {100 * floor:.1f} points better here by luck alone"
 
 
 def apart(scores: Sequence[Mapping[int, float]]) -> float:

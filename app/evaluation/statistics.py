@@ -154,11 +154,7 @@ def paired_bootstrap(
     if differences.size < 2 or np.ptp(differences) == 0:
         room = wilson(0, int(differences.size), confidence).high
         return Difference(delta, max(-1.0, delta - room), min(1.0, delta + room))
-    losses, gains = np.maximum(-differences, 0.0), np.maximum(differences, 0.0)
-    unknown = math.exp(-_telling(differences) / SIZE_KNOWN)
-    return _weighed_difference(
-        differences, (_unseen(losses, unknown), _unseen(gains, unknown)), seed, draws, confidence
-    )
+    return _weighed_difference(differences, unseen_changes(differences, differences), seed, draws, confidence)
 
 
 def paired_bounded(
@@ -183,11 +179,16 @@ def _telling(changes: Floats) -> float:
     return float(np.abs(changes).sum()) ** 2 / squares if squares else 0.0
 
 
-def _unseen(changes: Floats, unknown: float) -> float:
-    """The size of an unseen change on one side, from the sizes seen there; unknown: 0 to 1, how little the sizes of all
-    changes together tell."""
-    largest = float(changes.max())
-    return largest + max(unknown, math.exp(-_telling(changes) / SIDE_KNOWN)) * (1.0 - largest)
+def unseen_changes(differences: Floats, independent: Floats) -> tuple[float, float]:
+    """The sizes of an unseen loss and an unseen gain (`paired_bootstrap`). independent: the changes of what knows
+    nothing of each other, which say how much the sizes seen tell: the rows', or those of groups of rows."""
+    unknown = math.exp(-_telling(independent) / SIZE_KNOWN)
+    sizes = []
+    for side in (-1.0, 1.0):
+        largest = float(np.maximum(side * differences, 0.0).max())
+        telling = _telling(np.maximum(side * independent, 0.0))
+        sizes.append(largest + max(unknown, math.exp(-telling / SIDE_KNOWN)) * (1.0 - largest))
+    return sizes[0], sizes[1]
 
 
 def _weighed_difference(
@@ -233,12 +234,12 @@ def chained(one: Difference, other: Difference) -> Difference:
     return Difference(delta, max(-1.0, delta - down), min(1.0, delta + up))
 
 
-def paired_rates(both: int, b: int, c: int, neither: int, confidence: float = CONFIDENCE) -> Difference:
+def paired_rates(both: float, b: float, c: float, neither: float, confidence: float = CONFIDENCE) -> Difference:
     """Difference of two rates on the same rows, second minus first, by Newcombe's method 10.
 
-    b rows only the first gets right, c only the second. Built from two Wilson intervals and the correlation between
-    the systems, it keeps its coverage where few rows differ, or none, and where resampling is too sure of itself
-    (Newcombe 1998, Statistics in Medicine 17:2635, method 10).
+    b rows only the first gets right, c only the second; no whole numbers where rows of a group count for less. Built
+    from two Wilson intervals and the correlation between the systems, it keeps its coverage where few rows differ, or
+    none, and where resampling is too sure of itself (Newcombe 1998, Statistics in Medicine 17:2635, method 10).
     """
     n = both + b + c + neither
     if n == 0:
@@ -281,6 +282,17 @@ def sign_flip(a: Sequence[float], b: Sequence[float], seed: int = 0, draws: int 
         signs = generator.integers(0, 2, size=shape, dtype=np.int8) * 2 - 1
         as_far += int((np.abs(signs @ differences) >= observed).sum())
     return (as_far + 1) / (draws + 1)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """p-values of comparisons that are looked at together, adjusted so that any of them is called different by chance
+    in at most one of twenty such looks: the smallest times their number, the next times one less, never falling (Holm
+    1979, Scandinavian Journal of Statistics 6:65)."""
+    adjusted, least = [0.0] * len(ps), 0.0
+    for place, at in enumerate(sorted(range(len(ps)), key=lambda at: ps[at])):
+        least = max(least, min(1.0, (len(ps) - place) * ps[at]))
+        adjusted[at] = least
+    return adjusted
 
 
 # ------------------------------------------------------------------ how many rows
@@ -333,6 +345,12 @@ def rows_not_worse(margin: float, discordant: float, alpha: float = ALPHA, power
         raise ValueError("a margin is above 0")
     z = NormalDist().inv_cdf(1 - alpha) + NormalDist().inv_cdf(power)
     return math.ceil(z * z * discordant / (margin * margin))
+
+
+def narrower(width: float, rows: int, more: int) -> float:
+    """By how much an interval that is `width` wide on so many rows would shrink with so many more like them: widths go
+    with one over the root of the rows."""
+    return width * (1 - math.sqrt(rows / (rows + more))) if rows > 0 else 0.0
 
 
 def rows_to_settle(score: float, target: float, spread: float | None = None) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.baselines.arms import ArmResult
 from app.baselines.tables import VersionRow
+from app.evaluation import selection
 from app.instructions import difference
 from app.instructions.budget import ENDINGS
 from app.instructions.difference import Difference
@@ -156,8 +157,7 @@ def _of_how_many(result: Mapping[str, Any]) -> str:
 def luck(result: Mapping[str, Any]) -> str:
     """The gain that luck alone gives, beside the gain."""
     scored, gain, floor = int(result["scored"]), float(result["gain"]), float(result["luck"])
-    points = f"{100 * floor:.1f}"
-    said = f"The best of {plural(scored, 'equally good prompt')} looks {points} points better here by luck alone"
+    said = selection.words(scored, floor)
     if gain <= 0:
         return f"{said}."
     if gain <= floor:

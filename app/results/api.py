@@ -5,9 +5,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app import glossary
+from app.baselines import differences
+from app.baselines.api_models import NotWorseBy
 from app.results import card, service
 from app.results.deps import send
 from app.results.store import Example
@@ -57,6 +59,14 @@ class Result(BaseModel):
     baselines_ran_on: str
     trained_on: str
     rivals: list[RivalResult]
+    groups: int | None = Field(description="in which the test rows come; null where none belong together")
+    design_effect: float | None = Field(description="by how much that widens the variance of the difference")
+    rows_for_answer: int | None = Field(description="test rows that settle an inconclusive result")
+    chance: float | None = Field(description="with which these rows settle it")
+    narrower_by: float | None = Field(description="what 50 more test rows take off the width of the interval")
+    chosen_from: int | None = Field(description="prompts that the best one was chosen from on the dev rows")
+    luck: float | None = Field(description="how much better than it is the best of so many equal ones looks there")
+    not_worse: NotWorseBy | None = Field(description="against the stronger model, else the best prompt")
     evaluation: dict[str, Any]
 
 
@@ -98,6 +108,8 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
     outcome = service.outcome(db, training_id)
     compared = outcome.compared
     ran_on, trained_on = service.models_of(db, outcome)
+    luck = differences.chosen_from(db, outcome.baseline) if compared else None
+    kept_up = service.not_worse(db, outcome)
     return Result(
         training_id=training_id,
         state=outcome.training.state,
@@ -127,6 +139,14 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
             )
             for rival in outcome.rivals
         ],
+        groups=compared.design.groups if compared and compared.design else None,
+        design_effect=compared.design.effect if compared and compared.design else None,
+        rows_for_answer=compared.rows_for_answer if compared else None,
+        chance=compared.chance if compared else None,
+        narrower_by=compared.narrower if compared else None,
+        chosen_from=luck.candidates if luck else None,
+        luck=luck.luck if luck else None,
+        not_worse=NotWorseBy.of(kept_up) if kept_up else None,
         evaluation=card.evaluation(service.facts(db, outcome)),
     )
 

@@ -368,6 +368,7 @@ def _pair(facts: CardFacts) -> dict[str, Any]:
         "lost": len(compared.broken),
         "n": compared.rows,
         "verdict": compared.verdict,
+        **({"groups": compared.design.groups, "design_effect": compared.design.effect} if compared.design else {}),
     }
 
 

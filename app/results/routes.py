@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from app.assessments import store as assessment_store
+from app.baselines import differences
 from app.baselines.results_view import TONES
 from app.evaluation import metrics
+from app.evaluation.comparison import MORE
 from app.gate import warnings
 from app.gate.checks import Steps, batch_rows, seen
 from app.results import service
@@ -39,6 +41,7 @@ def show_result(
     training = trainings.judged(db, assessment_id) or newest
     outcome = service.outcome(db, training.id) if training else None
     which = asked or _larger(outcome)
+    compared = outcome.compared if outcome else None
     return page(
         request,
         "results/result.html",
@@ -58,6 +61,10 @@ def show_result(
         release=service.release_of(db, outcome) if outcome else None,
         which=which,
         stretch=_stretch(outcome, which, first) if outcome else None,
+        luck=differences.chosen_from(db, outcome.baseline) if outcome and compared else None,
+        not_worse=service.not_worse(db, outcome) if outcome and compared else None,
+        cheaper=differences.cheaper_counts(db, outcome.baseline) if outcome and compared else False,
+        more=MORE,
     )
 
 

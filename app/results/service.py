@@ -11,14 +11,15 @@ from typing import IO, Any
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, answers_view, measured_model, standing
+from app.baselines import answers_view, belonging, differences, measured_model, standing
 from app.baselines import store as baseline_store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.db import installation_of
 from app.errors import Conflict, NotFound
 from app.evaluation import metrics
-from app.evaluation.comparison import Comparison, Kind, Pair, Rival, against_all, compare, rival, unasked
+from app.evaluation.comparison import Comparison, Kind, Rival, against_all, rival, unasked
+from app.evaluation.not_worse import NotWorse
 from app.evaluation.statistics import GRADED, Difference
 from app.gate import reviews
 from app.gate import store as review_store
@@ -71,13 +72,8 @@ def outcome(session: Session, training_id: int) -> Outcome:
     best = _judged_against(training, baseline)
     if adapter is None or best is None or not adapter.test:
         return Outcome(training, baseline, best, adapter, None, 0)
-    paired = answer_store.pairs(session, best.id, adapter.id)
-    judged = [
-        Pair(pair.example_id, pair.before, pair.after)
-        for pair in paired
-        if pair.before is not None and pair.after is not None
-    ]
-    compared = compare(judged, binary=metrics.get(baseline.metric).binary) if judged else None
+    judged, left_out = belonging.pairs(session, best.id, adapter.id, "test")
+    compared = belonging.compared(session, baseline, judged) if judged else None
     rivals = _rivals(session, training, baseline, adapter, compared) if compared else []
     if compared:
         compared = against_all(compared, rivals)
@@ -91,7 +87,7 @@ def outcome(session: Session, training_id: int) -> Outcome:
     stored = training.result or {}
     if compared and stored and not metrics.get(baseline.metric).binary and stored.get("graded") != GRADED:
         compared, rivals = _as_stored(compared, stored)
-    return Outcome(training, baseline, best, adapter, compared, len(paired) - len(judged), rivals)
+    return Outcome(training, baseline, best, adapter, compared, left_out, rivals)
 
 
 def _as_stored(today: Comparison, stored: Mapping[str, Any]) -> tuple[Comparison, list[Rival]]:
@@ -108,23 +104,29 @@ def _rivals(
 ) -> list[Rival]:
     """The adapter against everything else that it was launched to beat, row by row."""
     to_beat = training.training_facts.get("rivals") or {}
-    binary = metrics.get(baseline.metric).binary
+    binary, groups = metrics.get(baseline.metric).binary, belonging.groups_of(session, baseline)
     by_name = {arm.name: arm for arm in baseline.arms}
     rivals: list[Rival] = []
     kinds: tuple[tuple[str, Kind], ...] = (("free", "free"), ("prompts", "prompt"))
     for key, kind in kinds:
         for arm in (by_name[name] for name in to_beat.get(key, ()) if name in by_name):
-            pairs = [
-                Pair(answers.example_id, answers.before, answers.after)
-                for answers in answer_store.pairs(session, arm.id, adapter.id)
-                if answers.before is not None and answers.after is not None
-            ]
+            pairs, _ = belonging.pairs(session, arm.id, adapter.id, "test")
             if pairs:
-                rivals.append(rival(arm.label, kind, pairs, binary=binary))
+                rivals.append(rival(arm.label, kind, pairs, binary=binary, groups=groups))
     for name, *seen in to_beat.get("unasked", ()):
         title = by_name[name].label if name in by_name else name
         rivals.append(unasked(title, first, Difference(*seen)))
     return rivals
+
+
+def not_worse(session: Session, outcome: Outcome) -> NotWorse | None:
+    """The adapter against what it is to replace where it is cheaper or faster: the best stronger model that was asked
+    the test rows, else the best prompt. None while it has no answers."""
+    if outcome.adapter is None or outcome.best is None or outcome.compared is None:
+        return None
+    replaced = differences.teacher(outcome.baseline, "test") or outcome.best
+    both = differences.between(session, outcome.baseline, replaced.id, outcome.adapter.id, "test")
+    return both.not_worse
 
 
 def models_of(session: Session, outcome: Outcome) -> tuple[str, str]:

@@ -15,7 +15,17 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
 from app.audit.tables import EntryRow
-from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow, TagRoundRow, TagRow, VersionRow
+from app.baselines.tables import (
+    AnswerRow,
+    ArmRow,
+    BaselineRow,
+    OpeningRow,
+    RerunAnswerRow,
+    RerunRow,
+    TagRoundRow,
+    TagRow,
+    VersionRow,
+)
 from app.constraints.tables import ConstraintRow
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base
@@ -145,6 +155,8 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         KeyRow,
         KeptClusterRow,
         OpeningRow,
+        RerunRow,  # what it says is beside a result and changes none
+        RerunAnswerRow,
         VersionRow,
         OptimisationRow,  # its winner is an arm, and its job says that it is running
         CandidateRow,

@@ -238,7 +238,7 @@ def _to_beat(session: Session, baseline: BaselineRow | None) -> dict[str, Any]:
     if baseline is None or best is None:
         return {"compared_with": ""}
     to_beat: dict[str, Any] = {"compared_with": best.name}
-    if measurements.rules(baseline) >= arms.RULES:
+    if measurements.rules(baseline) >= arms.RIVAL_RULES:
         close = rivals.rivals(session, baseline)
         to_beat["rivals"] = {
             "prompts": [rival.arm.name for rival in close if rival.tested],

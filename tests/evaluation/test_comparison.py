@@ -41,7 +41,7 @@ def test_inconclusive_says_how_many_rows_would_do() -> None:
 
     assert compared.rows_for_answer is not None
     assert compared.rows_for_answer > 60
-    assert f"About {compared.rows_for_answer:,} rows" in compared.words
+    assert f"With about {compared.rows_for_answer:,} rows it is settled" in compared.words
 
 
 def test_graded_scores_are_compared_by_how_far_they_moved() -> None:

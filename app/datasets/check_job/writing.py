@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from app.chat import Message
-from app.datasets import store, version_changes, versions
+from app.datasets import group_store, store, version_changes, versions
 from app.datasets.check_job.folder import ROWS_A_TRANSACTION, forget_rows
 from app.datasets.check_job.progress import Progress
 from app.datasets.checks.checkpoint import Checkpoint
@@ -102,7 +102,7 @@ def _changes(claim: Claim, index: str, progress: Progress) -> Changes | None:
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A row as it goes into the table; `group` and `source` stand in the file of canonical rows only."""
+    """A row as it goes into the table; `source` and the words of `group` stand in the file of canonical rows only."""
 
     file: int
     line: int
@@ -131,6 +131,7 @@ class NewRow:
             "similarity": self.similarity,
             "split": self.split,
             "cluster": self.cluster,
+            "group_key": group_store.key_of(self.group) if self.group else None,
             "marks": self.marks,
             "size": self.size,
             "messages": [message.to_json() for message in self.messages],
