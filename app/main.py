@@ -22,10 +22,13 @@ from app.audit import service as audit
 from app.audit.watch import Chain, Denials
 from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
+from app.baselines import cost_api as baselines_cost_api
 from app.baselines import passages_api as baselines_passages_api
 from app.baselines import routes as baselines_routes
 from app.baselines import second_api as baselines_second_api
 from app.baselines import second_routes as baselines_second_routes
+from app.baselines import side_api as baselines_side_api
+from app.baselines import side_routes as baselines_side_routes
 from app.blobs import Blobs
 from app.constraints import api as constraints_api
 from app.constraints import routes as constraints_routes
@@ -129,10 +132,13 @@ ROUTERS = (
     baselines_answer_routes.router,
     baselines_api.router,
     baselines_passages_api.router,
+    baselines_cost_api.router,
     instructions_routes.router,
     instructions_api.router,
     baselines_second_routes.router,
     baselines_second_api.router,
+    baselines_side_routes.router,
+    baselines_side_api.router,
     economics_routes.router,
     economics_api.router,
     gate_routes.router,

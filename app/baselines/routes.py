@@ -16,6 +16,7 @@ from app.baselines import (
     causes,
     comparisons,
     constrained,
+    cost_view,
     drafting,
     drafts,
     facts,
@@ -306,10 +307,12 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
     tagged = facts.failure_causes(db, baseline)
     lead = views.free_lead(baseline, best or leading)
     passing = standing.passing(baseline)
+    table = _table(request, db, baseline, compare=True)
     values: dict[str, Any] = {
         "baseline": baseline,
         "headline": results_view.headline(baseline, best, lead),
-        "table": _table(request, db, baseline, compare=True),
+        "table": table,
+        "costs": cost_view.of(table["lines"], table["currency"]),
         "measured_metric": metrics.get(baseline.metric),
         "model": measured_model.model_of(db, baseline),
         "before": looks.before(db, baseline),
