@@ -332,8 +332,8 @@ def caption(table: Sequence[Line], baseline: BaselineRow) -> str:
     first = next((line for line in table if line.leading and line.dev), None)
     if first is None or first.dev is None:
         return "No prompt has a result on the dev set yet."
-    ahead = ""
-    if first.gain is not None:
+    ahead, plain = "", standing.zero_shot(baseline)
+    if first.gain is not None and plain is not None and plain.dev is not None and plain.dev.fair and not plain.dropped:
         points = charts.share_text(first.gain.delta, difference=True)
         ahead = f", {points} points against zero-shot"
     target = f"; the dashed line is the target, {target_text(baseline.target)}" if baseline.target is not None else ""

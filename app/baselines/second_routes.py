@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 
 from app.assessments import store as assessment_store
 from app.baselines import answer_store, causes, second_view, store, tagging
-from app.baselines.answer_routes import Cause
+from app.baselines.answer_routes import Cause, RowId
 from app.inference.deps import WithBundled
 from app.users.deps import Author, Me
 from app.web.deps import Db
@@ -17,9 +17,11 @@ router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
 
 @router.get("/baselines/{baseline_id}/second", name="second_tags")
-def show_second_tags(request: Request, baseline_id: Id, db: Db, me: Me) -> Response:
+def show_second_tags(
+    request: Request, baseline_id: Id, db: Db, me: Me, tagged: RowId = None, was: Cause = ""
+) -> Response:
     """One page for all of it: the offer, the round, the agreement. What two people said is shown to nobody who is
-    still tagging as second."""
+    still tagging as second. tagged, was: the answer that was just tagged, and this person's own word before."""
     baseline = store.get(db, baseline_id)
     now = second_view.open_round(db, baseline, me)
     return page(
@@ -33,6 +35,7 @@ def show_second_tags(request: Request, baseline_id: Id, db: Db, me: Me) -> Respo
         result=None if now else second_view.result(db, baseline),
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
+        undo={tagged: was} if tagged else {},
     )
 
 

@@ -1,9 +1,11 @@
-/* Answers by keyboard: J and K move, 1 to 4 tag, Enter accepts the suggestion, 0 takes the tag off, O opens, ? shows the keys. Every tag saves itself; without this file each is a button. */
+/* Answers by keyboard: J and K move, 1 to 4 tag, U takes back what was tagged last, Enter accepts the suggestion, 0 takes the tag off, O opens, ? shows the keys. Every tag saves itself; without this file each is a button. */
 "use strict";
 const answers = () => [...document.querySelectorAll("[data-answer]")];
 const current = () => document.activeElement?.closest("[data-answer]") ?? document.querySelector("[data-answer].current");
 const single = !document.querySelector("[data-answers]");  // one answer alone on its page
-let saving = 0, next = null;
+const tagged = [];  // answers in the order in which they were tagged, for U
+let saving = 0, next = null, takingBack = null;
+for (const hint of document.querySelectorAll("[data-with-script]")) hint.hidden = false;
 
 const go = (link) => {
   if (!link) return;
@@ -27,6 +29,18 @@ const press = (answer, button) => {
   button.form.requestSubmit(button);
   if (!single && answers().at(-1) !== answer && button.dataset.key !== "0") take(answers()[answers().indexOf(answer) + 1]);
   else if (!single) take(answer);
+};
+
+const undo = (answer) => {
+  const button = answer?.querySelector("[data-undo]");
+  if (!button) return;
+  take(answer);
+  button.form.requestSubmit(button);
+};
+const takeBack = () => {
+  const last = tagged.pop() ?? document.querySelector("[data-undo]")?.closest("[data-answer]");
+  if (saving) takingBack = last;  // what it was before is known when the tag is saved
+  else undo(last);
 };
 
 addEventListener("keydown", (event) => {
@@ -56,6 +70,11 @@ addEventListener("submit", (event) => {
   setTimeout(() => form.requestSubmit(event.submitter));
 }, true);
 
+addEventListener("submit", (event) => {
+  const answer = event.target.matches("[data-causes]") && event.target.closest("[data-answer]");
+  if (answer && !event.submitter?.matches("[data-undo]") && tagged.at(-1) !== answer) tagged.push(answer);
+});
+
 // Nothing is left behind: a link waits for what is being saved, and a window that closes asks.
 addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
@@ -76,7 +95,13 @@ document.addEventListener("htmx:finally:request", (event) => {
     const words = form.querySelector("[data-saved]");
     if (words) words.replaceChildren(Object.assign(document.createElement("b"), { className: "fail", textContent: "Not saved. Try again, or load the page anew." }));
   }
-  setTimeout(() => { if (!saving && next) location.assign(next); });  // one that waited its turn begins right now
+  setTimeout(() => {
+    if (saving) return;
+    const last = takingBack;
+    takingBack = null;
+    if (last) undo(last);
+    else if (next) location.assign(next);
+  });  // one that waited its turn begins right now
 });
 // The answer that the address names, or the first one, is the current one; for a second person who comes back, the first
 // that has no tag of theirs.
