@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from app.datasets.checks.leaks import words
@@ -25,14 +26,6 @@ FAILURES: dict[Failure, tuple[str, str]] = {
 NOT_THERE = "Not in the passages."  # what a model is asked to write where no passage answers
 OVERLAP = 0.5  # of an answer's words, from which on it says what a passage says
 SEVERAL = 3  # different words with a meaning that it has to share for that
-# Words of four letters and more that any two English texts share.
-LITTLE_WORDS = frozenset(
-    "about above after again against also although among another because been before being below between both could "
-    "does doing down during each either else even every from further have having hence here however into itself just "
-    "like made make many more most much must near neither nevertheless none only other ours over same shall should "
-    "since some such than that their theirs them then there therefore these they this those though through thus under "
-    "until upon very were what when where whether which while whom whose will with within without would your yours".split()
-)
 LONGEST_REFUSAL = 30  # words; a longer text that says so on the way answers something
 
 # Right behind a letter or a digit it may be an index of code, unless it stands alone at the end of the text.
@@ -95,7 +88,15 @@ def says(output: str, passage: str) -> bool:
 
 
 def _carries(word: str) -> bool:
-    return word.isdigit() or (len(word) > 3 and word not in LITTLE_WORDS)
+    return word.isdigit() or (len(word) > 3 and word not in _little_words())
+
+
+@lru_cache(maxsize=1)
+def _little_words() -> frozenset[str]:
+    """Those that any two English texts share."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset(ENGLISH_STOP_WORDS)
 
 
 def details(
