@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.web import charts, line_charts, pages
+from app.web import charts, line_charts, pages, scatter_charts
 from app.web.files import Files
 
 TEMPLATES = {str(path.relative_to(pages.TEMPLATES)): path.read_text() for path in pages.TEMPLATES.rglob("*.html")}
@@ -27,6 +27,12 @@ SAMPLES = {
     ),
     "_charts/histogram.html": charts.histogram(
         "Rows by length", [charts.Bin(0, 10, 5), charts.Bin(10, 20, 7)], x_title="characters a row", limit=15
+    ),
+    "_charts/scatter.html": scatter_charts.scatter(
+        "Score and cost",
+        [scatter_charts.Spot(0, "A", 1.0, 0.5, 0.4, 0.6), scatter_charts.Spot(1, "B", 2.0, 0.7, 0.6, 0.8, "tune")],
+        x_title="EUR for 1,000 answers",
+        y_title="Score on the dev rows",
     ),
 }
 
