@@ -260,9 +260,7 @@ def test_nothing_is_ahead_of_a_zero_shot_that_had_no_fair_try(make: Make, engine
     with writing(engine) as session:
         zero = session.scalars(select(ArmRow).where(ArmRow.name == "zero_shot")).one()
         assert zero.dev is not None
-        lost = arms.Dropped(
-            after=12, of=12, against="few_shot_nearest", score=0.4, leader_score=0.8, e=30.0, limit=20.0
-        )
+        lost = arms.Dropped(after=9, of=12, against="few_shot_nearest", score=0.4, leader_score=0.8, e=30.0, limit=20.0)
         changed = {"none": {}, "cut": {"cut": 12}, "dropped": {"dropped": lost}}[fault]
         zero.dev = replace(zero.dev, **changed)  # type: ignore[arg-type]
 

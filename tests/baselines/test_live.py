@@ -115,9 +115,8 @@ def test_a_run_says_what_it_took_how_far_each_variant_is_and_what_failed(claim: 
     with reading(engine) as session:
         baseline = store.get(session, claim.subject_id)
         so_far = live_store.so_far(session, [arm.id for arm in baseline.arms])
-        lines = {
-            line.label: line for line in live_view.arm_lines(baseline, progress, so_far, dev_rows=20, test_rows=20)
-        }
+        listed = live_view.arm_lines(baseline, progress, so_far, dev_rows=20, test_rows=20)
+        lines = {line.label: line for line in listed}
         used = answer_store.used(session, live_view.asked(baseline))
         prices = {baseline.model_id: CallPrice(1.0, 1.0, "EUR")}
         figures = live_view.figures(baseline, progress, used, prices)
@@ -133,9 +132,8 @@ def test_a_run_says_what_it_took_how_far_each_variant_is_and_what_failed(claim: 
     assert (figures.rate_text, figures.currency, figures.paused, unpriced.money) == ("2.5", "EUR", False, None)
     assert [(one.error, one.rows, one.arm_id) for one in failing] == [("The server said 500.", 4, nearest.id)]
     assert next(stage.note for stage in stages if stage.when == "now").endswith("of 16 so far")
-    kept = live_view.figures(
-        baseline, {**progress, "spent": {"tokens": 7, "money": 0.5, "currency": "USD"}}, used, prices
-    )
+    spent = {"tokens": 7, "money": 0.5, "currency": "USD"}
+    kept = live_view.figures(baseline, {**progress, "spent": spent}, used, prices)
     assert (kept.tokens, kept.money, kept.currency) == (7, 0.5, "USD")
 
 

@@ -60,10 +60,7 @@ def test_how_a_wrong_answer_came_about() -> None:
         ("bridge bridge bridge Varga", False),  # the same word again is no other word
         ("In 1889 Varga built it", True),
         ("that this with from have been there", False),  # little words
-        (
-            "Varga designed many railway stations near the iron bridge in Hungary before 1889",
-            False,
-        ),  # mostly other words
+        ("Varga drew railway stations and harbours in Hungary beside the iron bridge of 1889", False),  # mostly others
     ],
 )
 def test_a_passage_is_used_where_several_words_with_a_meaning_are_shared(output: str, says: bool) -> None:

@@ -175,9 +175,8 @@ def test_the_last_tag_can_be_undone_with_and_without_scripts(failures: Failures,
     assert re.search(rf'value="facts" id="undo-{answer}"', page)
     elsewhere = client.post(f"/answers/{answer}/cause?split=dev&show=tagged", data={"cause": "facts", "before": ""})
     assert re.search(rf'value="" id="undo-{answer}"', client.get(elsewhere.headers["location"]).text)
-    gone = client.post(
-        f"/answers/{answer}/cause?split=dev&show=untagged", data={"cause": "reference", "before": "facts"}
-    )
+    again = {"cause": "reference", "before": "facts"}
+    gone = client.post(f"/answers/{answer}/cause?split=dev&show=untagged", data=again)
     page = client.get(gone.headers["location"]).text
     assert f'id="answer-{answer}"' not in page  # it is tagged, so it is none of these
     assert re.search(r'name="cause" value="facts">Undo the last tag</button>', page)
