@@ -36,17 +36,18 @@ class CostOf(BaseModel):
 
     @staticmethod
     def of(place: Place) -> "CostOf":
+        line, cell = place.line, place.cell
         return CostOf(
-            title=place.label,
-            score=place.score,
-            low=place.low,
-            high=place.high,
-            samples=place.samples,
+            title=line.label,
+            score=cell.score,
+            low=cell.low,
+            high=cell.high,
+            samples=len(line.members),
             amount=place.amount,
-            tokens_counted=place.counted,
+            tokens_counted=line.tokens_counted,
             unknown_because=place.why or None,
             frontier=place.leading,
-            dropped=place.dropped or None,
+            dropped=line.dropped or None,
         )
 
 

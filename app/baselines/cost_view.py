@@ -4,94 +4,81 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.baselines import results_view
-from app.baselines.results_view import CALLS, FREE, OUTDATED, Line
+from app.baselines.results_view import CALLS, FREE, OUTDATED, Cell, Line
 from app.web import scatter_charts
-from app.web.scatter_charts import ScatterChart, Spot
+from app.web.scatter_charts import ScatterChart, Spot, Unplaced
 
 Axis = Literal["cost", "tokens"]
+SMALL = 0.01  # money below which a table says no more than that
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One variant. number: in the chart, None where it is not drawn. amount: money or tokens for `CALLS` answers, None
-    where nobody knows, and why then; 0 where no language model is asked. counted: the tokens were counted by the model.
-    leading: nothing measured is both cheaper and better. between: low and high are those of several samples, not of an
-    interval."""
+    """One variant. amount: money or tokens for `CALLS` answers, None where nobody knows, and why then; 0 where no
+    language model is asked. leading: nothing measured is both cheaper and better."""
 
-    label: str
-    url: str
-    score: float
-    low: float
-    high: float
+    line: Line
+    cell: Cell
     amount: float | None
     why: str
-    counted: bool
-    number: int | None
     leading: bool
-    samples: int
-    dropped: str
 
 
 @dataclass(frozen=True, slots=True)
 class CostView:
-    """axis: what the amount is; tokens where no model of the measurement has a price."""
+    """axis: what the amount is; tokens where no model of the measurement has a price. places: the cheapest first, those
+    of unknown amount last."""
 
     axis: Axis
     currency: str
     chart: ScatterChart
     places: Sequence[Place]
 
-    @property
-    def drawn(self) -> list[Place]:
-        return [place for place in self.places if place.number is not None]
-
-    @property
-    def unknown(self) -> list[Place]:
-        """Those whose amount nobody knows."""
-        return [place for place in self.places if place.number is None]
-
 
 def of(lines: Sequence[Line], currency: str) -> CostView | None:
     """The dev results of the lines of a measurement; None where there are fewer than two. What is outdated is left
     out: nobody could use it as it was measured."""
-    scored = [line for line in lines if line.dev and not line.dev.unknown and line.group != OUTDATED]
+    scored = [(line, line.dev) for line in lines if line.dev and not line.dev.unknown and line.group != OUTDATED]
     if len(scored) < 2:
         return None
-    axis: Axis = "cost" if any(line.cost is not None for line in scored) else "tokens"
-    amounts = [_amount(line, axis) for line in scored]
-    spots = [
-        Spot(key, line.label, amount, line.dev.score, line.dev.low, line.dev.high, line.tone)
-        for key, (line, amount) in enumerate(zip(scored, amounts, strict=True))
-        if line.dev and amount is not None
-    ]
+    axis: Axis = "cost" if any(line.cost is not None for line, _ in scored) else "tokens"
+    placed = [(line, cell, _amount(line, axis)) for line, cell in scored]
     chart = scatter_charts.scatter(
         "Score and cost of each variant on the dev rows",
-        spots,
-        x_title=_title(axis, currency),
-        y_title="Score on the dev rows",
+        [_spot(key, line, cell, amount, axis) for key, (line, cell, amount) in enumerate(placed) if amount is not None],
+        x_title=f"{currency or 'Cost'} for {CALLS:,} answers" if axis == "cost" else f"Tokens for {CALLS:,} answers",
+        y_title="Dev score",
+        unplaced=[
+            Unplaced(line.label, cell.score, cell.low, cell.high, _why(line, axis), line.url)
+            for line, cell, amount in placed
+            if amount is None
+        ],
     )
     drawn = {one.spot.key: one for one in chart.spots}
-    places = [_place(line, amounts[key], axis, drawn.get(key)) for key, line in enumerate(scored)]
-    places.sort(key=lambda place: (place.number is None, place.number or 0, -place.score))
+    places = [
+        Place(line, cell, amount, "" if key in drawn else _why(line, axis), key in drawn and drawn[key].leading)
+        for key, (line, cell, amount) in enumerate(placed)
+    ]
+    places.sort(key=lambda place: (place.amount is None, place.amount or 0.0, -place.cell.score))
     return CostView(axis, currency, chart, places)
 
 
-def _place(line: Line, amount: float | None, axis: Axis, drawn: scatter_charts.DrawnSpot | None) -> Place:
-    cell = line.dev or results_view.Cell(0, 0, 0, (), 0, 0, "")
-    return Place(
-        label=line.label,
+def _spot(key: int, line: Line, cell: Cell, amount: float, axis: Axis) -> Spot:
+    small = axis == "cost" and 0 < amount < SMALL
+    text = f"< {SMALL}" if small else f"{amount:,.2f}" if axis == "cost" else f"{amount:,.0f}"
+    return Spot(
+        key,
+        line.label,
+        amount,
+        cell.score,
+        cell.low,
+        cell.high,
+        line.tone,
+        x_text="0" if line.group == FREE else text,
         url=line.url,
-        score=cell.score,
-        low=cell.low,
-        high=cell.high,
-        amount=amount,
-        why="" if amount is not None else _why(line, axis),
-        counted=line.tokens_counted,
-        number=drawn.number if drawn else None,
-        leading=drawn.leading if drawn else False,
+        note="no language model" if line.group == FREE else line.dropped,
         samples=len(line.members),
-        dropped=line.dropped,
+        estimated=line.group != FREE and not line.tokens_counted,
     )
 
 
@@ -108,9 +95,3 @@ def _why(line: Line, axis: Axis) -> str:
     if line.tokens is None:
         return "the model did not say how many tokens its answers took"
     return f"no price is known of {line.ran_on or 'its model'}" if axis == "cost" else "unknown"
-
-
-def _title(axis: Axis, currency: str) -> str:
-    if axis == "cost":
-        return f"{currency or 'Cost'} for {CALLS:,} answers"
-    return f"Tokens for {CALLS:,} answers, prompts included"

@@ -19,7 +19,11 @@ CLOSE = (4.0, 6.0)  # percent of the plot, within which two numbers would lie on
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One thing to draw. key: whoever draws knows it by this. x: an amount, 0 or more; y, low, high: shares, 0 to 1."""
+    """One thing to draw. key: whoever draws knows it by this. x: an amount, 0 or more; y, low, high: shares, 0 to 1.
+
+    x_text: the amount as the table has it; url, note: of its line there. samples: low and high are those of so many
+    samples and no interval. estimated: the amount is.
+    """
 
     key: int
     name: str
@@ -28,6 +32,23 @@ class Spot:
     low: float
     high: float
     tone: str = "prompt"
+    x_text: str = ""
+    url: str = ""
+    note: str = ""
+    samples: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """What has a share and no amount, and why nobody knows it: listed and drawn nowhere."""
+
+    name: str
+    y: float
+    low: float
+    high: float
+    why: str
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +78,7 @@ class ScatterChart:
     y_ticks: Sequence[Tick]
     frontier: str
     logarithmic: bool
+    unplaced: Sequence[Unplaced] = ()
 
     @property
     def label(self) -> str:
@@ -75,12 +97,14 @@ def leading(spots: Sequence[Spot]) -> list[bool]:
     ]
 
 
-def scatter(title: str, spots: Sequence[Spot], *, x_title: str, y_title: str) -> ScatterChart:
+def scatter(
+    title: str, spots: Sequence[Spot], *, x_title: str, y_title: str, unplaced: Sequence[Unplaced] = ()
+) -> ScatterChart:
     """Draw spots in the order of their amounts; those that are no numbers are left out."""
     clean = [one for one in spots if all(drawable(value) for value in (one.x, one.y, one.low, one.high))]
     clean = sorted((one for one in clean if one.x >= 0), key=lambda one: (one.x, -one.y))
     if not clean:
-        return ScatterChart(title, x_title, y_title, (), (), (), "", logarithmic=False)
+        return ScatterChart(title, x_title, y_title, (), (), (), "", logarithmic=False, unplaced=unplaced)
     across, x_ticks, logarithmic = _across(clean)
     marks = nice_ticks(100 * min(one.low for one in clean), 100 * max(one.high for one in clean), 5)
     bottom, top = max(marks[0], 0.0), min(marks[-1], 100.0)
@@ -104,6 +128,7 @@ def scatter(title: str, spots: Sequence[Spot], *, x_title: str, y_title: str) ->
         [Tick(down(mark / 100), f"{short(mark)} %") for mark in marks],
         _frontier([one.at for one in drawn if one.leading]),
         logarithmic=logarithmic,
+        unplaced=unplaced,
     )
 
 

@@ -306,10 +306,13 @@ def test_score_and_cost_lists_what_is_unknown_and_draws_it_nowhere(make: Make, e
         bare = view({})
 
     assert priced.axis == "cost"
-    assert [(place.number, place.leading) for place in priced.drawn] == [(1, True), (2, False), (3, True)]
-    assert [place.amount for place in priced.drawn] == [0.0, pytest.approx(0.3), pytest.approx(1.9)]
-    assert [(place.amount, place.why) for place in priced.unknown] == [(None, "no price is known of Large")]
-    assert len(priced.chart.spots) == 3
+    assert [(one.number, one.spot.name, one.leading) for one in priced.chart.spots] == [
+        (1, "Nearest neighbour (no LLM)", True),
+        (2, "Zero-shot", False),
+        (3, "Few-shot, 5 nearest", True),
+    ]
+    assert [place.amount for place in priced.places] == [0.0, pytest.approx(0.3), pytest.approx(1.9), None]
+    assert [one.why for one in priced.chart.unplaced] == ["no price is known of Large"]
     assert bare.axis == "tokens"
-    assert [place.amount for place in bare.drawn] == [0.0, 110_000, 210_000, 910_000]
-    assert bare.unknown == []
+    assert [place.amount for place in bare.places] == [0.0, 110_000, 210_000, 910_000]
+    assert list(bare.chart.unplaced) == []
