@@ -60,6 +60,7 @@ class CostAndScore(BaseModel):
     unit: Literal["cost", "tokens"]
     currency: str
     data: list[CostOf]
+    has_more: bool = False
 
     @staticmethod
     def of(baseline_id: int, view: CostView) -> "CostAndScore":

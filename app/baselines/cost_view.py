@@ -9,7 +9,6 @@ from app.web import scatter_charts
 from app.web.scatter_charts import ScatterChart, Spot, Unplaced
 
 Axis = Literal["cost", "tokens"]
-SMALL = 0.01  # money below which a table says no more than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,7 @@ def of(lines: Sequence[Line], currency: str) -> CostView | None:
 
 
 def _spot(key: int, line: Line, cell: Cell, amount: float, axis: Axis) -> Spot:
-    small = axis == "cost" and 0 < amount < SMALL
-    text = f"< {SMALL}" if small else f"{amount:,.2f}" if axis == "cost" else f"{amount:,.0f}"
+    text = f"{amount:,.0f}" if axis == "tokens" else f"{amount:,.2f}" if amount >= 1 else f"{amount:.2g}"
     return Spot(
         key,
         line.label,

@@ -18,6 +18,7 @@ from app.datasets import row_search
 from app.datasets.tables import ExampleRow
 
 A, B = aliased(AnswerRow, name="a"), aliased(AnswerRow, name="b")
+Rows = Select[*tuple[Any, ...]]
 AT_ONCE = 200  # rows whose texts are read at a time
 MOST_FOUND = 1_000  # rows that words are looked up for; whoever has more narrows the search
 MOST_READ = 20_000  # rows whose texts are read for words
@@ -147,13 +148,13 @@ def holding(session: Session, pairs: Pairs, words: str, holds: Callable[[Texts],
 # ------------------------------------------------------------------ inside
 
 
-def _joined(query: Select[Any], pairs: Pairs) -> Select[Any]:
+def _joined(query: Rows, pairs: Pairs) -> Rows:
     """Every row that both arms were asked."""
     same = (B.example_id == A.example_id) & (B.split == A.split) & (B.arm_id == pairs.b)
     return query.select_from(A).join(B, same).where(A.arm_id == pairs.a, A.split == pairs.split)
 
 
-def _narrowed(query: Select[Any], pairs: Pairs) -> Select[Any]:
+def _narrowed(query: Rows, pairs: Pairs) -> Rows:
     return _joined(query, pairs).where(
         _is(pairs.which, pairs), *(_has(mark, pairs) for mark in pairs.marks), *_inside(pairs)
     )
@@ -209,12 +210,12 @@ def _taken(one: Any) -> ColumnElement[bool] | None:
     return None if column is None else column.is_not(None)
 
 
-def _texts(pairs: Pairs) -> Select[Any]:
+def _texts(pairs: Pairs) -> Rows:
     columns = (A.example_id, ExampleRow.messages, ExampleRow.target, A.output, B.output, A.score, B.score)
     return _joined(select(*columns), pairs).join(ExampleRow, ExampleRow.id == A.example_id).order_by(A.example_id)
 
 
-def _read(session: Session, query: Select[Any]) -> Iterator[Texts]:
+def _read(session: Session, query: Rows) -> Iterator[Texts]:
     for example_id, messages, *rest in session.execute(query.execution_options(yield_per=AT_ONCE)):
         asked = "\n".join(turn.content for turn in messages_from_json(messages))
         yield Texts(example_id, asked, *rest)

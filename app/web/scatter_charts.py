@@ -65,6 +65,15 @@ class DrawnSpot:
     leading: bool
     side: str
 
+    @property
+    def text_at(self) -> int:
+        """Pixels from the marker to its number, across."""
+        return 12 if self.side == "end" else -12
+
+    @property
+    def anchor(self) -> str:
+        return "start" if self.side == "end" else "end"
+
 
 @dataclass(frozen=True, slots=True)
 class ScatterChart:
@@ -79,6 +88,11 @@ class ScatterChart:
     frontier: str
     logarithmic: bool
     unplaced: Sequence[Unplaced] = ()
+
+    @property
+    def y_texts(self) -> Sequence[tuple[float, str]]:
+        """What stands beside the plot, with the pixel of each text's middle; the plot is 230 high and begins at 10."""
+        return [(round(10 + 2.3 * tick.at, 1), tick.text) for tick in self.y_ticks]
 
     @property
     def label(self) -> str:

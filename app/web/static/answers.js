@@ -4,7 +4,8 @@ const answers = () => [...document.querySelectorAll("[data-answer]")];
 const current = () => document.activeElement?.closest("[data-answer]") ?? document.querySelector("[data-answer].current");
 const single = !document.querySelector("[data-answers]");  // one answer alone on its page
 const tagged = [];  // answers in the order in which they were tagged, for U
-let saving = 0, next = null, takingBack = null;
+const takingBack = [];  // of these, what has to be saved before it can be taken back
+let saving = 0, next = null;
 for (const hint of document.querySelectorAll("[data-with-script]")) hint.hidden = false;
 
 const go = (link) => {
@@ -39,7 +40,7 @@ const undo = (answer) => {
 };
 const takeBack = () => {
   const last = tagged.pop() ?? document.querySelector("[data-undo]")?.closest("[data-answer]");
-  if (saving) takingBack = last;  // what it was before is known when the tag is saved
+  if (last && (saving || !last.querySelector("[data-undo]"))) takingBack.push(last);
   else undo(last);
 };
 
@@ -97,10 +98,9 @@ document.addEventListener("htmx:finally:request", (event) => {
   }
   setTimeout(() => {
     if (saving) return;
-    const last = takingBack;
-    takingBack = null;
-    if (last) undo(last);
-    else if (next) location.assign(next);
+    const last = takingBack.splice(0);
+    for (const answer of last) undo(answer);
+    if (!last.length && next) location.assign(next);
   });  // one that waited its turn begins right now
 });
 // The answer that the address names, or the first one, is the current one; for a second person who comes back, the first
