@@ -52,7 +52,8 @@ addEventListener("keydown", (event) => {
     if (!keys) return;
     keys.open = !keys.open;
     if (keys.open) keys.scrollIntoView({ block: "nearest" });
-  } else if (key === "j") move(1);
+  } else if (key === "u") takeBack();
+  else if (key === "j") move(1);
   else if (key === "k") move(-1);
   else if (key === "o" && answer) answer.querySelector("a[data-open]")?.click();
   else if (/^[0-9]$/.test(key) && answer) press(answer, answer.querySelector(`[data-key="${key}"]`));
