@@ -22,6 +22,7 @@ from app.audit import service as audit
 from app.audit.watch import Chain, Denials
 from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
+from app.baselines import cost_api as baselines_cost_api
 from app.baselines import differences_api as baselines_differences_api
 from app.baselines import differences_routes as baselines_differences_routes
 from app.baselines import metrics_api as baselines_metrics_api
@@ -32,6 +33,8 @@ from app.baselines import reruns_routes as baselines_reruns_routes
 from app.baselines import routes as baselines_routes
 from app.baselines import second_api as baselines_second_api
 from app.baselines import second_routes as baselines_second_routes
+from app.baselines import side_api as baselines_side_api
+from app.baselines import side_routes as baselines_side_routes
 from app.blobs import Blobs
 from app.constraints import api as constraints_api
 from app.constraints import routes as constraints_routes
@@ -148,10 +151,13 @@ ROUTERS = (
     baselines_differences_api.router,
     baselines_reruns_routes.router,
     baselines_reruns_api.router,
+    baselines_cost_api.router,
     instructions_routes.router,
     instructions_api.router,
     baselines_second_routes.router,
     baselines_second_api.router,
+    baselines_side_routes.router,
+    baselines_side_api.router,
     economics_routes.router,
     economics_api.router,
     gate_routes.router,

@@ -17,7 +17,9 @@ router = APIRouter(prefix="/api/v1/audit", tags=["audit"], responses=REFUSALS)
 
 
 class Entry(BaseModel):
-    """One act. `sha256` seals it together with `previous`, the seal of the entry before it."""
+    """One act. `sha256` seals it together with `previous`, the seal of the entry before it. `withheld`: causes of
+    failures are left out of `detail` until you have finished tagging these as second person; the seal is of all of it.
+    """
 
     id: int
     at: datetime
@@ -28,6 +30,7 @@ class Entry(BaseModel):
     subject: str
     subject_id: int | None
     detail: dict[str, Any]
+    withheld: bool
     previous: str
     sha256: str
 
@@ -43,7 +46,8 @@ class Entry(BaseModel):
             sentence=line.sentence,
             subject=row.subject,
             subject_id=row.subject_id,
-            detail=row.detail,
+            detail=dict(line.detail),
+            withheld=line.withheld,
             previous=row.previous,
             sha256=row.sha256,
         )
@@ -87,7 +91,7 @@ def list_entries(
     within = None if assessment_id is None else app.objects.belonging(db, [assessment_id])
     filters = Filters(actor_id, act, subject, subject_id, within, since, until)
     entries = store.matching(db, filters, before, limit + 1)
-    listed = listing.lines(db, app.objects, entries[:limit])
+    listed = listing.lines(db, app.objects, entries[:limit], me.id)
     return Entries(data=[Entry.of(line) for line in listed], has_more=len(entries) > limit)
 
 

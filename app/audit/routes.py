@@ -69,7 +69,7 @@ def show_audit(
     return page(
         request,
         "audit/audit.html",
-        lines=listing.lines(db, app.objects, entries[:PAGE]),
+        lines=listing.lines(db, app.objects, entries[:PAGE], me.id),
         next_before=entries[PAGE - 1].id if len(entries) > PAGE else None,
         before=before,
         # A field for a day takes nothing but days, so what is none cannot be kept in it.
@@ -96,7 +96,7 @@ def export_audit(
 
     def rows() -> Iterator[bytes]:
         with reading(app.engine) as own:
-            yield from listing.as_csv(own, app.objects, filters)
+            yield from listing.as_csv(own, app.objects, filters, me.id)
 
     headers = {"Content-Disposition": f'attachment; filename="audit-{datetime.now(UTC):%Y-%m-%d}.csv"'}
     if faults:

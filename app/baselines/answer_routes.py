@@ -101,9 +101,12 @@ def show_arm(
     wanted: OfAddress,
     after: RowId = None,
     before: RowId = None,
+    tagged: RowId = None,
+    was: Cause = "",
 ) -> Response:
     """A page of answers; after, before: row ids between which and the end, or the beginning, the page lies. An id stays
-    where it is while others tag, which a page's number would not."""
+    where it is while others tag, which a page's number would not. tagged, was: the answer that was just tagged, and
+    what it was tagged before, so that this can be undone."""
     arm = _arm(db, baseline_id, arm_id)
     baseline = arm.baseline
     chosen: Split = wanted.split or ("test" if arm.test and not arm.dev else "dev")
@@ -142,6 +145,7 @@ def show_arm(
         failures=passage_use.FAILURES,
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
+        undo={tagged: was} if tagged else {},
         tagged=sum(facts.failure_causes(db, baseline).values()),
         leads=standing.leading(baseline),
         outdated=results_view.outdated(arm),
@@ -172,10 +176,10 @@ def tag_answer(
     row = tag_store.open_round(db, baseline.id, me.id)
     second = row is not None and answer_id in row.answers
     if not wants_fragment(request) and second:
-        there = {"page": number} if number else None
-        return see(request, "second_tags", baseline_id=baseline.id, query=there, anchor=f"answer-{answer_id}")
+        last = {"tagged": answer_id, "was": before, **({"page": number} if number else {})}
+        return see(request, "second_tags", query=last, baseline_id=baseline.id, anchor=f"answer-{answer_id}")
     if not wants_fragment(request):
-        kept = {**wanted.kept, "split": answer.split, "after": after or ""}
+        kept = {**wanted.kept, "split": answer.split, "after": after or "", "tagged": answer_id, "was": before}
         anchor = f"answer-{answer_id}"
         return see(request, "arm", baseline_id=baseline.id, arm_id=arm.id, query=kept, anchor=anchor)
     other = user_store.get(db, given.replaced_by_user) if given.replaced_by_user else None
@@ -186,6 +190,7 @@ def tag_answer(
         causes=causes.CAUSES,
         kept=wanted.kept,
         after=after,
+        undo={answer_id: before},
         replaced=causes.CAUSES[given.replaced][0] if given.replaced else "",
         replaced_by=other.name if other else "",
         enough=len(row.answers) if row and second else causes.ENOUGH,

@@ -55,9 +55,20 @@ class AnswerView:
         return passage_use.failure(self.answer.details) if self.right is False else None
 
     @property
+    def chance(self) -> float | None:
+        """The probability of the label that was given; None where the answer came with none."""
+        return chance_of(self.answer)
+
+    @property
     def pieces(self) -> tuple[list[Piece], list[Piece]]:
         """The expected answer and the output, word by word, with what only one of them has marked."""
         return differences(self.target[:COMPARED], self.output[:COMPARED])
+
+
+def chance_of(answer: AnswerRow) -> float | None:
+    """The probability with which an answer gave its label; None where it came with none."""
+    known = (answer.details or {}).get("chances") or {}
+    return float(known.get(answer.output, max(known.values()))) if known else None
 
 
 def masking(session: Session, baseline: BaselineRow) -> Masker:

@@ -116,6 +116,7 @@ class Baseline(BaseModel):
 
     `model` is what it was when this began; `before` lists what happened on the same test rows earlier, in any
     assessment: looks, and targets that were changed after results. `best_arm` is set once its test result stands.
+    `failure_causes` is null to whoever is tagging its failures as second person.
     """
 
     id: int
@@ -141,13 +142,14 @@ class Baseline(BaseModel):
     before: dict[str, Any]
     arms: list[Arm]
     best_arm: str | None
-    failure_causes: dict[str, int]
+    failure_causes: dict[str, int] | None
     job_id: int | None
     job: Job | None
 
     @staticmethod
-    def of(session: Db, row: BaselineRow) -> "Baseline":
+    def of(session: Db, row: BaselineRow, me: Me) -> "Baseline":
         best, job = standing.best(row), runs.last_job(session, row)
+        blind = tag_store.open_round(session, row.id, me.id) is not None
         return Baseline(
             id=row.id,
             assessment_id=row.assessment_id,
@@ -171,7 +173,7 @@ class Baseline(BaseModel):
             before=looks.before(session, row).to_json(),
             arms=[Arm.of(arm) for arm in row.arms],
             best_arm=best.name if best else None,
-            failure_causes=facts.failure_causes(session, row),
+            failure_causes=None if blind else facts.failure_causes(session, row),
             job_id=job.id if job else None,
             job=Job.of(job) if job else None,
         )
@@ -267,13 +269,13 @@ class AnswerPage(BaseModel):
 def list_baselines(assessment_id: Id, db: Db, me: Me) -> Baselines:
     """All measurements of an assessment, the newest first."""
     assessment_store.get(db, assessment_id)
-    return Baselines(data=[Baseline.of(db, row) for row in store.of_assessment(db, assessment_id)])
+    return Baselines(data=[Baseline.of(db, row, me) for row in store.of_assessment(db, assessment_id)])
 
 
 @router.post("/assessments/{assessment_id}/baselines", name="api_start_baseline", status_code=201)
 def start_baseline(assessment_id: Id, body: NewBaseline, app: App, db: Db, me: Launcher) -> Baseline:
     """Start a measurement; its job is in the answer."""
-    return Baseline.of(db, runs.start(db, assessment_id, body.order(), by=me, known=_known(app)))
+    return Baseline.of(db, runs.start(db, assessment_id, body.order(), by=me, known=_known(app)), me)
 
 
 @router.post("/assessments/{assessment_id}/baselines/estimate", name="api_estimate_baseline")
@@ -299,13 +301,13 @@ def offer_baseline(assessment_id: Id, body: NewBaseline, app: App, db: Db, me: A
 @router.get("/baselines/{baseline_id}", name="api_baseline")
 def show_baseline(baseline_id: Id, db: Db, me: Me) -> Baseline:
     """One measurement with its arms; scores are there once an arm is measured."""
-    return Baseline.of(db, store.get(db, baseline_id))
+    return Baseline.of(db, store.get(db, baseline_id), me)
 
 
 @router.post("/baselines/{baseline_id}/go-on", name="api_go_on_baseline", status_code=202)
 def go_on(baseline_id: Id, db: Db, me: Launcher) -> Baseline:
     """Ask again what has no answer, after a cancel, a failure or errors."""
-    return Baseline.of(db, runs.resume(db, baseline_id, by=me))
+    return Baseline.of(db, runs.resume(db, baseline_id, by=me), me)
 
 
 @router.post("/baselines/{baseline_id}/revisions", name="api_revise_baseline", status_code=202)

@@ -22,7 +22,7 @@ CAUSES: dict[str, tuple[str, str]] = {
 
 FACT = re.compile(r"\d[\d.,:/-]*\d|\d|\b[A-Z][\w-]*[A-Z\d][\w-]*\b")  # numbers, dates, codes such as AB-12 or HTTPError
 JSON = ("json_valid", "json_match", "json_schema", "json_fields")
-CUT, EMPTY = "The answer was cut at the length limit.", "The answer is empty."
+EMPTY = "The answer is empty."
 ENOUGH = 30  # tagged failures that gate G9 asks for
 
 
@@ -45,13 +45,15 @@ def guess(
     passages: Mapping[str, Any] | None = None,
 ) -> Guess | None:
     """What the texts suggest; None when they suggest nothing. passages: what was kept with the answer of those that it
-    was given (`passage_use.details`).
+    was given (`passage_use.details`). An answer that was cut suggests nothing: what it would have said nobody knows.
 
     Only what the metric compares counts: a name that a pattern passes over is no fact that was missing.
     """
-    first = next(_signs(question, target, output, finish, metric, options or {}), None)
+    if finish == "length":
+        return None
+    first = next(_signs(question, target, output, metric, options or {}), None)
     retrieved = _of_passages(passages)
-    plainer = first is not None and first.because in (CUT, EMPTY)
+    plainer = first is not None and first.because == EMPTY
     return first if retrieved is None or plainer else retrieved
 
 
@@ -68,15 +70,11 @@ def _of_passages(passages: Mapping[str, Any] | None) -> Guess | None:
     return None
 
 
-def _signs(
-    question: str, target: str, output: str, finish: str, metric: str, options: Mapping[str, Any]
-) -> Iterator[Guess]:
+def _signs(question: str, target: str, output: str, metric: str, options: Mapping[str, Any]) -> Iterator[Guess]:
     """Everything that speaks for a cause, the plainest sign first."""
     wanted, answered = (metrics.get(metric).view(text, options) for text in (target, output))
     if not target.strip():
         yield Guess("reference", "The expected answer is empty.")
-    if finish == "length":
-        yield Guess("behaviour", CUT)
     if not output.strip():
         yield Guess("behaviour", EMPTY)
     if metric in JSON and not metrics.score("json_valid", output, target, {}):

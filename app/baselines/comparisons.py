@@ -24,7 +24,8 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """An arm beside others. gain: over zero-shot, with its 95 % interval where answers are right or wrong (a graded one
-    has none here, low and high are the gain itself); None for zero-shot and where that has no result.
+    has none here, low and high are the gain itself); None for zero-shot and where that has no result or was mostly cut,
+    which is no fair try to be ahead of.
 
     change: since the arm that it revised, else since zero-shot; None for what asks no model. common: rows of the gain,
     where one of the two was dropped and they are not all.
@@ -52,7 +53,7 @@ def comparisons(session: Session, baseline: BaselineRow) -> dict[int, Comparison
         if arm.dev is None or not arm.dev.known or arm.family == "adapter":
             continue
         gain, common = None, None
-        if first is not None and first.id != arm.id:
+        if first is not None and first.id != arm.id and first.dev is not None and first.dev.fair:
             both = outcomes(first, arm)
             gain = _gain(session, baseline, first, arm, both) if binary else _plain_gain(both)
             common = both.rows if first.dropped or arm.dropped else None

@@ -105,16 +105,22 @@ def _on_test(claim: Claim, generator: Generator, meter: Meter) -> None:
         baseline = store.get(session, claim.subject_id)
         may_follow, tested = rivals.rivals_at_most(session, baseline), len(ahead.sample(session, baseline, "test"))
         beside = ahead.for_others(session, baseline)
-    for number, (arm, why) in enumerate(for_test):
+    for arm, why in for_test:
         asked_model.same_model(claim, baseline.model_id)
-        left = len(for_test) - number
-        meter.expect(left * tested + beside, (left + may_follow) * tested + beside)
+        left = _unanswered(claim, [one for one, _ in for_test], tested)
+        meter.expect(left + beside, left + may_follow * tested + beside)
         answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
     with claim.read() as session:
         close = rivals.rivals_to_ask(session, store.get(session, claim.subject_id))
-    for number, arm in enumerate(close):
-        meter.expect((len(close) - number) * tested + beside)
+    for arm in close:
+        meter.expect(_unanswered(claim, close, tested) + beside)
         answer_arm(claim, arm.id, "test", generator, meter=meter, why=WITHIN_REACH)
+
+
+def _unanswered(claim: Claim, arms_: Sequence[ArmRow], rows: int) -> int:
+    """How many of so many test rows each these arms have not answered: an attempt before this one may have begun."""
+    with claim.read() as session:
+        return sum(rows - len(answer_store.answered(session, arm.id, "test")) for arm in arms_)
 
 
 def _beside(claim: Claim, model_id: int, meter: Meter) -> None:
@@ -238,7 +244,7 @@ def _answer_rows(
     meter.begin(f"{rounds}{work.arm.label}: {plural(number, work.split + ' row')}", work.arm.id, work.split)
     if work.free:
         _put_free(claim, work, asked_now)
-        meter.count(len(asked_now))
+        meter.count(len(asked_now), timed=False)
     elif asked_now:
         _ask(claim, work, asked_now, generator, meter)
     work.done |= {example.id for example in asked_now}

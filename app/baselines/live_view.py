@@ -1,4 +1,5 @@
-"""A measurement while it runs: its stages with what is done, now and to come, and how far the whole is."""
+"""A measurement while it runs: its stages with what is done, now and to come, how far the whole and each variant is,
+and what it has taken so far."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +7,11 @@ from statistics import fmean
 from typing import Any, Literal
 
 from app.baselines import arms
-from app.baselines.answer_store import Tally
+from app.baselines.answer_store import Used
+from app.baselines.live_store import SoFar
 from app.baselines.offers import key_of
 from app.baselines.tables import ArmRow, BaselineRow
+from app.web.protocols import CallPrice
 from app.wording import percent, plural
 
 When = Literal["done", "now", "to come"]
@@ -28,12 +31,16 @@ class Stage:
 
 
 def stages(
-    baseline: BaselineRow, progress: Mapping[str, Any], *, running: bool, so_far: Mapping[int, Tally] | None = None
+    baseline: BaselineRow,
+    progress: Mapping[str, Any],
+    *,
+    running: bool,
+    so_far: Mapping[tuple[int, str], SoFar] | None = None,
 ) -> list[Stage]:
     """The model, each variant on the dev rows (draws together), the test rows, other models, the end.
 
-    progress: what the job reported last; running: a worker has it. so_far: answers to dev rows of arms that are not
-    through.
+    progress: what the job reported last; running: a worker has it. so_far: what arms have answered, by their id
+    and the split.
     """
     arm_id, split = progress.get("arm"), progress.get("split")
     groups: list[tuple[str, list[ArmRow]]] = []
@@ -64,13 +71,14 @@ def stages(
     return listed
 
 
-def _note(group: Sequence[ArmRow], so_far: Mapping[int, Tally]) -> str:
+def _note(group: Sequence[ArmRow], so_far: Mapping[tuple[int, str], SoFar]) -> str:
     """Who is out of the race, and what the others have scored so far."""
     out = [arm.dropped.after for arm in group if arm.dropped]
     if len(out) == len(group):
         return f"dropped after {plural(max(out), 'row')}"
-    known = [so_far[arm.id].scores for arm in group if arm.id in so_far and not arm.dropped and so_far[arm.id].scores]
-    going = f"{percent(fmean(fmean(one.values()) for one in known), 0)} of {len(known[0]):,} so far" if known else ""
+    asked = [so_far.get((arm.id, "dev")) for arm in group if arm.dev is None and not arm.dropped]
+    known = [(one.score, one.scored) for one in asked if one is not None and one.score is not None]
+    going = f"{percent(fmean(score for score, _ in known), 0)} of {known[0][1]:,} so far" if known else ""
     return ", ".join(part for part in (f"{len(out)} dropped" if out else "", going) if part)
 
 
@@ -90,3 +98,108 @@ def signature(arm_rows: Sequence[ArmRow]) -> tuple[tuple[int, str, str], ...]:
 def asked(baseline: BaselineRow) -> list[int]:
     """Ids of the arms whose answers come from the model."""
     return [arm.id for arm in baseline.arms if arm.family not in (*arms.FREE, "adapter")]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a run has taken, and how fast it is; None where nobody knows.
+
+    rate: answers a second. tokens: of prompts and answers; uncounted: answers of which the model did not say how many.
+    money: at today's prices, in `currency`; estimated: part of it rests on estimated tokens. waiting: why nothing comes
+    for now. paused: somebody stopped it for a while.
+    """
+
+    rate: float | None
+    seconds_left: float | None
+    tokens: int
+    uncounted: int
+    money: float | None
+    currency: str
+    estimated: bool
+    waiting: str
+    paused: bool
+
+    @property
+    def rate_text(self) -> str:
+        """Empty where it is not known."""
+        if self.rate is None:
+            return ""
+        return f"{self.rate:,.0f}" if self.rate >= 10 else f"{self.rate:.1f}" if self.rate >= 1 else f"{self.rate:.2g}"
+
+
+def figures(
+    baseline: BaselineRow, progress: Mapping[str, Any], used: Sequence[Used], prices: Mapping[int, CallPrice]
+) -> Figures:
+    """used: by arms so far. A job that keeps account of what it spent is believed; else it is counted from `used`."""
+    kept = progress.get("spent") or {}
+    of_arm = {arm.id: int(arm.settings.get("model_id", baseline.model_id)) for arm in baseline.arms}
+    asked = [(one, prices.get(of_arm[one.arm_id])) for one in used if one.prompt_tokens]
+    sums = [(one.prompt_tokens * p.input + one.completion_tokens * p.output) / 1e6 if p else None for one, p in asked]
+    known = [money for money in sums if money is not None]
+    counted = sum(known) if known and len(known) == len(sums) else None
+    return Figures(
+        rate=progress.get("rate"),
+        seconds_left=progress.get("seconds_left"),
+        tokens=int(kept.get("tokens", sum(one.prompt_tokens + one.completion_tokens for one, _ in asked))),
+        uncounted=sum(one.uncounted for one in used),
+        money=kept.get("money", counted),
+        currency=str(kept.get("currency") or next((price.currency for price in prices.values()), "")),
+        estimated=bool(kept.get("estimated")),
+        waiting=str(progress.get("waiting") or ""),
+        paused=bool(getattr(baseline, "paused_at", None) or progress.get("paused")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ArmLine:
+    """How far one variant is on the dev rows, and on the test rows where it is asked them (0 of them before)."""
+
+    label: str
+    answered: int
+    rows: int
+    score: float | None
+    errors: int
+    tested: int
+    test_rows: int
+    state: str
+
+    @property
+    def share(self) -> float:
+        return min(1.0, self.answered / self.rows) if self.rows else 0.0
+
+
+def arm_lines(
+    baseline: BaselineRow,
+    progress: Mapping[str, Any],
+    so_far: Mapping[tuple[int, str], SoFar],
+    *,
+    dev_rows: int,
+    test_rows: int,
+) -> list[ArmLine]:
+    """Each variant in the order in which it is asked. dev_rows, test_rows: that the measurement asks."""
+    none = SoFar(0, 0, None)
+    lines = []
+    for arm in baseline.arms:
+        if arm.family == "adapter":
+            continue
+        dev, test = so_far.get((arm.id, "dev"), none), so_far.get((arm.id, "test"), none)
+        through = arm.dev is not None
+        lines.append(
+            ArmLine(
+                label=arm.label,
+                answered=dev.answers,
+                rows=dev.answers if through else dev_rows,
+                score=dev.score,
+                errors=dev.errors + test.errors,
+                tested=test.answers,
+                test_rows=test_rows if test.answers else 0,
+                state=_state(arm, progress),
+            )
+        )
+    return lines
+
+
+def _state(arm: ArmRow, progress: Mapping[str, Any]) -> str:
+    if progress.get("arm") == arm.id:
+        return "now"
+    return "dropped" if arm.dropped else "done" if arm.dev is not None else "to come"

@@ -70,9 +70,10 @@ class Meter:
         """So many answers will not be asked for after all."""
         self.total, self.most = self.total - fewer, self.most - fewer
 
-    def count(self, answers: int = 1) -> None:
+    def count(self, answers: int = 1, *, timed: bool = True) -> None:
+        """timed: whether they tell how fast the others will come; what asks no model is there at once."""
         self.done += answers
-        self.in_stage += answers
+        self.in_stage += answers if timed else 0
         self.tell()
 
     def waits(self, why: str) -> None:
@@ -89,6 +90,8 @@ class Meter:
             "arm": self.arm_id,
             "split": self.split,
         }
+        if stage:
+            progress["waiting"] = stage
         if self.in_stage >= 4 and not stage:
             rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
             progress |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}

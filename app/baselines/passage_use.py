@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from app.datasets.checks.leaks import words
@@ -14,16 +15,17 @@ FAILURES: dict[Failure, tuple[str, str]] = {
     "missed": ("Passage not found", "No gold passage was among those retrieved: retrieval has to get better."),
     "unused": (
         "Found and not used",
-        "A gold passage was there, and the output neither cites it nor shares most of its words with it.",
+        "A gold passage was there, and the output neither cites it nor says several of its words.",
     ),
     "misused": (
         "Wrong though used",
-        "The output cites a gold passage or says what it says, and is wrong.",
+        "The output cites a gold passage or says several of its words, and is wrong.",
     ),
 }
 
 NOT_THERE = "Not in the passages."  # what a model is asked to write where no passage answers
 OVERLAP = 0.5  # of an answer's words, from which on it says what a passage says
+SEVERAL = 3  # different words with a meaning that it has to share for that
 LONGEST_REFUSAL = 30  # words; a longer text that says so on the way answers something
 
 # Right behind a letter or a digit it may be an index of code, unless it stands alone at the end of the text.
@@ -77,10 +79,24 @@ def own_refusals(targets: Iterable[str]) -> list[str]:
 
 
 def says(output: str, passage: str) -> bool:
-    """Whether most words of an output stand in a passage, among them one that is no common little word."""
-    mine = [word for word in words(output) if len(word) > 3 or word.isdigit()]
+    """Whether an output says what a passage says: most of its words stand there, and several different ones among them
+    carry a meaning. One name or number alone stands in many a passage, and so do little words."""
+    mine = [word for word in words(output) if _carries(word)]
     theirs = set(words(passage))
-    return bool(mine) and sum(word in theirs for word in mine) >= OVERLAP * len(mine)
+    common = [word for word in mine if word in theirs]
+    return len(set(common)) >= SEVERAL and len(common) >= OVERLAP * len(mine)
+
+
+def _carries(word: str) -> bool:
+    return word.isdigit() or (len(word) > 3 and word not in _little_words())
+
+
+@lru_cache(maxsize=1)
+def _little_words() -> frozenset[str]:
+    """Those that any two English texts share."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset(ENGLISH_STOP_WORDS)
 
 
 def details(

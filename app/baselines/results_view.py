@@ -63,10 +63,10 @@ class Line:
     """One line of the table: an arm, or several draws of random examples together.
 
     gain: over zero-shot on the dev rows; its interval only for a single arm. change: what it fixed and broke;
-    change_arm: whose change that is; common: rows that both answered, where they are not all. tokens: mean of a prompt;
-    None where no model is asked or nobody knows. dropped: after how many rows it was asked no more, and why. ran_on:
-    another model than the run's. cost: of a thousand calls, None where the model has no price. outdated: why its result
-    does not count any more.
+    change_arm: whose change that is; common: rows that both answered, where they are not all. tokens: mean of a prompt,
+    tokens_out of an answer; None where no model is asked or nobody knows. dropped: after how many rows it was asked no
+    more, and why. ran_on: another model than the run's. cost: of a thousand calls, None where the model has no price.
+    outdated: why its result does not count any more.
     """
 
     label: str
@@ -93,6 +93,7 @@ class Line:
     common: int | None = None
     cost: float | None = None
     outdated: str = ""
+    tokens_out: float | None = None
 
     @property
     def place(self) -> int:
@@ -202,6 +203,7 @@ def _line(
         common=comparison.common if len(group) == 1 else None,
         cost=_cost(first, first.dev or first.test, prices, baseline.model_id),
         outdated=outdated(first),
+        tokens_out=fmean(result.tokens_out for result in known) if known else None,
     )
 
 
@@ -330,8 +332,8 @@ def caption(table: Sequence[Line], baseline: BaselineRow) -> str:
     first = next((line for line in table if line.leading and line.dev), None)
     if first is None or first.dev is None:
         return "No prompt has a result on the dev set yet."
-    ahead = ""
-    if first.gain is not None:
+    ahead, plain = "", standing.zero_shot(baseline)
+    if first.gain is not None and plain is not None and plain.dev is not None and plain.dev.fair and not plain.dropped:
         points = charts.share_text(first.gain.delta, difference=True)
         ahead = f", {points} points against zero-shot"
     target = f"; the dashed line is the target, {target_text(baseline.target)}" if baseline.target is not None else ""

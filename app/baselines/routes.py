@@ -16,11 +16,13 @@ from app.baselines import (
     causes,
     comparisons,
     constrained,
+    cost_view,
     differences,
     drafting,
     drafts,
     facts,
     form,
+    live_state,
     live_view,
     looks,
     measured_model,
@@ -34,6 +36,7 @@ from app.baselines import (
     runs,
     standing,
     store,
+    tag_store,
     tagging,
     views,
     watching,
@@ -64,7 +67,6 @@ from app.web.params import LARGEST, Id, OneLine, Sent, Text
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
-LAST_ANSWERS = 3  # that a running measurement shows
 UNUSABLE = ("failing", "failed", "retired")  # states of a model that is not offered
 
 
@@ -185,7 +187,7 @@ async def measure_events(
             if not news and not job.final:
                 return []
             drawn = live_view.signature(baseline.arms)
-            values = _live(session, baseline, job, live=True)
+            values = _live(request, session, baseline, job, live=True)
             if drawn not in sent_table:  # at first, too: a variant may have come through since the page was drawn
                 values |= {"table": _table(request, session, baseline, compare=False), "swap": True}
             sent_table[:] = [drawn]
@@ -285,7 +287,7 @@ def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
         "current_instructions": _instructions(newest),
     }
     if job is not None and not over:
-        values |= {"live": _live(db, newest, job, live=False)}
+        values |= {"live": _live(request, db, newest, job, live=False)}
     return values | _of_counting(request, db, baseline)
 
 
@@ -314,10 +316,12 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
     tagged = facts.failure_causes(db, baseline)
     lead = views.free_lead(baseline, best or leading)
     passing = standing.passing(baseline)
+    table = _table(request, db, baseline, compare=True)
     values: dict[str, Any] = {
         "baseline": baseline,
         "headline": results_view.headline(baseline, best, lead),
-        "table": _table(request, db, baseline, compare=True),
+        "table": table,
+        "costs": cost_view.of(table["lines"], table["currency"]),
         "measured_metric": metrics.get(baseline.metric),
         "model": measured_model.model_of(db, baseline),
         "before": looks.before(db, baseline),
@@ -345,6 +349,7 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
         "rerun": next(iter(reruns.findings(db, baseline)), None),
         "failing": None,
         "tagged": tagged,
+        "blind": tag_store.open_round(db, baseline.id, request.state.me.id) is not None,
         "twice": tagging.compared(db, baseline).agreement,
         "to_tag": max(causes.ENOUGH - sum(tagged.values()), 0),
     }
@@ -377,29 +382,11 @@ def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) ->
     }
 
 
-def _live(db: Db, baseline: BaselineRow, job: JobRow, *, live: bool) -> dict[str, Any]:
+def _live(request: Request, db: Db, baseline: BaselineRow, job: JobRow, *, live: bool) -> dict[str, Any]:
     """How far a measurement is, with the last answers to dev rows."""
-    progress = job.progress or {}
-    answers = answer_store.newest(db, live_view.asked(baseline), LAST_ANSWERS)
-    examples = answers_view.examples_by_id(db, {answer.example_id for answer in answers})
-    masker = answers_view.masking(db, baseline)
-    return {
-        "job": job,
-        "ahead": job_store.ahead(db, job) if not job.final else 0,
-        "progress": progress,
-        "done_share": live_view.share_done(progress),
-        "stages": live_view.stages(
-            baseline,
-            progress,
-            running=job.started_at is not None,
-            so_far=answer_store.tallies(db, [arm.id for arm in baseline.arms if arm.dev is None], "dev"),
-        ),
-        "outputs": [answers_view.view(baseline, examples, answer, masker) for answer in answers],
-        "arm_labels": {arm.id: arm.label for arm in baseline.arms},
-        "binary": metrics.get(baseline.metric).binary,
-        "live": live,
-        "swap": False,
-    }
+    assessment, rows = assessment_store.get(db, baseline.assessment_id), model_store.everything(db)
+    prices = context_of(request).call_prices(db, assessment, rows)
+    return {**live_state.values(db, baseline, job, prices), "job": job, "live": live, "swap": False}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 
 from app.assessments import store as assessment_store
 from app.baselines import answer_store, causes, second_view, store, tagging
-from app.baselines.answer_routes import Cause
+from app.baselines.answer_routes import Cause, RowId
 from app.inference.deps import WithBundled
 from app.users.deps import Author, Me
 from app.web.deps import Db
@@ -18,9 +18,18 @@ router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
 
 @router.get("/baselines/{baseline_id}/second", name="second_tags")
-def show_second_tags(request: Request, baseline_id: Id, db: Db, me: Me, number: PageNumber = None) -> Response:
+def show_second_tags(
+    request: Request,
+    baseline_id: Id,
+    db: Db,
+    me: Me,
+    number: PageNumber = None,
+    tagged: RowId = None,
+    was: Cause = "",
+) -> Response:
     """The offer, the round ten failures at a time, the agreement. What two people said is shown to nobody who is still
-    tagging as second. number: which ten; else those with the first failure that has no tag."""
+    tagging as second. number: which ten; else those with the first failure that has no tag. tagged, was: the answer
+    that was just tagged, and this person's own word before."""
     baseline = store.get(db, baseline_id)
     now = second_view.open_round(db, baseline, me)
     shown = ten_of([bool(view.cause) for view in now.views] if now else [], number)
@@ -37,6 +46,7 @@ def show_second_tags(request: Request, baseline_id: Id, db: Db, me: Me, number: 
         result=None if now else second_view.result(db, baseline),
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
+        undo={tagged: was} if tagged else {},
     )
 
 

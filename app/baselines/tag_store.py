@@ -99,6 +99,12 @@ def hidden_from(session: Session, baseline_id: int, user_id: int) -> frozenset[i
     return frozenset(row.answers) if row is not None else frozenset()
 
 
+def hidden_everywhere(session: Session, user_id: int) -> dict[int, frozenset[int]]:
+    """The same of every measurement in which this person tags as second, by its id."""
+    rows = session.scalars(select(TagRoundRow).where(TagRoundRow.user_id == user_id, TagRoundRow.done_at.is_(None)))
+    return {row.baseline_id: frozenset(row.answers) for row in rows}
+
+
 def own_words(session: Session, baseline_id: int, user_id: int) -> dict[int, str]:
     """For each answer that this person is tagging as second, what they said themselves; empty for nothing yet."""
     hidden = hidden_from(session, baseline_id, user_id)

@@ -87,15 +87,19 @@ def _candidates(
 
     Their ids are looked for in one go: to go on after a batch, the database would go over all texts once more.
     """
-    patterns = [_like(piece) for piece in _pieces(words)]
     texts = (cast(ExampleRow.messages, String), ExampleRow.target)
-    may_hold = or_(*(text.ilike(pattern, escape="\\") for pattern in patterns for text in texts))
+    may_hold = or_(*(text.ilike(pattern, escape="\\") for pattern in patterns(words) for text in texts))
     query = store.narrowed(select(ExampleRow.id), dataset_id, only).where(ExampleRow.id > after, may_hold)
     ids = session.scalars(query.order_by(ExampleRow.id).limit(most)).all()
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
         rows = store.by_ids(session, batch)
         yield from (rows[row_id] for row_id in batch)
+
+
+def patterns(words: str) -> list[str]:
+    """What `ilike`, with a backslash as its escape, finds in every stored text with these words, one of them."""
+    return [_like(piece) for piece in _pieces(words)]
 
 
 def _pieces(words: str) -> list[str]:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow
+from app.baselines import tag_store
 from app.baselines.tables import BaselineRow
 from app.datasets.tables import DatasetRow
 from app.documents.tables import DocumentFileRow
@@ -95,3 +96,8 @@ def assessments_named(session: Session, text: str, limit: int) -> list[int]:
         return [int(number)]
     query = select(AssessmentRow.id).where(AssessmentRow.title.icontains(text.strip(), autoescape=True))
     return list(session.scalars(query.order_by(AssessmentRow.id.desc()).limit(limit)))
+
+
+def hidden_answers(session: Session, user_id: int) -> dict[int, frozenset[int]]:
+    """By measurement, the answers that this person tags as second: what others said of them they may not see yet."""
+    return tag_store.hidden_everywhere(session, user_id)

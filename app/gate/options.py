@@ -18,7 +18,8 @@ RETRIEVAL = ("rag", "oracle")
 @dataclass(frozen=True, slots=True)
 class Option:
     """One way. points: what the answers add up to, None for what the policy does not score. measured: its best score as
-    a share, with the rows it was measured on. month: money in the study's currency, None while it is not known."""
+    a share, with the rows it was measured on. dev: its score on the dev rows where `measured` is one on the test rows,
+    None while nobody knows. month: money in the study's currency, None while it is not known."""
 
     key: Key
     name: str
@@ -27,6 +28,7 @@ class Option:
     split: str = ""
     variant: str = ""
     month: float | None = None
+    dev: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class _Scored:
     variant: str
     score: float
     split: str
+    dev: float | None = None
 
 
 def options(scores: Points, evidence: Evidence, study: Study | None, adapter: float | None = None) -> list[Option]:
@@ -58,7 +61,7 @@ def _option(key: Key, name: str, points: float | None, best: _Scored | None, stu
     month = _month(key, study, best)
     if best is None:
         return Option(key, name, points, month=month)
-    return Option(key, name, points, best.score, best.split, glossary.known("variant", best.variant), month)
+    return Option(key, name, points, best.score, best.split, glossary.known("variant", best.variant), month, best.dev)
 
 
 def _best(evidence: Evidence, counts: Callable[[str], bool]) -> _Scored | None:
@@ -66,7 +69,8 @@ def _best(evidence: Evidence, counts: Callable[[str], bool]) -> _Scored | None:
     baseline = evidence.baseline
     on_test = share(baseline)
     if baseline is not None and baseline.best_arm and counts(baseline.best_arm) and on_test is not None:
-        return _Scored(baseline.best_arm, on_test, "test")
+        on_dev = (evidence.arms or {}).get(baseline.best_arm)
+        return _Scored(baseline.best_arm, on_test, "test", share(on_dev) if on_dev and on_dev.split is None else None)
     known = [
         _Scored(name, score, result.split or "dev")
         for name, result in (evidence.arms or {}).items()

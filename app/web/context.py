@@ -67,6 +67,9 @@ class NoObjects:
     def assessments_named(self, _session: Session, _text: str, _limit: int, /) -> Sequence[int]:
         return ()
 
+    def hidden_answers(self, _session: Session, _user_id: int, /) -> Mapping[int, Collection[int]]:
+        return {}
+
 
 def none_waiting(_session: Session, _me: "UserRow") -> int:
     return 0

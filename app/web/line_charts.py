@@ -169,7 +169,7 @@ def lines(
         return LineChart(title, x_title, y_title, drawn, (), (), empty=True)
     x_low, x_high = _span([math.log10(x) if log_x else x for x, _ in every])
     y_values = [math.log10(y) if log else y for _, y in every]
-    y_marks = _log_ticks(min(y_values), max(y_values)) if log else nice_ticks(min(y_values), max(y_values))
+    y_marks = log_ticks(min(y_values), max(y_values)) if log else nice_ticks(min(y_values), max(y_values))
     y_low = min(y_marks[0], *y_values)
     y_high = max(y_marks[-1], *y_values)
 
@@ -180,7 +180,7 @@ def lines(
         x, y = point
         return (BOX * across(x), BOX * (1 - share_of(math.log10(y) if log else y, y_low, y_high)))
 
-    x_marks = _log_ticks(x_low, x_high) if log_x else nice_ticks(x_low, x_high)
+    x_marks = log_ticks(x_low, x_high) if log_x else nice_ticks(x_low, x_high)
     slack = 1e-9 if log_x else 0.0  # the exponent of a round number is seldom quite round
     x_marks = [mark for mark in x_marks if x_low - slack <= mark <= x_high + slack]
     return LineChart(
@@ -232,7 +232,7 @@ def _drawn(mark: Mark, across: Callable[[float], float]) -> DrawnMark:
     )
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float) -> list[float]:
     """Decades as exponents, with 2 and 5 between them where there are few; more decades than fit are thinned."""
     decades = range(math.floor(low) - 1, math.ceil(high) + 2)
     if high - low > 2.01:

@@ -420,8 +420,9 @@ def _secure(request: Request) -> bool:
 
 
 def _query(**values: object) -> str:
-    """The part of an address after its path; a lone question mark, which takes an earlier one away, without values."""
-    return "?" + urlencode({key: value for key, value in values.items() if value not in (None, "")})
+    """The part of an address after its path; a lone question mark, which takes an earlier one away, without values.
+    A list stands there once for each of its values."""
+    return "?" + urlencode({key: value for key, value in values.items() if value not in (None, "")}, doseq=True)
 
 
 def theme_of(request: Request) -> str:

@@ -189,6 +189,10 @@ class Objects(Protocol):
 
     def assessments_named(self, session: Session, text: str, limit: int, /) -> Sequence[int]: ...
 
+    def hidden_answers(self, session: Session, user_id: int, /) -> Mapping[int, Collection[int]]:
+        """By measurement, the answers of which this person may not see yet what others said of them."""
+        ...
+
 
 class OnRefusal(Protocol):
     """Keeps a record of who was sent away."""

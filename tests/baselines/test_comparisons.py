@@ -6,11 +6,22 @@ import pytest
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.orm import Session
 
-from app.baselines import answer_store, answers_view, arms, comparisons, results_view, standing, store, views
+from app.baselines import (
+    answer_store,
+    answers_view,
+    arms,
+    comparisons,
+    cost_view,
+    results_view,
+    standing,
+    store,
+    views,
+)
 from app.baselines.answer_store import Selection
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
+from app.web.protocols import CallPrice
 from tests.support.factories import Make
 
 TARGETS = ("a", "b", "c") * 4  # of the twelve dev rows
@@ -241,3 +252,67 @@ def test_pages_go_by_row_whatever_is_tagged_meanwhile(make: Make, engine: Engine
         assert answer_store.number_of(session, only) == 7
         assert answer_store.place_of(session, only, rows[6]) == 2
         assert answer_store.place_of(session, only, rows[0]) == 0
+
+
+@pytest.mark.parametrize("fault", ["none", "cut", "dropped"])
+def test_nothing_is_ahead_of_a_zero_shot_that_had_no_fair_try(make: Make, engine: Engine, fault: str) -> None:
+    made = measured(make, {"zero_shot": "abcaaaaaaaaa", "few_shot_nearest": "abcabcabcaaa"})
+    with writing(engine) as session:
+        zero = session.scalars(select(ArmRow).where(ArmRow.name == "zero_shot")).one()
+        assert zero.dev is not None
+        lost = arms.Dropped(after=9, of=12, against="few_shot_nearest", score=0.4, leader_score=0.8, e=30.0, limit=20.0)
+        changed = {"none": {}, "cut": {"cut": 12}, "dropped": {"dropped": lost}}[fault]
+        zero.dev = replace(zero.dev, **changed)  # type: ignore[arg-type]
+
+    with reading(engine) as session:
+        baseline = store.get(session, made)
+        compared = comparisons.comparisons(session, baseline)
+        table = results_view.lines(baseline, standing.leading(baseline), compared, {})
+        words = results_view.caption(table, baseline)
+        gain = compared[arm_of(baseline, "few_shot_nearest").id].gain
+
+    assert ("against zero-shot" in words) is (fault == "none")
+    assert (gain is None) is (fault == "cut")
+
+
+def test_score_and_cost_lists_what_is_unknown_and_draws_it_nowhere(make: Make, engine: Engine) -> None:
+    made = measured(
+        make,
+        {
+            "nearest_answer": "abcabaaaaaaa",
+            "zero_shot": "abcaaaaaaaaa",
+            "few_shot_nearest": "abcabcabcaaa",
+            "stronger_model/9/zero_shot": "abcabcabcaba",
+        },
+    )
+    with writing(engine) as session:
+        tokens = {"zero_shot": 100.0, "few_shot_nearest": 900.0, "stronger_model/9/zero_shot": 200.0}
+        for arm in session.scalars(select(ArmRow).where(ArmRow.name.in_(tokens))):
+            assert arm.dev is not None
+            arm.dev = replace(arm.dev, mean_prompt_tokens=tokens[arm.name], mean_completion_tokens=10.0)
+            if arm.name.startswith("stronger"):
+                arm.settings = {"model_id": 9, "model_as": {"name": "Large"}}
+
+    with reading(engine) as session:
+        baseline = store.get(session, made)
+
+        def view(prices: dict[int, CallPrice]) -> cost_view.CostView:
+            lines = results_view.lines(baseline, standing.leading(baseline), {}, {}, prices)
+            seen = cost_view.of(lines, "EUR" if prices else "")
+            assert seen is not None
+            return seen
+
+        priced = view({baseline.model_id: CallPrice(2.0, 10.0, "EUR")})
+        bare = view({})
+
+    assert priced.axis == "cost"
+    assert [(one.number, one.spot.name, one.leading) for one in priced.chart.spots] == [
+        (1, "Nearest neighbour (no LLM)", True),
+        (2, "Zero-shot", False),
+        (3, "Few-shot, 5 nearest", True),
+    ]
+    assert [place.amount for place in priced.places] == [0.0, pytest.approx(0.3), pytest.approx(1.9), None]
+    assert [one.why for one in priced.chart.unplaced] == ["no price is known of Large"]
+    assert bare.axis == "tokens"
+    assert [place.amount for place in bare.places] == [0.0, 110_000, 210_000, 910_000]
+    assert list(bare.chart.unplaced) == []

@@ -1,12 +1,12 @@
 """A measurement while it runs: stages, a bar that is full only at the end, and what has come so far."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, event, select
 
-from app.baselines import facts, job, live_view, runs, store
+from app.baselines import answer_store, facts, job, live_state, live_store, live_view, runs, standing, store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.db import reading, writing
 from app.errors import Invalid
@@ -14,6 +14,7 @@ from app.jobs import engine as job_engine
 from app.jobs.claims import Claim
 from app.jobs.tables import JobEventRow
 from app.settings import Settings
+from app.web.protocols import CallPrice
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case, claim_of, clever, started
 from tests.support.model_server import ModelServer, serving
@@ -74,6 +75,94 @@ def test_stages_say_what_is_done_now_and_to_come(claim: Claim, engine: Engine) -
     assert asking[-2:] == [live_view.Stage("Test set", "to come"), live_view.Stage("Write results", "to come")]
     assert [stage.when for stage in ending[-2:]] == ["done", "now"]
     assert [stage.name for stage in asking].count("Zero-shot") == 1
+
+
+def test_the_time_left_after_a_restart_is_of_the_rows_that_are_left(claim: Claim, engine: Engine) -> None:
+    job.measure(claim)
+    with writing(engine) as session:  # as if it had been killed three answers before its end
+        baseline = store.get(session, claim.subject_id)
+        best = standing.best(baseline)
+        assert best is not None
+        best.test, baseline.concluded_at = None, None
+        for answer in answer_store.answers(session, best.id, "test")[-8:]:
+            session.delete(answer)
+        session.execute(delete(JobEventRow))
+
+    job.measure(claim)
+
+    on_test = [told for told in reports(engine, claim.job_id) if told.get("split") == "test"]
+    assert on_test[0]["total"] - on_test[0]["done"] == 8
+
+
+def test_what_asks_no_model_says_nothing_of_the_speed(claim: Claim, engine: Engine) -> None:
+    with reading(engine) as session:
+        free = next(arm.id for arm in store.get(session, claim.subject_id).arms if arm.name == "nearest_answer")
+    job.answer_arm(claim, free, "dev", None)
+
+    assert all("seconds_left" not in told for told in reports(engine, claim.job_id))
+
+
+def test_a_run_says_what_it_took_how_far_each_variant_is_and_what_failed(claim: Claim, engine: Engine) -> None:
+    job.measure(claim)
+    with writing(engine) as session:
+        arms = {arm.name: arm for arm in store.get(session, claim.subject_id).arms}
+        zero, nearest = arms["zero_shot"], arms["few_shot_nearest"]
+        for answer in answer_store.answers(session, nearest.id, "dev")[:4]:
+            answer.status, answer.score, answer.error = "error", None, "The server said 500."
+        nearest.dev = None
+
+    progress = {"arm": nearest.id, "split": "dev", "done": 60, "rate": 2.5, "seconds_left": 12.0}
+    with reading(engine) as session:
+        baseline = store.get(session, claim.subject_id)
+        so_far = live_store.so_far(session, [arm.id for arm in baseline.arms])
+        listed = live_view.arm_lines(baseline, progress, so_far, dev_rows=20, test_rows=20)
+        lines = {line.label: line for line in listed}
+        used = answer_store.used(session, live_view.asked(baseline))
+        prices = {baseline.model_id: CallPrice(1.0, 1.0, "EUR")}
+        figures = live_view.figures(baseline, progress, used, prices)
+        unpriced = live_view.figures(baseline, progress, used, {})
+        failing = live_store.failing(session, [arm.id for arm in baseline.arms], 3)
+        stages = live_view.stages(baseline, progress, running=True, so_far=so_far)
+
+    line = lines[nearest.label]
+    assert (line.answered, line.rows, line.errors, line.state) == (20, 20, 4, "now")
+    assert lines[zero.label].state == "done"
+    assert figures.tokens > 0
+    assert figures.money == pytest.approx(figures.tokens / 1e6)
+    assert (figures.rate_text, figures.currency, figures.paused, unpriced.money) == ("2.5", "EUR", False, None)
+    assert [(one.error, one.rows, one.arm_id) for one in failing] == [("The server said 500.", 4, nearest.id)]
+    assert next(stage.note for stage in stages if stage.when == "now").endswith("of 16 so far")
+    spent = {"tokens": 7, "money": 0.5, "currency": "USD"}
+    kept = live_view.figures(baseline, {**progress, "spent": spent}, used, prices)
+    assert (kept.tokens, kept.money, kept.currency) == (7, 0.5, "USD")
+
+
+def test_the_page_of_a_run_asks_the_same_however_much_is_answered(claim: Claim, engine: Engine) -> None:
+    """It is drawn anew every second for everybody who looks."""
+
+    def statements() -> list[str]:
+        asked: list[str] = []
+        note = asked_into(asked)
+        with reading(engine) as session:
+            baseline = store.get(session, claim.subject_id)
+            running = runs.last_job(session, baseline)
+            assert running is not None
+            event.listen(engine, "before_cursor_execute", note)
+            live_state.values(session, baseline, running, {})
+            event.remove(engine, "before_cursor_execute", note)
+        return asked
+
+    before = statements()
+    job.measure(claim)
+    after = statements()
+
+    assert len(before) <= len(after) <= 10
+    texts = [one for one in after if "answers.output" in one]
+    assert all("LIMIT" in one for one in texts)
+
+
+def asked_into(asked: list[str]) -> Callable[..., None]:
+    return lambda *given: asked.append(given[2])
 
 
 def test_the_table_is_sent_anew_when_a_variant_is_through(claim: Claim, engine: Engine) -> None:

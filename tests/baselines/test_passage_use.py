@@ -51,6 +51,24 @@ def test_how_a_wrong_answer_came_about() -> None:
     assert passage_use.failure(None) is None
 
 
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("The bridge was built by Varga", True),
+        ("Varga", False),  # one name stands in many a passage
+        ("Ludmila Varga", False),
+        ("bridge bridge bridge Varga", False),  # the same word again is no other word
+        ("In 1889 Varga built it", True),
+        ("that this with from have been there", False),  # little words
+        ("Varga drew railway stations and harbours in Hungary beside the iron bridge of 1889", False),  # mostly others
+    ],
+)
+def test_a_passage_is_used_where_several_words_with_a_meaning_are_shared(output: str, says: bool) -> None:
+    passage = "The iron bridge that stands there was built in 1889 by Ludmila Varga, with stone from here."
+
+    assert passage_use.says(output, passage) is says
+
+
 def test_the_suggested_cause_goes_by_the_passages() -> None:
     def cause(details: dict[str, object], finish: str = "stop") -> str | None:
         guess = causes.guess("Who?", "A", "B", finish=finish, metric="exact_match", passages=details)
@@ -59,7 +77,7 @@ def test_the_suggested_cause_goes_by_the_passages() -> None:
     missed = {"passages": [[1, 0.5]], "gold": [3]}
     assert cause(missed) == "facts"
     assert cause({"passages": [[3, 0.5]], "gold": [3], "used": False}) == "behaviour"
-    assert cause(missed, finish="length") == "behaviour"  # an answer that was cut says nothing of passages
+    assert cause(missed, finish="length") is None  # an answer that was cut says nothing of passages
 
 
 def test_refusals_are_counted_where_they_should_be_and_where_not() -> None:

@@ -96,6 +96,31 @@ def test_the_second_person_sees_no_word_of_the_first_wherever_they_look(failures
     assert "Tagged by Ben" in failures.people(failures.ben).get(address).text  # only the second person is kept from it
 
 
+def test_the_record_shows_no_cause_to_whoever_tags_blind(failures: Failures) -> None:
+    rita = failures.make.admin("Rita")
+    tags = failures.first(3)
+    first = next(iter(tags))
+    for cause in ("reference", "facts"):  # one alone is written down with its cause
+        failures.put(failures.ben, {first: cause})
+    client = failures.people(rita)
+    addresses = ("/api/v1/audit?act=baseline.tag", "/audit?act=baseline.tag", "/audit.csv?act=baseline.tag")
+    assert all("reference" in client.get(address).text for address in addresses)
+
+    begun = client.post(f"/api/v1/baselines/{failures.baseline}/tag-rounds")
+    assert begun.status_code == 201, begun.text
+    for address in addresses:
+        assert "reference" not in client.get(address).text, address
+    listed = client.get(addresses[0]).json()["data"]
+    assert [one["withheld"] for one in listed] == [True, True, False]
+    assert {key for one in listed[:2] for key in one["detail"]} == {"assessment", "arm", "answers", "answer"}
+    assert client.get("/api/v1/audit/chain").json()["whole"]
+    assert client.get(f"/api/v1/baselines/{failures.baseline}").json()["failure_causes"] is None
+    assert "causes that others gave are hidden" in client.get(f"/assessments/{failures.assessment}/measure").text
+
+    client.post(f"/api/v1/tag-rounds/{begun.json()['id']}/end")
+    assert all("reference" in client.get(address).text for address in addresses)
+
+
 def test_the_first_word_counts_until_somebody_settles(failures: Failures) -> None:
     tags = failures.first()
     begun = failures.begin(failures.cora)

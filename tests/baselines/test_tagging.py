@@ -157,3 +157,26 @@ def test_an_answer_leads_to_those_beside_it_under_the_same_filter(failures: Fail
     assert "2 of 30" in " ".join(shown.split())
     first = client.get(f"/answers/{failures.wrong[0]}?split=dev&show=wrong").text
     assert 'rel="prev"' not in first
+
+
+def test_the_last_tag_can_be_undone_with_and_without_scripts(failures: Failures, people: People) -> None:
+    client, answer = people(failures.author), failures.wrong[2]
+    tag(client, answer, "facts")
+
+    answered = tag(client, answer, "behaviour", before="facts")
+    undo = re.search(r'name="cause" value="(\w*)" id="undo-\d+" data-undo', answered)
+    assert undo is not None
+    assert undo.group(1) == "facts"
+    tag(client, answer, undo.group(1), before="behaviour")
+    assert failures.cause(answer)[0] == "facts"
+
+    plain = client.post(f"/answers/{answer}/cause?split=dev&show=wrong", data={"cause": "", "before": "facts"})
+    page = client.get(plain.headers["location"]).text
+    assert re.search(rf'value="facts" id="undo-{answer}"', page)
+    elsewhere = client.post(f"/answers/{answer}/cause?split=dev&show=tagged", data={"cause": "facts", "before": ""})
+    assert re.search(rf'value="" id="undo-{answer}"', client.get(elsewhere.headers["location"]).text)
+    again = {"cause": "reference", "before": "facts"}
+    gone = client.post(f"/answers/{answer}/cause?split=dev&show=untagged", data=again)
+    page = client.get(gone.headers["location"]).text
+    assert f'id="answer-{answer}"' not in page  # it is tagged, so it is none of these
+    assert re.search(r'name="cause" value="facts">Undo the last tag</button>', page)

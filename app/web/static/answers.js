@@ -1,9 +1,12 @@
-/* Answers by keyboard: J and K move, 1 to 4 tag, Enter accepts the suggestion, 0 takes the tag off, O opens, ? shows the keys. Every tag saves itself; without this file each is a button. */
+/* Answers by keyboard: J and K move, 1 to 4 tag, U takes back what was tagged last, Enter accepts the suggestion, 0 takes the tag off, O opens, ? shows the keys. Every tag saves itself; without this file each is a button. */
 "use strict";
 const answers = () => [...document.querySelectorAll("[data-answer]")];
 const current = () => document.activeElement?.closest("[data-answer]") ?? document.querySelector("[data-answer].current");
 const single = !document.querySelector("[data-answers]");  // one answer alone on its page
+const tagged = [];  // answers in the order in which they were tagged, for U
+const takingBack = [];  // of these, what has to be saved before it can be taken back
 let saving = 0, next = null;
+for (const hint of document.querySelectorAll("[data-with-script]")) hint.hidden = false;
 
 const go = (link) => {
   if (!link) return;
@@ -29,6 +32,18 @@ const press = (answer, button) => {
   else if (!single) take(answer);
 };
 
+const undo = (answer) => {
+  const button = answer?.querySelector("[data-undo]");
+  if (!button) return;
+  take(answer);
+  button.form.requestSubmit(button);
+};
+const takeBack = () => {
+  const last = tagged.pop() ?? document.querySelector("[data-undo]")?.closest("[data-answer]");
+  if (last && (saving || !last.querySelector("[data-undo]"))) takingBack.push(last);
+  else undo(last);
+};
+
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, [contenteditable]")) return;
   const answer = current() ?? (single ? answers()[0] : null), key = event.key.toLowerCase();
@@ -37,7 +52,8 @@ addEventListener("keydown", (event) => {
     if (!keys) return;
     keys.open = !keys.open;
     if (keys.open) keys.scrollIntoView({ block: "nearest" });
-  } else if (key === "j") move(1);
+  } else if (key === "u") takeBack();
+  else if (key === "j") move(1);
   else if (key === "k") move(-1);
   else if (key === "o" && answer) answer.querySelector("a[data-open]")?.click();
   else if (/^[0-9]$/.test(key) && answer) press(answer, answer.querySelector(`[data-key="${key}"]`));
@@ -55,6 +71,11 @@ addEventListener("submit", (event) => {
   form.waited = true;
   setTimeout(() => form.requestSubmit(event.submitter));
 }, true);
+
+addEventListener("submit", (event) => {
+  const answer = event.target.matches("[data-causes]") && event.target.closest("[data-answer]");
+  if (answer && !event.submitter?.matches("[data-undo]") && tagged.at(-1) !== answer) tagged.push(answer);
+});
 
 // Nothing is left behind: a link waits for what is being saved, and a window that closes asks.
 addEventListener("click", (event) => {
@@ -76,7 +97,12 @@ document.addEventListener("htmx:finally:request", (event) => {
     const words = form.querySelector("[data-saved]");
     if (words) words.replaceChildren(Object.assign(document.createElement("b"), { className: "fail", textContent: "Not saved. Try again, or load the page anew." }));
   }
-  setTimeout(() => { if (!saving && next) location.assign(next); });  // one that waited its turn begins right now
+  setTimeout(() => {
+    if (saving) return;
+    const last = takingBack.splice(0);
+    for (const answer of last) undo(answer);
+    if (!last.length && next) location.assign(next);
+  });  // one that waited its turn begins right now
 });
 // The answer that the address names, or the first one, is the current one; for a second person who comes back, the first
 // that has no tag of theirs.

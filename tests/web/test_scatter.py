@@ -1,0 +1,37 @@
+"""Score against an amount: the frontier, and where things are drawn."""
+
+import pytest
+
+from app.web.scatter_charts import Spot, leading, scatter
+
+
+def spot(key: int, x: float, y: float) -> Spot:
+    return Spot(key, f"v{key}", x, y, y - 0.05, y + 0.05)
+
+
+def test_the_frontier_is_what_nothing_beats_for_less() -> None:
+    spots = [spot(1, 0, 0.4), spot(2, 1, 0.6), spot(3, 2, 0.6), spot(4, 3, 0.5), spot(5, 9, 0.9), spot(6, 1, 0.6)]
+
+    assert leading(spots) == [True, True, False, False, True, True]
+    chart = scatter("Score", spots, x_title="cost", y_title="score")
+    assert [one.spot.key for one in chart.spots if one.leading] == [1, 2, 6, 5]
+    assert [one.number for one in chart.spots] == [1, 2, 3, 4, 5, 6]
+    assert chart.label.startswith("Score: of 6, nothing is both cheaper and better than v1, v2")
+    assert chart.frontier.startswith("M")
+
+
+@pytest.mark.parametrize(("amounts", "logarithmic"), [((0, 1, 2), False), ((0, 0.01, 30), True), ((0, 0), False)])
+def test_everything_lies_inside_in_the_order_of_its_amount(amounts: tuple[float, ...], logarithmic: bool) -> None:
+    chart = scatter("Score", [spot(key, x, 0.5) for key, x in enumerate(amounts)], x_title="", y_title="")
+
+    places = [one.at[0] for one in chart.spots]
+    assert chart.logarithmic is logarithmic
+    assert places == sorted(places)
+    assert all(0 < place < 100 for place in places)
+    assert all(0 <= one.top <= one.at[1] <= one.bottom <= 100 for one in chart.spots)
+    assert "0" in [tick.text for tick in chart.x_ticks]
+    assert all(0 <= tick.at <= 100 for tick in (*chart.x_ticks, *chart.y_ticks))
+
+
+def test_no_number_and_nothing_are_no_spots() -> None:
+    assert scatter("Score", [spot(1, float("nan"), 0.5)], x_title="", y_title="").spots == ()
