@@ -195,6 +195,7 @@ def create_app(settings: Settings) -> Web:
         read_ahead=standings.read_ahead,
         effects=gate.effects,
         call_prices=economics.call_prices,
+        list_price=economics.list_price,
         objects=objects,
         on_refusal=on_refusal,
         chain=Chain(),

@@ -5,7 +5,6 @@ race, and its faults cost nobody else anything.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
@@ -114,7 +113,7 @@ def offers(context: Context) -> Iterable[Offer]:
         cannot = measured_model.against_sending(context.assessment, row)
         if not cannot and state in ("failing", "failed", "retired"):
             cannot = f"It is {state}: test it again under Models."
-        kept = {"model_id": row.id, "model_as": asdict(MeasuredModel.of(row))}
+        kept = {"model_id": row.id, "model_as": MeasuredModel.of(row).to_json()}
         where = "On this machine" if row.kind != "endpoint" else f"{row.reference} at {row.base_url}"
         why = f"{where}. Shows what could be reached; training never has to beat it."
         for name, more in (("zero_shot", {}), ("best", {FOLLOWS: "best"})):

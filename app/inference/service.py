@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -18,6 +18,7 @@ from app.errors import Invalid
 from app.inference import addresses, answer_text, completion, folders, store, trials, weights
 from app.inference.embedding_server import EmbeddingEndpoint
 from app.inference.endpoint import Endpoint
+from app.inference.findings import Findings, Manner
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.inference.server_client import Limits
@@ -171,6 +172,49 @@ def note_run(session: Session, model: ModelRow, error: str) -> None:
     row.tested = met.to_json()
 
 
+# ---------------------------------------------------------------- what a meeting found out
+
+
+def met(model: ModelRow) -> Findings | None:
+    """What was found out about a server when it was met last; None where nobody met it."""
+    return None if model.met is None else Findings.from_json(model.met)
+
+
+def outdated(model: ModelRow) -> bool:
+    """Whether that was another server or another model of it."""
+    before = met(model)
+    return before is not None and (before.base_url, before.model) != (model.base_url, model.reference)
+
+
+def manner(model: ModelRow) -> Manner | None:
+    """How a server is asked by what is known of it; None where nothing is, or only of another one."""
+    known = met(model)
+    return None if known is None or outdated(model) else known.manner
+
+
+def window(model: ModelRow) -> int | None:
+    """Tokens that a model reads at once, as people entered it, its files say or a meeting found; None where nobody
+    knows. So many as were tried without reaching the end are no window."""
+    known = manner(model)
+    measured = known.window if known is not None and known.window_from != "tried" else None
+    if known is not None and known.cuts:
+        return measured
+    return model.context_window or measured
+
+
+def note_changes(session: Session, model: ModelRow, learnt: Iterable[str]) -> None:
+    """Keep what a run had to learn about a server although it was met before: it has changed since."""
+    row = store.get(session, model.id)
+    known = met(row)
+    if known is None or outdated(row) or not trials.same_connection(row, model):
+        return
+    anew = sorted(set(learnt) - set(known.manner.without))
+    if anew:
+        day = utcnow().date().isoformat()
+        later = dict.fromkeys([*(known.later or ()), *(f"On {day} it no longer took: {name}." for name in anew)])
+        row.met = replace(known, later=tuple(later)).to_json()
+
+
 def preparing(session: Session, model: ModelRow) -> JobRow | None:
     """The job that prepared this model last, or is about to."""
     return job_store.latest(session, "convert", model.id)
@@ -179,10 +223,17 @@ def preparing(session: Session, model: ModelRow) -> JobRow | None:
 # ---------------------------------------------------------------- using
 
 
-def generator(settings: Settings, model: ModelRow, adapter_dir: Path | None = None, dtype: Dtype = "auto") -> Generator:
+def generator(
+    settings: Settings,
+    model: ModelRow,
+    adapter_dir: Path | None = None,
+    dtype: Dtype = "auto",
+    asked_as: Manner | None = None,
+) -> Generator:
     """A model that answers. Whoever gets it closes it.
 
-    dtype: precision of a local model; a comparison gives the second run the precision of the first.
+    dtype: precision of a local model; a comparison gives the second run the precision of the first. asked_as: how a
+    server is asked; a measurement that goes on asks as it began. None: as what is known of it today says.
 
     Raises:
         Unusable: it cannot be used as it stands; the sentence says what to do.
@@ -192,7 +243,7 @@ def generator(settings: Settings, model: ModelRow, adapter_dir: Path | None = No
     if model.kind == "endpoint":
         if adapter_dir:
             raise Unusable("An adapter can only be used on a model of this machine.")
-        return endpoint(settings, model)
+        return endpoint(settings, model, asked_as=asked_as)
     if not model.files:
         raise Unusable(f"{model.name} is not set up yet: open Models and press Set up.")
     return LocalModel(
@@ -200,13 +251,31 @@ def generator(settings: Settings, model: ModelRow, adapter_dir: Path | None = No
     )
 
 
-def endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> Endpoint:
-    """The client of a model server. Not patient: one attempt of 20 seconds, for the test button.
+def endpoint(
+    settings: Settings,
+    model: ModelRow,
+    *,
+    patient: bool = True,
+    asked_as: Manner | None = None,
+    at_once: int | None = None,
+) -> Endpoint:
+    """The client of a model server. Not patient: one attempt of 20 seconds, for the test button. at_once: calls, where
+    not as the operator set.
 
     Raises:
         Unusable: the stored key cannot be read, or the address is one that is no longer accepted.
     """
-    return _client(settings, model.base_url, model.reference, _key(settings, model), patient=patient, kind=Endpoint)
+    asked = _client(
+        settings,
+        model.base_url,
+        model.reference,
+        _key(settings, model),
+        patient=patient,
+        kind=Endpoint,
+        at_once=at_once,
+    )
+    asked.asks_as(manner(model) if asked_as is None else asked_as)
+    return asked
 
 
 def embedding_endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> EmbeddingEndpoint:
@@ -226,11 +295,18 @@ def _key(settings: Settings, model: ModelRow) -> str | None:
 
 
 def _client(
-    settings: Settings, base_url: str, name: str, key: str | None, *, patient: bool, kind: type[Asked]
+    settings: Settings,
+    base_url: str,
+    name: str,
+    key: str | None,
+    *,
+    patient: bool,
+    kind: type[Asked],
+    at_once: int | None = None,
 ) -> Asked:
     policy = addresses.Policy.read(settings.allowed_hosts)
     limits = Limits(
-        concurrency=settings.endpoint_concurrency,
+        concurrency=at_once or settings.endpoint_concurrency,
         total_seconds=settings.endpoint_seconds,
         patience=settings.endpoint_patience,
         first_wait=settings.endpoint_first_wait,

@@ -24,6 +24,7 @@ from app.web.protocols import (
     Evidence,
     InStates,
     JobQueue,
+    ListPrice,
     Named,
     Objects,
     OnRefusal,
@@ -95,6 +96,10 @@ def no_prices(
     return {}
 
 
+def no_list_price(_session: Session, _model: "ModelRow", /) -> None:
+    return None
+
+
 def no_record(_request: Request, _refusal: Refusal) -> None:
     return None
 
@@ -111,9 +116,9 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `call_prices`, `objects`
-    and `record` belong to concepts above the pages that use them: handed in, because imports only go down. `uploads`
-    and `model_tests` bound what keeps threads waiting.
+    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `call_prices`,
+    `list_price`, `objects` and `record` belong to concepts above the pages that use them: handed in, because imports
+    only go down. `uploads` and `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
@@ -132,6 +137,7 @@ class AppContext:
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects
     call_prices: CallPrices = no_prices
+    list_price: ListPrice = no_list_price
     objects: Objects = field(default_factory=NoObjects)
     on_refusal: OnRefusal = no_record
     chain: Chain = field(default_factory=EachTime)
