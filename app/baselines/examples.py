@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from app.baselines import arms
 from app.baselines.arms import CHARACTERS_PER_TOKEN, SEEDS, Arm
 from app.baselines.offers import Context, Offer
-from app.inference import embedding
-from app.inference import service as models
+from app.inference import embedding, trials
 from app.inference import store as model_store
 
 NUMBERS = (1, 3, 5, 10)  # of random examples
@@ -70,10 +69,10 @@ def _how_many(context: Context) -> tuple[int, str]:
     model = next((row for row in model_store.usable(context.session) if row.id == context.order.model_id), None)
     if model is None:
         return 0, "Choose a model first."
-    window = models.window(model)
+    window = trials.window(model)
     if not window:
         if model.kind == "endpoint":
-            return 0, f"Nobody said how many tokens {model.name} reads: meet the server or enter its window, under Models."
+            return 0, f"Nobody said how many tokens {model.name} reads: meet the server, under Models."
         return 0, f"{model.name} is not set up yet, so nobody knows how many tokens it reads."
     asked = [row for split in ("dev", "test") for row in context.examples[split]]
     longest = max((sum(len(turn.content) for turn in row.messages) for row in asked), default=0)
@@ -85,8 +84,7 @@ def _how_many(context: Context) -> tuple[int, str]:
     k = min(int(room / mean) if mean and room > 0 else 0, len(train) - 1, MANY_MOST)
     if k < MANY_LEAST:
         return max(k, 0), (
-            f"Only {max(k, 0)} examples fit into the {window:,} tokens that {model.name} reads; "
-            "that is few-shot."
+            f"Only {max(k, 0)} examples fit into the {window:,} tokens that {model.name} reads; that is few-shot."
             if len(train) > MANY_LEAST
             else "There are too few training rows."
         )

@@ -12,6 +12,7 @@ from app.assessments.tables import AssessmentRow
 from app.baselines.tables import BaselineRow
 from app.inference import service as models
 from app.inference import store as model_store
+from app.inference import trials
 from app.inference.findings import PLAIN, Manner
 from app.inference.tables import ModelRow
 
@@ -34,7 +35,7 @@ class MeasuredModel:
 
     @classmethod
     def of(cls, row: ModelRow) -> "MeasuredModel":
-        known = models.manner(row) if row.kind == "endpoint" else None
+        known = trials.manner(row) if row.kind == "endpoint" else None
         server = None if known is None else known.to_json()
         return cls(row.kind, row.name, row.reference, row.base_url, dict(row.files), models.set_up_by(row), server)
 

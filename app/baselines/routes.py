@@ -18,6 +18,7 @@ from app.baselines import (
     constrained,
     drafting,
     drafts,
+    error_share,
     facts,
     form,
     live_view,

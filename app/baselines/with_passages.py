@@ -23,8 +23,8 @@ from app.datasets.tables import DatasetRow
 from app.documents import store as documents
 from app.documents.tokens import estimate
 from app.errors import Conflict
-from app.inference import service as inference
 from app.inference import store as models
+from app.inference import trials
 from app.inference.generator import Unusable
 from app.jobs.claims import Claim, Failed
 from app.relevance import service as relevance
@@ -199,7 +199,7 @@ def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, a
 
 def _whole(context: Context, against: Against) -> Offer:
     model = next((row for row in models.usable(context.session) if row.id == context.order.model_id), None)
-    window = inference.window(model) if model else None
+    window = trials.window(model) if model else None
     longest = max((estimate(question(row.messages)) for row in context.examples["dev"]), default=0)
     needed = documents.size(context.session, context.assessment.id).tokens + longest + context.order.max_tokens
     if not against.why and model is None:

@@ -188,8 +188,8 @@ class MeetingPrice(BaseModel):
 
 
 class Meeting(BaseModel):
-    """What a model server was like when it was met last. `manner` is what every later call uses and a measurement keeps;
-    null where nobody met this server and this model of it. `outdated`: the findings are about another one."""
+    """What a model server was like when it was met last. `manner` is what every later call uses and a measurement
+    keeps; null where nobody met this server and this model of it. `outdated`: the findings are about another one."""
 
     met_at: datetime | None
     outdated: bool
@@ -210,7 +210,7 @@ class Meeting(BaseModel):
 
     @staticmethod
     def of(session: Db, app: AppContext, row: ModelRow) -> "Meeting":
-        met, manner = service.met(row), service.manner(row)
+        met, manner = trials.met(row), trials.manner(row)
         listed = app.list_price(session, row)
         job = job_store.latest(session, "meet", row.id)
         price = listed and MeetingPrice(
@@ -223,7 +223,7 @@ class Meeting(BaseModel):
         )
         return Meeting(
             met_at=datetime.fromisoformat(met.manner.at) if met else None,
-            outdated=service.outdated(row),
+            outdated=trials.outdated(row),
             base_url=met.base_url if met else None,
             model=met.model if met else None,
             calls=met.calls if met else 0,

@@ -235,8 +235,8 @@ def switch_thinking(session: Session, model_id: int, by: UserRow, *, off: bool) 
     """
     _admins_only(by)
     model = store.get(session, model_id)
-    known = service.met(model)
-    if known is None or known.switch is None or service.outdated(model):
+    known = trials.met(model)
+    if known is None or known.switch is None or trials.outdated(model):
         raise Conflict("No way is known to turn its thinking off. Meet the server first.")
     model.met = replace(known, manner=replace(known.manner, wire=known.switch if off else None)).to_json()
     _record(session, by, "model.change", model, thinking_off=off)

@@ -27,7 +27,8 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
     """A `Generator` that asks a server, up to `concurrency` requests at once.
 
     learnt: what the server does not take, known before (`asks_as`) or met since: a setting by its name, `system` (a
-    system turn), `turns` (several turns of one speaker). refusals: its words on what was learnt here. places: where thinking stood in answers, counts: what it said of tokens (`Completion`). sent: calls so far.
+    system turn), `turns` (several turns of one speaker). refusals: its words on what was learnt here. places: where
+    thinking stood in answers, counts: what it said of tokens (`Completion`). sent: calls so far.
     """
 
     door = "/chat/completions"

@@ -33,10 +33,10 @@ class Manner(Frozen):
     at: when it was found out (ISO, UTC). without: what it does not take (`Endpoint`). seed: what it is asked with.
     form: how output constraints are said to it (`wire_forms`). wire: what else is sent with every question, by
     somebody's choice: a switch that turns thinking off. window: tokens that it reads at once; window_from: declared,
-    refused, cut or tried (so many were read, more were not tried). cuts: it cuts longer prompts off without a word. thinks: where
-    its thinking stands: apart, part or inside. counts: tokens: present, zero or missing. alone, together: answers that
-    changed when asked one by one, and several at once. answers_as: another name that it gives its model. ends: the day
-    after which the model is gone, as the server said at that time.
+    refused, cut or tried (so many were read, more were not tried). cuts: it cuts longer prompts off without a word.
+    thinks: where its thinking stands: apart, part or inside. counts: tokens: present, zero or missing. alone, together:
+    answers that changed when asked one by one, and several at once. answers_as: another name that it gives its model.
+    ends: the day after which the model is gone, as the server said at that time.
     """
 
     at: str

@@ -56,7 +56,7 @@ def meet(claim: Claim) -> None:
         row = store.get(session, model.id)
         if not trials.same_connection(row, model):
             raise Failed("The connection was changed meanwhile. Meet the server again.")
-        row.met = connecting.carried(service.met(row), findings).to_json()
+        row.met = connecting.carried(trials.met(row), findings).to_json()
 
 
 def prepare(claim: Claim, model_id: int) -> None:

@@ -242,7 +242,7 @@ def _meeting(
     model = store.get(db, model_id)
     job = job_store.latest(db, "meet", model.id)
     usual = connecting.BUDGET if model.meeting_budget is None else model.meeting_budget
-    met = service.met(model)
+    met = trials.met(model)
     return page(
         request,
         "inference/meeting.html",
@@ -252,7 +252,7 @@ def _meeting(
         met_at=datetime.fromisoformat(met.manner.at) if met else None,
         headline=findings.headline(met) if met else "",
         labels=findings.LABELS,
-        outdated=service.outdated(model),
+        outdated=trials.outdated(model),
         job=job,
         ahead=job_store.ahead(db, job) if job and not job.final else 0,
         budget=usual if budget is None else budget,
@@ -307,7 +307,7 @@ def _model(
 ) -> Response:
     model = store.get(db, model_id)
     state, job = service.state(db, model)
-    met = service.met(model)
+    met = trials.met(model)
     kept = {
         "name": model.name,
         "base_url": model.base_url,
@@ -330,5 +330,5 @@ def _model(
         tested=trials.last(model),
         met=met,
         headline=findings.headline(met) if met else "",
-        outdated=service.outdated(model),
+        outdated=trials.outdated(model),
     )

@@ -18,7 +18,7 @@ from app.errors import Invalid
 from app.inference import addresses, answer_text, completion, folders, store, trials, weights
 from app.inference.embedding_server import EmbeddingEndpoint
 from app.inference.endpoint import Endpoint
-from app.inference.findings import Findings, Manner
+from app.inference.findings import Manner
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.inference.server_client import Limits
@@ -172,41 +172,11 @@ def note_run(session: Session, model: ModelRow, error: str) -> None:
     row.tested = met.to_json()
 
 
-# ---------------------------------------------------------------- what a meeting found out
-
-
-def met(model: ModelRow) -> Findings | None:
-    """What was found out about a server when it was met last; None where nobody met it."""
-    return None if model.met is None else Findings.from_json(model.met)
-
-
-def outdated(model: ModelRow) -> bool:
-    """Whether that was another server or another model of it."""
-    before = met(model)
-    return before is not None and (before.base_url, before.model) != (model.base_url, model.reference)
-
-
-def manner(model: ModelRow) -> Manner | None:
-    """How a server is asked by what is known of it; None where nothing is, or only of another one."""
-    known = met(model)
-    return None if known is None or outdated(model) else known.manner
-
-
-def window(model: ModelRow) -> int | None:
-    """Tokens that a model reads at once, as people entered it, its files say or a meeting found; None where nobody
-    knows. So many as were tried without reaching the end are no window."""
-    known = manner(model)
-    measured = known.window if known is not None and known.window_from != "tried" else None
-    if known is not None and known.cuts:
-        return measured
-    return model.context_window or measured
-
-
 def note_changes(session: Session, model: ModelRow, learnt: Iterable[str]) -> None:
     """Keep what a run had to learn about a server although it was met before: it has changed since."""
     row = store.get(session, model.id)
-    known = met(row)
-    if known is None or outdated(row) or not trials.same_connection(row, model):
+    known = trials.met(row)
+    if known is None or trials.outdated(row) or not trials.same_connection(row, model):
         return
     anew = sorted(set(learnt) - set(known.manner.without))
     if anew:
@@ -274,7 +244,7 @@ def endpoint(
         kind=Endpoint,
         at_once=at_once,
     )
-    asked.asks_as(manner(model) if asked_as is None else asked_as)
+    asked.asks_as(trials.manner(model) if asked_as is None else asked_as)
     return asked
 
 
