@@ -151,8 +151,10 @@ class MeetingOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    budget: Number = Field(
+    budget: int = Field(
         default=connecting.BUDGET,
+        ge=0,
+        le=connecting.BUDGET_MOST,
         description="Tokens that may be sent in long prompts to find the context window; 0 sends none.",
     )
 

@@ -46,7 +46,7 @@ SWITCHES: Mapping[str, Mapping[str, Any]] = {
     "thinking disabled": {"thinking": {"type": "disabled"}},
     "reasoning off": {"reasoning": {"enabled": False}},
 }
-FEWEST = 3 + 1 + 3 + 1 + AT_ONCE * len(QUESTIONS)  # calls: turns, seed, schema, two turns, the same again
+FEWEST = 2 + 1 + 3 + 1 + AT_ONCE * len(QUESTIONS)  # a question, the system turn, seed, schema, turns, the same again
 MOST = FEWEST + 6 + 6 + len(SWITCHES)  # refused settings, other forms of a schema, switches
 TOKENS_A_CALL = 60, 40  # of a short probe: in and out, roughly
 

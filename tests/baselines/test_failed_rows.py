@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from app.advice.policy_file import POLICY
 from app.baselines import error_share, job, looks, runs, standing, store
 from app.baselines.arms import ArmResult
 from app.baselines.measured_model import MeasuredModel
@@ -26,7 +27,6 @@ from tests.support.model_server import Body, ModelServer, Raw, last_user, servin
 
 People = Callable[[UserRow], TestClient]
 FLAGGED = Raw(b'{"error": {"message": "flagged"}}', status=400)
-ONE_ARM = {"variants": ("zero_shot",), "arms": None}
 
 
 def right(body: Body) -> str:
@@ -110,7 +110,7 @@ def test_above_the_policys_share_of_errors_nothing_is_concluded(
     share: float, make: Make, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     """Above it there is no best prompt and no verdict; the limit of the policy is what counts, and stays with it."""
-    if share != policies.POLICY.limit("error_rate"):
+    if share != POLICY.limit("error_rate"):
         with writing(engine) as session:
             policies.publish(session, {"thresholds": {"error_rate": share}}, "Our server is old.", 0, make.admin())
     with serving(one_fails) as server:

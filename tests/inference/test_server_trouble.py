@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -350,6 +351,29 @@ def test_instructions_go_in_front_of_the_first_question_where_no_system_turn_is_
     assert server.calls[-1].body["messages"][0]["content"].startswith("Give the label.\n\nq")
     assert len(server.calls) <= 30 + 3 * 8
     assert "instructions stand in front of the first question" in model.remarks[0]
+
+
+def test_two_turns_of_one_speaker_are_sent_as_one_where_the_speakers_have_to_take_turns() -> None:
+    """B16: 400 when the last turn before the question is also a user's; every such row was refused."""
+
+    def reply(body: Body) -> str | Raw:
+        roles = [turn["role"] for turn in body["messages"]]
+        if any(first == second for first, second in pairwise(roles)):
+            return refusal(400, "Conversation roles must alternate user/assistant/user/assistant/...")
+        return "refund"
+
+    with serving(reply) as server:
+        model = endpoint(server)
+        turns = (Message("system", "Label."), Message("user", "It is late."), Message("user", "q"))
+        requests = [Request(text, turns, LIMIT) for text in rows(20)]
+        came = [answer_text.settled(one, LIMIT) for one in model.answer(requests, lambda: False)]
+        model.close()
+
+    assert {answer.text for answer in came} == {"refund"}
+    assert [turn["role"] for turn in server.calls[-1].body["messages"]] == ["system", "user"]
+    assert server.calls[-1].body["messages"][1]["content"] == "It is late.\n\nq"
+    assert len(server.calls) <= 20 + 3 * 8
+    assert "turns of one speaker are sent as one" in model.remarks[0]
 
 
 def test_a_500_for_one_row_does_not_take_the_system_turn_from_the_others() -> None:
