@@ -4,18 +4,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import cast
 
-from sqlalchemy.orm import Session
-
 from app.baselines import asking, measured_model, other_models, store
 from app.baselines.asking import Embed
-from app.baselines.tables import ArmRow, BaselineRow
+from app.baselines.tables import ArmRow
 from app.inference import embedding
 from app.inference import job as inference_job
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.embedding import Vectors
 from app.inference.endpoint import Endpoint
-from app.inference.findings import Manner
 from app.inference.generator import Generator, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.jobs.claims import Claim, Failed
@@ -35,7 +32,7 @@ def opened(claim: Claim, model_id: int) -> Iterator[Generator]:
     same_model(claim, model_id)
     with claim.read() as session:
         model = model_store.get(session, model_id)
-        manner = _manner(session, baseline, model_id)
+        manner = other_models.manner(session, baseline, model_id)
     kept = [arm.settings["dtype"] for arm in other_models.arms_of(baseline, model_id) if "dtype" in arm.settings]
     dtype = cast("Dtype", kept[0] if kept else "auto")
     claim.report({"stage": f"Starting {model.name}"}, now=True)
@@ -56,13 +53,6 @@ def opened(claim: Claim, model_id: int) -> Iterator[Generator]:
         with claim.write() as session:
             inference.note_run(session, model, str(error))
         raise Failed(str(error)) from error
-
-
-def _manner(session: Session, baseline: BaselineRow, model_id: int) -> Manner:
-    """How a model of the run is asked: as was known when the measurement began."""
-    if model_id == baseline.model_id:
-        return measured_model.model_of(session, baseline).manner
-    return other_models.model_of(other_models.arms_of(baseline, model_id)[0]).manner
 
 
 def same_model(claim: Claim, model_id: int) -> None:

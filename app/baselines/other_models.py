@@ -16,6 +16,7 @@ from app.baselines.offers import Context, Offer
 from app.baselines.tables import ArmRow, BaselineRow
 from app.inference import service as models
 from app.inference import store as model_store
+from app.inference.findings import Manner
 
 FAMILY = "stronger_model"
 BESIDE = "another model, which shows what could be reached"
@@ -41,6 +42,13 @@ def asked(baseline: BaselineRow) -> list[int]:
 def model_of(arm: ArmRow) -> MeasuredModel:
     """What the other model of an arm was when the measurement began."""
     return MeasuredModel(**arm.settings["model_as"])
+
+
+def manner(session: Session, baseline: BaselineRow, model_id: int) -> Manner:
+    """How a model of the run is asked: as was known of its server when the measurement began."""
+    if model_id == baseline.model_id:
+        return measured_model.model_of(session, baseline).manner
+    return model_of(arms_of(baseline, model_id)[0]).manner
 
 
 def keep_files(baseline: BaselineRow, model_id: int, files: Mapping[str, str]) -> None:
