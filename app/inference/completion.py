@@ -122,11 +122,15 @@ ERROR_SAYS = re.compile(
     r"\b[45]\d\d\b|exceeded|reached|try again|retry|too many requests|overloaded|unavailable|timed? ?out", re.IGNORECASE
 )
 
+ERROR_PAGE = re.compile(r"<(?:title|h1)>[^<]{0,100}(?:[45]\d\d|gateway|unavailable|error|denied)", re.IGNORECASE)
+
 
 def _is_error(text: str, body: Mapping[str, Any]) -> bool:
     usage = body.get("usage")
     nothing = isinstance(usage, Mapping) and bool(usage) and _usage(body) == (0, 0)
-    return nothing and len(text) <= 500 and bool(ERROR_BEGINS.match(text) and ERROR_SAYS.search(text))
+    if nothing and len(text) <= 500:
+        return bool(ERROR_BEGINS.match(text) and ERROR_SAYS.search(text)) or is_page(text.encode())
+    return (nothing or not usage) and is_page(text.encode()) and bool(ERROR_PAGE.search(text))
 
 
 def storable(text: str) -> str:
@@ -422,27 +426,3 @@ def excerpt(content: bytes) -> str:
     text = "".join(character if character.isprintable() else " " for character in text)
     text = " ".join(text.split())
     return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
-
-
-# ------------------------------------------------------------------ names
-
-
-def shown_name(name: str) -> str:
-    """The name that a server gives its model, without the folders that it lies in there: they are nobody's business."""
-    if name.startswith(("/", "~", ".", "file:")) or re.match(r"[A-Za-z]:[\\/]", name) or "\\" in name:
-        return re.split(r"[\\/]", name.rstrip("/\\"))[-1]
-    return name
-
-
-DATED = re.compile(r"[-@:](?:\d{4}-\d{2}-\d{2}|20\d{6}|\d{4}|\d{3}|latest)\Z")
-
-
-def same_model(wanted: str, reported: str) -> bool:
-    """Whether a reported name means what was asked for: a dated, tagged, provider's or file's form of the same name."""
-    first, second = _plain(wanted), _plain(reported)
-    return first == second or DATED.sub("", second) == first or DATED.sub("", first) == second
-
-
-def _plain(name: str) -> str:
-    name = shown_name(name).lower().rsplit("/", 1)[-1].split("@", 1)[0].removesuffix(":latest")
-    return re.sub(r"\.(?:gguf|bin|safetensors)\Z", "", name)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 
 from app.chat import Message
-from app.inference import answer_text, completion, model_list
+from app.inference import answer_text, completion, model_list, model_names
 from app.inference.completion import Completion, Trouble
 from app.inference.constraints import Constraint
 from app.inference.failures import Busy, RowFailed
@@ -190,7 +190,7 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
             raise self._troubled(trouble) from None
         with self._lock:
             if reply.model:
-                self.reported.add(self._without_key(completion.shown_name(reply.model)))
+                self.reported.add(self._without_key(model_names.shown_name(reply.model)))
             self.places |= {reply.place} - {""}
             self.counts.add(reply.counts)
             if "system" not in learnt and any(message.role == "system" for message in request.messages):

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.chat import Message
 from app.db import utcnow
-from app.inference import answer_text, completion
+from app.inference import answer_text, completion, model_names
 from app.inference.constraints import Constraint
 from app.inference.endpoint import Endpoint
 from app.inference.findings import SEED, Changed, Findings, Line, Manner
@@ -337,14 +337,14 @@ class Meeting:
 
     def _name(self) -> str | None:
         wanted = self._asked.model
-        others = sorted(name for name in self._asked.reported if not completion.same_model(wanted, name))
+        others = sorted(name for name in self._asked.reported if not model_names.same_model(wanted, name))
         came = ", ".join(sorted(self._asked.reported)) or "no name"
         self._line(
             "name",
-            f"You asked for {completion.shown_name(wanted)}, and {' and '.join(others)} answered."
+            f"You asked for {model_names.shown_name(wanted)}, and {' and '.join(others)} answered."
             if others
             else "The model that was asked for answers.",
-            completion.shown_name(wanted),
+            model_names.shown_name(wanted),
             came,
             differs=bool(others),
         )

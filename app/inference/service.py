@@ -15,7 +15,7 @@ from app import secret
 from app.chat import Message
 from app.db import reading, utcnow, writing
 from app.errors import Invalid
-from app.inference import addresses, answer_text, completion, folders, store, trials, weights
+from app.inference import addresses, answer_text, folders, model_names, store, trials, weights
 from app.inference.embedding_server import EmbeddingEndpoint
 from app.inference.endpoint import Endpoint
 from app.inference.findings import Manner
@@ -390,8 +390,8 @@ def list_models(settings: Settings, base_url: str, key: str) -> list[str]:
 
 def named_otherwise(wanted: str, reported: Iterable[str]) -> list[str]:
     """A sentence for every name that answered and is not what was asked for; dated and longer forms of it are."""
-    others = sorted({name for name in reported if not completion.same_model(wanted, name)})
-    return [f"You asked for {completion.shown_name(wanted)}, and {name} answered." for name in others]
+    others = sorted({name for name in reported if not model_names.same_model(wanted, name)})
+    return [f"You asked for {model_names.shown_name(wanted)}, and {name} answered." for name in others]
 
 
 def _trouble(settings: Settings, model: ModelRow, asked: Endpoint, wrong: str) -> str:

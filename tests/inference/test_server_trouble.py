@@ -225,6 +225,14 @@ BROKEN = {
     "unknown": message({"message": {"content": "refund"}, "finish_reason": "some_new_word"}),
     "error beside stop": message({"message": {"content": "ref"}, "finish_reason": "stop", "error": {"code": 502}}),
     "error object": Raw(b'{"error": {"message": "no capacity", "code": 503}}'),
+    "a gateway's page": Raw(
+        completed("<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>", usage=None)
+    ),
+    "a page and no tokens": Raw(
+        completed(
+            "<!DOCTYPE html><html><body>Sign in</body></html>", usage={"prompt_tokens": 0, "completion_tokens": 0}
+        )
+    ),
     "error text": Raw(
         completed(
             "Error 429: rate limit exceeded", usage={"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
@@ -250,6 +258,19 @@ def test_an_answer_about_an_error_is_an_answer() -> None:
         only_answer(lambda _: Raw(completed("error", usage={"prompt_tokens": 0, "completion_tokens": 0}))).text
         == "error"
     )
+
+
+def test_a_page_that_somebody_asked_for_is_an_answer() -> None:
+    page = "<html><head><title>Error 404</title></head><body>Our page for what is gone</body></html>"
+
+    assert only_answer(lambda _: page).text == page, "it has tokens"
+    assert only_answer(lambda _: Raw(completed("<html><body>Hello</body></html>", usage=None))).error is None
+
+
+@pytest.mark.parametrize(("finish", "wrong"), [(None, True), ("stop", False)])
+def test_an_empty_answer_counts_only_where_the_server_says_that_it_is_finished(finish: Any, wrong: bool) -> None:
+    """B1, B5: what ended for no reason that was given was an empty answer, and wrong."""
+    assert bool(only_answer(lambda _: Raw(completed("", finish=finish))).error) is wrong
 
 
 @pytest.mark.parametrize("reason", ["content_filter", "sensitive", "SAFETY"])
