@@ -395,13 +395,14 @@ def _live(db: Db, baseline: BaselineRow, job: JobRow, *, live: bool) -> dict[str
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
     """A model as the form offers it. host: of its server, empty on this machine. against: why it is not offered, and
-    tested_at, when that was seen."""
+    tested_at, when that was seen. stranger: a server that nobody has met as it is now."""
 
     row: ModelRow
     state: str
     host: str
     against: str
     tested_at: datetime | None
+    stranger: bool
 
 
 def _choice(db: Db, row: ModelRow) -> ModelChoice:
@@ -411,4 +412,5 @@ def _choice(db: Db, row: ModelRow) -> ModelChoice:
         against = tested.error if tested else str(job.failure or "") if job else ""
         against = against or f"It is {state}."
     tested_at = tested.at if tested and tested.error else None
-    return ModelChoice(row, state, outlines.host_of(row.base_url) if row.kind == "endpoint" else "", against, tested_at)
+    host = outlines.host_of(row.base_url) if row.kind == "endpoint" else ""
+    return ModelChoice(row, state, host, against, tested_at, stranger=bool(host) and trials.manner(row) is None)
