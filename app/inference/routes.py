@@ -277,7 +277,8 @@ def _models(
     asked: bool = False,
 ) -> Response:
     models = [
-        (model, service.state(db, model)[0], service.own(model), trials.last(model)) for model in store.everything(db)
+        (model, service.state(db, model)[0], service.own(model), trials.last(model), trials.manner(model))
+        for model in store.everything(db)
     ]
     faults: dict[str, Any] = by_field(refusal) if refusal else {}
     return page(
