@@ -245,12 +245,10 @@ def switch_thinking(session: Session, model_id: int, by: UserRow, *, off: bool) 
 
 def carried(before: Findings | None, now: Findings) -> Findings:
     """New findings with what somebody chose by the old ones, where it still can be had of the same server."""
-    same = before is not None and (before.base_url, before.model, before.switch) == (
-        now.base_url,
-        now.model,
-        now.switch,
-    )
-    return replace(now, manner=replace(now.manner, wire=now.switch)) if same and before.thinking_off else now
+    if before is None or not before.thinking_off:
+        return now
+    same = (before.base_url, before.model, before.switch) == (now.base_url, now.model, now.switch)
+    return replace(now, manner=replace(now.manner, wire=now.switch)) if same else now
 
 
 def retire(session: Session, model_id: int, by: UserRow) -> ModelRow:

@@ -160,8 +160,10 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
         if not lessons and (turns_refused or (status == 500 and not content.strip())):
             tried = (learnt | ways for ways in self._ways(request, learnt))
             lessons = next((ways - learnt for ways in tried if self._answers_so(request, ways)), lessons)
-        with self._lock:
-            self.refusals |= dict.fromkeys(lessons, f"status {status}: {self._words(content)}".removesuffix(": "))
+        if lessons:
+            words = f"status {status}: {self._words(content)}".removesuffix(": ")
+            with self._lock:
+                self.refusals |= dict.fromkeys(lessons, words)
         return lessons
 
     def _ways(self, request: Request, learnt: frozenset[str]) -> Iterable[frozenset[str]]:
