@@ -5,6 +5,7 @@ refused, once for all calls, those in flight too. What comes back is a stranger'
 (`completion`), bounded in size and never shown as anything but text.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -68,6 +69,7 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
         Raises:
             Unusable: it can't be asked.
         """
+        self._stopped = threading.Event()  # it is asked outside of a run
         try:
             _, form = self._keeping.wired(Request("form", self.probe.messages, self.probe.max_tokens, constraint))
         except (RowFailed, Busy):
@@ -78,6 +80,7 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
 
     def in_list(self) -> Listed:
         """What the server's list of models says of this one; nothing where it has none, or none for us."""
+        self._stopped = threading.Event()
         try:
             response = self._listed()
         except (RowFailed, Busy, Unusable):

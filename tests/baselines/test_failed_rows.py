@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from app.advice.policy_file import POLICY
+from app.assessments.tables import AssessmentRow
 from app.baselines import error_share, job, looks, runs, standing, store
 from app.baselines.arms import ArmResult
 from app.baselines.measured_model import MeasuredModel
@@ -42,11 +43,24 @@ class Measured:
     """A measurement of zero-shot and what needs no model, run to its end."""
 
     def __init__(
-        self, make: Make, engine: Engine, settings: Settings, queue: job_engine.Client, server: ModelServer, rows: int
+        self,
+        make: Make,
+        engine: Engine,
+        settings: Settings,
+        queue: job_engine.Client,
+        server: ModelServer,
+        share: float = 0.1,
     ) -> None:
         self.engine, self.settings, self.queue = engine, settings, queue
-        self.case: Case = a_case(make, engine, server, dev=rows, test=20)
+        self.case: Case = a_case(make, engine, server, dev=10, test=10)
         self.id = 0
+        if share == POLICY.limit("error_rate"):
+            return
+        with writing(engine) as session:
+            numbers = {"thresholds": {"error_rate": share}}
+            policy = policies.publish(session, numbers, "Our server is old.", 0, make.admin())
+            session.flush()
+            session.get_one(AssessmentRow, self.case.assessment.id).policy_id = policy.id
 
     def run(self) -> None:
         self.id = self.id or started(self.engine, self.queue, self.case, variants=("zero_shot",)).id
@@ -68,10 +82,10 @@ def test_the_failed_rows_of_a_run_that_is_through_are_asked_again_and_nothing_el
 ) -> None:
     """B5, kind 6: one refused prompt ended everything, and a run that was through could not ask for its errors."""
     with serving(one_fails) as server:
-        measured = Measured(make, engine, settings, queue, server, rows=50)
+        measured = Measured(make, engine, settings, queue, server)
         measured.run()
         first = measured.dev
-        assert (first.n, first.errors, first.known) == (49, 1, True)
+        assert (first.n, first.errors, first.known) == (9, 1, True)
         author = people(measured.case.author)
         page = author.get(f"/assessments/{measured.case.assessment.id}/measure").text
         assert "1 row got no answer." in page
@@ -83,7 +97,7 @@ def test_the_failed_rows_of_a_run_that_is_through_are_asked_again_and_nothing_el
         measured.run()
 
     assert len(server.calls) - before == 1
-    assert (measured.dev.n, measured.dev.errors, measured.dev.score) == (50, 0, 1.0)
+    assert (measured.dev.n, measured.dev.errors, measured.dev.score) == (10, 0, 1.0)
     again = author.post(f"/api/v1/baselines/{measured.id}/failed-rows")
     assert (again.status_code, again.json()["detail"]) == (409, "No row ended in an error.")
 
@@ -92,7 +106,7 @@ def test_what_an_adapter_was_evaluated_against_is_asked_no_more(
     make: Make, engine: Engine, settings: Settings, queue: job_engine.Client, people: People
 ) -> None:
     with serving(one_fails) as server:
-        measured = Measured(make, engine, settings, queue, server, rows=50)
+        measured = Measured(make, engine, settings, queue, server)
         measured.run()
     with writing(engine) as session:
         arm = runs.add_adapter_arm(session, measured.id, training_id=1, title="Adapter", instructions="x")
@@ -110,11 +124,8 @@ def test_above_the_policys_share_of_errors_nothing_is_concluded(
     share: float, make: Make, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     """Above it there is no best prompt and no verdict; the limit of the policy is what counts, and stays with it."""
-    if share != POLICY.limit("error_rate"):
-        with writing(engine) as session:
-            policies.publish(session, {"thresholds": {"error_rate": share}}, "Our server is old.", 0, make.admin())
     with serving(one_fails) as server:
-        measured = Measured(make, engine, settings, queue, server, rows=10)
+        measured = Measured(make, engine, settings, queue, server, share)
         if share < 0.1:
             with pytest.raises(Failed, match=r"errors on more than 2 % of its rows.*press Resume"):
                 measured.run()
@@ -152,7 +163,7 @@ def test_a_measurement_is_asked_as_the_server_was_met_and_says_what_that_is_wort
 ) -> None:
     """B17: answers that change by load went into every comparison without a word."""
     with serving(right) as server:
-        measured = Measured(make, engine, settings, queue, server, rows=20)
+        measured = Measured(make, engine, settings, queue, server)
         meet(engine, measured.case.model)
         measured.run()
 
@@ -172,7 +183,7 @@ def test_a_measurement_that_began_before_a_meeting_goes_on_as_it_began(
     make: Make, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     with serving(right) as server:
-        measured = Measured(make, engine, settings, queue, server, rows=20)
+        measured = Measured(make, engine, settings, queue, server)
         measured.id = started(engine, queue, measured.case, variants=("zero_shot",)).id
         meet(engine, measured.case.model)
         measured.run()
