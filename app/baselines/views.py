@@ -36,7 +36,7 @@ def notes(
     """
     names = reported(arm_rows)
     sentences = models.named_otherwise(asked_for, names) if asked_for else []
-    sentences += findings.notes(manner)
+    sentences += findings.notes(manner, max((r.tokens_in for a in arm_rows for r in (a.dev, a.test) if r), default=0.0))
     if leading is not None and leading.dev is not None and leading.dev.score <= 0:
         sentences.append(
             f"No prompt got a single row right. “{leading.label}” leads only because its answers come nearest to the "

@@ -11,6 +11,7 @@ from typing import Any
 from app.frozen import Frozen
 from app.wording import inflect, plural
 
+NEAR = 2  # times a mean: how long the longest of many prompts may well be
 SEED = 7  # sent where a server takes a seed: the same one in every call
 
 
@@ -121,13 +122,14 @@ class Findings(Frozen):
         return self.manner.wire is not None
 
 
-def notes(manner: Manner) -> list[str]:
-    """What a reader of scores has to know of the server, one sentence each, the weightiest first."""
+def notes(manner: Manner, tokens: float = 0.0) -> list[str]:
+    """What a reader of scores has to know of the server, one sentence each, the weightiest first. tokens: of the longest
+    kind of prompt that it got, on average."""
     sentences = []
-    if manner.cuts:
+    if manner.cuts and manner.window and NEAR * tokens > manner.window:
         sentences.append(
-            f"The server cuts prompts off without a word at about {plural(manner.window or 0, 'token')}: what stood at "
-            "their beginning was not read."
+            f"The server cuts prompts off without a word at about {plural(manner.window, 'token')}, and prompts here have "
+            f"{tokens:,.0f} on average: of the longest ones not all was read."
         )
     worst = max((one for one in (manner.together, manner.alone) if one), key=_share, default=None)
     if worst is not None and worst.changed:
@@ -150,4 +152,4 @@ def headline(found_out: Findings) -> str:
     if not found_out.differences:
         return "It takes everything that a measurement asks for."
     number = found_out.differences
-    return f"{plural(number, 'thing')} {inflect(number, 'is', 'are')} different from what a measurement would have."
+    return f"{plural(number, 'thing')} {inflect(number, 'differs', 'differ')} from what a measurement asks for."

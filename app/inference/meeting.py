@@ -359,7 +359,6 @@ class Meeting:
             else "The server names no day on which this model ends.",
             "its list of models",
             f"{plural(names, 'model')} listed" if names else "no list of models",
-            differs=bool(ends),
         )
         return ends or None
 

@@ -83,8 +83,8 @@ def in_words(tried: Sequence[Long], declared: int | None, field: str) -> Window:
     if cut := next((one for at, one in enumerate(tried) if not one.error and _cut(one, tried[:at])), None):
         size = cut.counted or (read_whole[-1].size if read_whole else cut.size)
         sentence = (
-            f"It cuts longer prompts off without a word, at about {plural(size, 'token')}: the beginning of a prompt "
-            f"of {cut.size:,} was not read.{names_it} Keep prompts shorter, or set the context size on the server."
+            f"It cuts longer prompts off without a word, at about {plural(size, 'token')}: of a prompt of "
+            f"{cut.size:,} not all was read.{names_it} Keep prompts shorter, or set the context size on the server."
         )
         return Window(size, "cut", True, sentence, asked, came)
     if tried and tried[-1].error and _about_length(tried[-1].error):
