@@ -123,13 +123,13 @@ class Findings(Frozen):
 
 
 def notes(manner: Manner, tokens: float = 0.0) -> list[str]:
-    """What a reader of scores has to know of the server, one sentence each, the weightiest first. tokens: of the longest
-    kind of prompt that it got, on average."""
+    """What a reader of scores has to know of the server, one sentence each, the weightiest first. tokens: of the
+    longest kind of prompt that it got, on average."""
     sentences = []
     if manner.cuts and manner.window and NEAR * tokens > manner.window:
         sentences.append(
-            f"The server cuts prompts off without a word at about {plural(manner.window, 'token')}, and prompts here have "
-            f"{tokens:,.0f} on average: of the longest ones not all was read."
+            f"The server cuts prompts off without a word at about {plural(manner.window, 'token')}, and prompts here "
+            f"have {tokens:,.0f} on average: of the longest ones not all was read."
         )
     worst = max((one for one in (manner.together, manner.alone) if one), key=_share, default=None)
     if worst is not None and worst.changed:
