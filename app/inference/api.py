@@ -21,6 +21,7 @@ from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.params import Id, Number, Text
 from app.web.problems import REFUSALS, described
+from app.web.protocols import ListedPrice
 from app.web.refusals import TooMany
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"], responses=REFUSALS, dependencies=[WithBundled])
@@ -188,6 +189,20 @@ class MeetingPrice(BaseModel):
     dated: date
     source: str
 
+    @staticmethod
+    def of(listed: ListedPrice | None) -> "MeetingPrice | None":
+        if listed is None:
+            return None
+        price = listed.price
+        return MeetingPrice(
+            input=price.input,
+            output=price.output,
+            currency=price.currency,
+            name=listed.name,
+            dated=listed.dated,
+            source=listed.source,
+        )
+
 
 class Meeting(BaseModel):
     """What a model server was like when it was met last. `manner` is what every later call uses and a measurement
@@ -213,16 +228,7 @@ class Meeting(BaseModel):
     @staticmethod
     def of(session: Db, app: AppContext, row: ModelRow) -> "Meeting":
         met, manner = trials.met(row), trials.manner(row)
-        listed = app.list_price(session, row)
         job = job_store.latest(session, "meet", row.id)
-        price = listed and MeetingPrice(
-            input=listed.price.input,
-            output=listed.price.output,
-            currency=listed.price.currency,
-            name=listed.name,
-            dated=listed.dated,
-            source=listed.source,
-        )
         return Meeting(
             met_at=datetime.fromisoformat(met.manner.at) if met else None,
             outdated=trials.outdated(row),
@@ -247,7 +253,7 @@ class Meeting(BaseModel):
             thinking_off=bool(met and met.thinking_off),
             can_turn_thinking_off=bool(met and met.switch),
             later=list(met.later or ()) if met else [],
-            price=price or None,
+            price=MeetingPrice.of(app.list_price(session, row)),
             would_take=asdict(meeting.estimate(connecting.BUDGET)),
             job_id=job.id if job else None,
         )
