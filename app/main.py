@@ -223,6 +223,7 @@ def create_app(settings: Settings) -> Web:
         effects=gate.effects,
         call_prices=economics.call_prices,
         on_copy=constraints.take_over,
+        list_price=economics.list_price,
         objects=objects,
         on_refusal=on_refusal,
         chain=Chain(),

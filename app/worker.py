@@ -40,6 +40,7 @@ BODIES = {
     "index": "app.retrieval.job:build",
     "check_retrieval": "app.relevance.job:check",
     "convert": "app.inference.job:convert",
+    "meet": "app.inference.job:meet",
     "measure": "app.baselines.job:measure",
     "watch": "app.baselines.watching:score_stored",
     "optimise": "app.instructions.job:optimise",

@@ -50,6 +50,7 @@ BY_REASON: Mapping[tuple[str, str], Act] = {
     ("G5", "documents"): DOCUMENTS,
     ("G5", "nothing"): PLAN,
     ("G5", "missing"): PLAN,
+    ("G5", "errors"): Act("Ask the failed rows again", "measure#unfinished", "minutes"),
     ("G6", "not_measured"): PLAN,
     ("G6", "no_teacher"): PLAN,
     ("G6", "unclear"): Act("Add test rows", "data", "days"),

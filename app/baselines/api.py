@@ -310,6 +310,12 @@ def go_on(baseline_id: Id, db: Db, me: Launcher) -> Baseline:
     return Baseline.of(db, runs.resume(db, baseline_id, by=me), me)
 
 
+@router.post("/baselines/{baseline_id}/failed-rows", name="api_ask_failed_rows", status_code=202)
+def ask_failed_rows(baseline_id: Id, db: Db, me: Launcher) -> Baseline:
+    """Ask the rows that ended in errors again, of a measurement that is through; answers that came are kept."""
+    return Baseline.of(db, runs.ask_failed_rows(db, baseline_id, by=me))
+
+
 @router.post("/baselines/{baseline_id}/revisions", name="api_revise_baseline", status_code=202)
 def revise(baseline_id: Id, body: Revision, db: Db, me: Launcher) -> RevisedArm:
     """Measure new instructions with the examples of the best arm so far, as one more arm."""

@@ -18,7 +18,9 @@ from app.evaluation import grouped
 from app.frozen import Frozen
 
 SEEDS = 3  # draws of random examples: their spread shows how much the choice of examples matters
-ERROR_LIMIT = 0.02  # above this share of rows without an answer, an arm says nothing about prompting
+# Above this share of rows without an answer, an arm says nothing about prompting; a policy may set another one, which a
+# result then keeps with it.
+ERROR_LIMIT = 0.02
 MOSTLY_CUT = 0.5  # above this share of answers cut at the limit, an arm was no fair try
 CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
 DENSE = 0.7  # of the window: texts may have more tokens than characters by four, and a prompt has marks between turns
@@ -185,6 +187,8 @@ class ArmResult(Frozen):
     dropped: it lost the race and the rest of its rows was not asked; its score is that of those that were. valid:
     answers that keep to the output constraint of the measurement, where it has one. groups: in which the rows come,
     design_effect: by how much that widens the variance of the score (`grouped.Design`); None where each row is alone.
+    error_limit: the share of errors from which on it is not judged, where the policy had another one than `ERROR_LIMIT`
+    when it stood.
     """
 
     version: ClassVar[int] = 1
@@ -213,6 +217,7 @@ class ArmResult(Frozen):
     valid: int | None = None
     groups: int | None = None
     design_effect: float | None = None
+    error_limit: float | None = None
 
     @property
     def tokens_in(self) -> float:
@@ -250,7 +255,8 @@ class ArmResult(Frozen):
     @property
     def known(self) -> bool:
         """Whether the number may be used: an arm with too many errors is unknown, not bad."""
-        return self.n > 0 and self.error_rate <= ERROR_LIMIT
+        limit = ERROR_LIMIT if self.error_limit is None else self.error_limit
+        return self.n > 0 and self.error_rate <= limit
 
 
 @dataclass(frozen=True, slots=True)

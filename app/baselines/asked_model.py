@@ -32,11 +32,12 @@ def opened(claim: Claim, model_id: int) -> Iterator[Generator]:
     same_model(claim, model_id)
     with claim.read() as session:
         model = model_store.get(session, model_id)
+        manner = other_models.manner(session, baseline, model_id)
     kept = [arm.settings["dtype"] for arm in other_models.arms_of(baseline, model_id) if "dtype" in arm.settings]
     dtype = cast("Dtype", kept[0] if kept else "auto")
     claim.report({"stage": f"Starting {model.name}"}, now=True)
     try:
-        generator = inference.generator(claim.settings, model, dtype=dtype)
+        generator = inference.generator(claim.settings, model, dtype=dtype, asked_as=manner)
         try:
             if isinstance(generator, LocalModel) and dtype == "auto" and (info := generator.info(claim.cancelled)):
                 _keep_dtype(claim, model_id, info.dtype)
@@ -44,6 +45,7 @@ def opened(claim: Claim, model_id: int) -> Iterator[Generator]:
             if isinstance(generator, Endpoint) and generator.answered:
                 with claim.write() as session:
                     inference.note_run(session, model, "")
+                    inference.note_changes(session, model, generator.learnt)
         finally:
             generator.close()
     except Unusable as error:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, arms, belonging, constrained, standing, store, with_passages
+from app.baselines import answer_store, arms, belonging, constrained, error_share, standing, store, with_passages
 from app.baselines.arms import ArmResult, Dropped, Scored
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
@@ -49,7 +49,14 @@ def conclude(
     scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and by_model) for row in rows]
     codes = belonging.codes(belonging.groups_of(session, arm.baseline), [row.example_id for row in rows])
     result = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size, groups=codes)
-    result = replace(result, at=utcnow().isoformat(), dropped=dropped, valid=constrained.valid(arm, rows))
+    limit = error_share.limit(session, arm.baseline)
+    result = replace(
+        result,
+        at=utcnow().isoformat(),
+        dropped=dropped,
+        valid=constrained.valid(arm, rows),
+        error_limit=None if limit == arms.ERROR_LIMIT else limit,
+    )
     assessment_store.note_result(session, arm.baseline.assessment_id, utcnow())
     if by_model:
         pace = _pace(rows, result, generator)

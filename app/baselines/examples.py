@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from app.baselines import arms
 from app.baselines.arms import SEEDS, Arm
 from app.baselines.offers import Context, Offer
-from app.inference import embedding
+from app.inference import embedding, trials
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 
@@ -59,7 +59,7 @@ def _many(context: Context) -> Offer:
         "shots": "many",
         "k": k,
         "seed": context.dataset.seed,
-        "window": model.context_window if model else None,
+        "window": trials.window(model) if model else None,
     }
     return Offer(
         Arm("many_shot", "many_shot", settings),
@@ -74,21 +74,21 @@ def _how_many(context: Context, model: ModelRow | None) -> tuple[int, str]:
     """How many examples fit beside the longest question and its answer; why that is too few, or not known."""
     if model is None:
         return 0, "Choose a model first."
-    if not model.context_window:
+    window = trials.window(model)
+    if not window:
         if model.kind == "endpoint":
-            return 0, f"Nobody said how many tokens {model.name} reads: enter its context window under Models."
+            return 0, f"Nobody said how many tokens {model.name} reads: meet the server, under Models."
         return 0, f"{model.name} is not set up yet, so nobody knows how many tokens it reads."
     train = context.examples["train"]
     seen = [*train, *context.examples["dev"]]  # test rows choose nothing; one that is longer still is shown fewer
     longest = max((sum(len(turn.content) for turn in row.messages) for row in seen), default=0)
     sizes = [sum(len(turn.content) for turn in row.messages) + len(row.target) for row in train]
-    left = arms.room(model.context_window, context.order.max_tokens, context.order.instructions) - longest
+    left = arms.room(window, context.order.max_tokens, context.order.instructions) - longest
     mean = sum(sizes) / len(sizes) if sizes else 0.0
     k = min(int(left / mean) if mean and left > 0 else 0, len(train) - 1, MANY_MOST)
     if k < MANY_LEAST:
         return max(k, 0), (
-            f"Only {max(k, 0)} examples fit into the {model.context_window:,} tokens that {model.name} reads; "
-            "that is few-shot."
+            f"Only {max(k, 0)} examples fit into the {window:,} tokens that {model.name} reads; that is few-shot."
             if len(train) > MANY_LEAST
             else "There are too few training rows."
         )

@@ -180,7 +180,8 @@ def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
     tried += [family for family in BESIDE if family in also]
     known: dict[str, Any] = {"arms": _named(baseline, tried), "revised": "revised_prompt" in tried}
     if best is None or best.test is None:
-        return Prompting(**known)
+        failed = _failed(baseline)
+        return Prompting(**known) if failed is None else Prompting(**known, error_rate=failed)
     test = best.test
     unfair = standing.rules(baseline) >= arms.RIVAL_RULES and not test.fair
     retrieves = best.family == "revised_prompt" and (best.settings.get("passages") or {}).get("way") in WAYS
@@ -189,6 +190,14 @@ def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
     if test.passed is not None:
         return Prompting(**known, passed=test.passed, total=test.n)
     return Prompting(**known, score=test.score, low=test.low, high=test.high, rows=test.n)
+
+
+def _failed(baseline: BaselineRow) -> float | None:
+    """The least share of errors of a prompt, where every prompt that was asked had too many to be judged."""
+    asked = [result for arm, result in standing.results(baseline) if not arm.free and arm.family not in BEYOND]
+    if not asked or any(result.known for result in asked):
+        return None
+    return round(min(result.error_rate for result in asked), 4)
 
 
 def _named(baseline: BaselineRow, tried: Sequence[str]) -> tuple[str, ...]:

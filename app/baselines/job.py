@@ -20,6 +20,7 @@ from app.baselines import (
     asking,
     belonging,
     concluding,
+    error_share,
     other_models,
     prompts,
     rivals,
@@ -279,13 +280,14 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
     """
     with claim.read() as session:
         baseline = store.get(session, claim.subject_id)
+        limit = error_share.limit(session, baseline)
     best = standing.leading(baseline)
     if best is None and any(arm.outdated for arm in baseline.arms):
         raise Failed("The documents or their index changed under the measurement. Start a new one.")
     if best is None:
         raise Failed(
-            f"No variant can be evaluated: each one had errors on more than {percent(arms.ERROR_LIMIT, 0)} of its "
-            "rows. Look at the errors, fix the cause, and press Resume."
+            f"No variant can be evaluated: each one had errors on more than {percent(limit, 0)} of its "
+            "rows. Look at the errors, fix the cause, and press Resume run."
         )
     revised = best.family in arms.REVISIONS
     best_first = (

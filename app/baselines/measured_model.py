@@ -11,6 +11,8 @@ from app.assessments import store as assessment_store
 from app.baselines.tables import BaselineRow
 from app.inference import service as models
 from app.inference import store as model_store
+from app.inference import trials
+from app.inference.findings import PLAIN, Manner
 from app.inference.tables import ModelRow
 
 
@@ -18,7 +20,8 @@ from app.inference.tables import ModelRow
 class MeasuredModel:
     """What a model was when a measurement began: what its row says later is of no use to who reads the result.
 
-    set_by: who had made the connection what it was; it stays here, since it is no part of what answered.
+    set_by: who had made the connection what it was; it stays here, since it is no part of what answered. server: how a
+    server is asked and what was known of it, as a meeting had found out (`findings.Manner`); None where nobody met it.
     """
 
     kind: str
@@ -27,14 +30,26 @@ class MeasuredModel:
     base_url: str
     files: Mapping[str, str]
     set_by: int | None
+    server: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, row: ModelRow) -> "MeasuredModel":
-        return cls(row.kind, row.name, row.reference, row.base_url, dict(row.files), models.set_up_by(row))
+        known = trials.manner(row) if row.kind == "endpoint" else None
+        server = None if known is None else known.to_json()
+        return cls(row.kind, row.name, row.reference, row.base_url, dict(row.files), models.set_up_by(row), server)
+
+    @property
+    def manner(self) -> Manner:
+        """How it is asked, whatever is found out later."""
+        return PLAIN if self.server is None else Manner.from_json(self.server)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a measurement keeps it; what there is nothing to say of is not there."""
+        return {name: value for name, value in asdict(self).items() if name != "server" or value is not None}
 
     def part(self) -> dict[str, Any]:
         """What a reviewer approves: a server and a name, or files by their hashes. Never its key."""
-        return {name: value for name, value in asdict(self).items() if name != "set_by"}
+        return {name: value for name, value in self.to_json().items() if name != "set_by"}
 
     def answers_as(self, row: ModelRow) -> bool:
         """Whether the connection, as it is now, is still the one that was measured. What people call it may change."""

@@ -5,19 +5,20 @@ race, and its faults cost nobody else anything.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
 from app.assessments import own_servers
 from app.assessments import store as assessment_store
-from app.baselines import arms, standing
+from app.baselines import arms, measured_model, standing
 from app.baselines.arms import Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.offers import Context, Offer
 from app.baselines.tables import ArmRow, BaselineRow
 from app.inference import service as models
 from app.inference import store as model_store
+from app.inference import trials
+from app.inference.findings import Manner
 
 FAMILY = "stronger_model"
 BESIDE = "another model, which shows what could be reached"
@@ -43,6 +44,13 @@ def asked(baseline: BaselineRow) -> list[int]:
 def model_of(arm: ArmRow) -> MeasuredModel:
     """What the other model of an arm was when the measurement began."""
     return MeasuredModel(**arm.settings["model_as"])
+
+
+def manner(session: Session, baseline: BaselineRow, model_id: int) -> Manner:
+    """How a model of the run is asked: as was known of its server when the measurement began."""
+    if model_id == baseline.model_id:
+        return measured_model.model_of(session, baseline).manner
+    return model_of(arms_of(baseline, model_id)[0]).manner
 
 
 def keep_files(baseline: BaselineRow, model_id: int, files: Mapping[str, str]) -> None:
@@ -77,7 +85,7 @@ def settle(session: Session, baseline: BaselineRow, model_id: int) -> list[ArmRo
         if leading is None:
             continue
         prompt = {key: leading.settings[key] for key in PROMPT if key in leading.settings}
-        if "window" in prompt and (mine_reads := model_store.get(session, model_id).context_window):
+        if "window" in prompt and (mine_reads := trials.window(model_store.get(session, model_id))):
             prompt["window"] = min(prompt["window"], mine_reads)
         if not prompt and any(FOLLOWS not in other.settings for other in mine):
             mine.remove(arm)
@@ -129,7 +137,7 @@ def offers(context: Context) -> Iterable[Offer]:
         cannot = own_servers.against_sending(context.assessment, row)
         if not cannot and state in ("failing", "failed", "retired"):
             cannot = f"It is {state}: test it again under Models."
-        kept = {"model_id": row.id, "model_as": asdict(MeasuredModel.of(row))}
+        kept = {"model_id": row.id, "model_as": MeasuredModel.of(row).to_json()}
         where = "On this machine" if row.kind != "endpoint" else f"{row.reference} at {row.base_url}"
         why = f"{where}. Shows what could be reached; training never has to beat it."
         for name, more in (("zero_shot", {}), ("best", {FOLLOWS: "best"})):

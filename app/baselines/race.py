@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.advice.facts import BEYOND
-from app.baselines import answer_store, arms, other_models
+from app.baselines import answer_store, arms, error_share, other_models
 from app.baselines.arms import Dropped
 from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation import metrics, racing
@@ -40,7 +40,8 @@ class Race:
         """
         taking = entered(baseline)
         tallies = answer_store.tallies(session, [arm.id for arm in taking], "dev", set(self.rows[:end]))
-        known = {arm.name: arm for arm in taking if arm.dropped is None and tallies[arm.id].errors <= arms.ERROR_LIMIT}
+        most = error_share.limit(session, baseline)
+        known = {arm.name: arm for arm in taking if arm.dropped is None and tallies[arm.id].errors <= most}
         fair = {name for name, arm in known.items() if tallies[arm.id].cut <= arms.MOSTLY_CUT}
         scores = {name: tallies[arm.id].scores for name, arm in known.items()}
         binary = metrics.get(baseline.metric).binary

@@ -20,6 +20,7 @@ from app.baselines import (
     differences,
     drafting,
     drafts,
+    error_share,
     facts,
     form,
     live_state,
@@ -280,6 +281,9 @@ def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
         "over": over,
         "job": job,
         "has_errors": any(arm.has_errors for arm in newest.arms if arm.family != "adapter"),
+        "failed_rows": standing.failed_rows(newest),
+        "error_limit": error_share.limit(db, newest),
+        "closed": standing.closed(newest),
         "newest_leading": standing.leading(newest),
         "newest_best": standing.best(newest),
         "newest_dataset": dataset_store.get(db, newest.dataset_id),
@@ -340,6 +344,7 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
             asked_for=model.reference if model.kind == "endpoint" else "",
             metric=baseline.metric,
             max_tokens=baseline.max_tokens,
+            manner=measured_model.model_of(db, baseline).manner,
         ),
         "outlook": facts.outlook(baseline, min(baseline.test_limit or dataset.test_rows, dataset.test_rows)),
         "luck": differences.chosen_from(db, baseline),
@@ -392,13 +397,14 @@ def _live(request: Request, db: Db, baseline: BaselineRow, job: JobRow, *, live:
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
     """A model as the form offers it. host: of its server, empty on this machine. against: why it is not offered, and
-    tested_at, when that was seen."""
+    tested_at, when that was seen. stranger: a server that nobody has met as it is now."""
 
     row: ModelRow
     state: str
     host: str
     against: str
     tested_at: datetime | None
+    stranger: bool
 
 
 def _choice(db: Db, row: ModelRow) -> ModelChoice:
@@ -408,4 +414,5 @@ def _choice(db: Db, row: ModelRow) -> ModelChoice:
         against = tested.error if tested else str(job.failure or "") if job else ""
         against = against or f"It is {state}."
     tested_at = tested.at if tested and tested.error else None
-    return ModelChoice(row, state, outlines.host_of(row.base_url) if row.kind == "endpoint" else "", against, tested_at)
+    host = outlines.host_of(row.base_url) if row.kind == "endpoint" else ""
+    return ModelChoice(row, state, host, against, tested_at, stranger=bool(host) and trials.manner(row) is None)

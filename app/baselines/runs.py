@@ -5,7 +5,6 @@ look at the test rows is written down.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from itertools import count
 from typing import Any
 
@@ -52,7 +51,7 @@ def start(
         assessment_id=assessment_id,
         dataset_id=planned.dataset.id,
         model_id=planned.model.id,
-        model_as=asdict(MeasuredModel.of(planned.model)),
+        model_as=MeasuredModel.of(planned.model).to_json(),
         metric=planned.metric,
         metric_options=planned.metric_options,
         target=planned.target,
@@ -119,7 +118,7 @@ def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
     incomplete = [arm for arm in baseline.arms if arm.family != "adapter" and arm.has_errors]
     if baseline.concluded_at is not None and not incomplete:
         raise Conflict("Everything has been asked and answered.")
-    if any(arm.family == "adapter" and arm.test for arm in baseline.arms):
+    if standing.closed(baseline):
         raise Conflict(
             "An adapter was evaluated against these answers; they stay as they are. Start a new measurement."
         )
@@ -131,6 +130,20 @@ def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
     _run(session, baseline, model_store.get(session, baseline.model_id), by)
     _note(session, baseline, by, "baseline.go_on", {"arms_with_errors": len(incomplete)})
     return baseline
+
+
+def ask_failed_rows(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
+    """Ask again the rows that ended in errors, of a measurement that is through.
+
+    Raises:
+        Conflict: no row failed, it is not through, or as for `resume`.
+    """
+    baseline = store.get(session, baseline_id)
+    if baseline.concluded_at is not None and not standing.failed_rows(baseline):
+        raise Conflict("No row ended in an error.")
+    if baseline.concluded_at is None and not running(session, baseline):
+        raise Conflict("This run is not through: resume it.")
+    return resume(session, baseline_id, by=by)
 
 
 def revise(

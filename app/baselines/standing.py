@@ -100,6 +100,18 @@ class Counting:
     open: bool
 
 
+def failed_rows(baseline: BaselineRow) -> int:
+    """Rows that its arms were asked and that ended in errors, each once for an arm and a split; they can be asked
+    again, but not those of arms that were dropped."""
+    asked = [arm for arm in baseline.arms if arm.family != "adapter" and not arm.dropped]
+    return sum(result.errors for arm in asked for result in (arm.dev, arm.test) if result)
+
+
+def closed(baseline: BaselineRow) -> bool:
+    """Whether an adapter was evaluated against its answers: from then on they stay as they are."""
+    return any(arm.family == "adapter" and arm.test for arm in baseline.arms)
+
+
 def rules(baseline: BaselineRow) -> int:
     """Which rules it is judged by (`arms.RULES`); measurements of earlier versions have none with them."""
     return max((int(row.settings.get("rules", 1)) for row in baseline.arms), default=1)

@@ -8,7 +8,9 @@ from app.baselines import arms
 from app.baselines.arms import ArmResult
 from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation import metrics
+from app.inference import findings
 from app.inference import service as models
+from app.inference.findings import PLAIN, Manner
 from app.wording import percent, plural
 
 
@@ -20,14 +22,21 @@ def reported(arm_rows: Sequence[ArmRow]) -> list[str]:
 
 
 def notes(
-    arm_rows: Sequence[ArmRow], leading: ArmRow | None, *, asked_for: str, metric: str, max_tokens: int
+    arm_rows: Sequence[ArmRow],
+    leading: ArmRow | None,
+    *,
+    asked_for: str,
+    metric: str,
+    max_tokens: int,
+    manner: Manner = PLAIN,
 ) -> list[str]:
     """What a reader has to know before believing the numbers, one sentence each, the weightiest first.
 
-    asked_for: the model's name on its server, empty for one on this machine.
+    asked_for: the model's name on its server, empty for one on this machine. manner: what was known of that server.
     """
     names = reported(arm_rows)
     sentences = models.named_otherwise(asked_for, names) if asked_for else []
+    sentences += findings.notes(manner, max((r.tokens_in for a in arm_rows for r in (a.dev, a.test) if r), default=0.0))
     if leading is not None and leading.dev is not None and leading.dev.score <= 0:
         sentences.append(
             f"No prompt got a single row right. “{leading.label}” leads only because its answers come nearest to the "

@@ -25,6 +25,7 @@ from app.documents import store as documents
 from app.documents.tokens import estimate
 from app.errors import Conflict
 from app.inference import store as models
+from app.inference import trials
 from app.inference.generator import Unusable
 from app.jobs.claims import Claim, Failed
 from app.relevance import service as relevance
@@ -199,14 +200,14 @@ def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, a
 
 def _whole(context: Context, against: Against) -> Offer:
     model = next((row for row in models.usable(context.session) if row.id == context.order.model_id), None)
-    window = model.context_window if model else None
+    window = trials.window(model) if model else None
     longest = max((estimate(question(row.messages)) for row in context.examples["dev"]), default=0)
     needed = documents.size(context.session, context.assessment.id).tokens + longest + context.order.max_tokens
     if not against.why and model is None:
         against = Against("Choose a model first.")
     elif not against.why and model is not None and window is None:
         against = Against(
-            f"Nobody said how many tokens {model.name} reads at once. An administrator can, under Models.", "/models"
+            f"Nobody said how many tokens {model.name} reads at once. Meet the server under Models.", "/models"
         )
     elif not against.why and model is not None and window is not None and needed > WINDOW_LEFT * window:
         against = Against(

@@ -37,7 +37,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.users.tables import UserRow
-from app.web.protocols import CallPrice
+from app.web.protocols import CallPrice, ListedPrice
 
 
 def today() -> date:
@@ -249,6 +249,16 @@ def call_prices(session: Session, assessment: AssessmentRow, rows: Sequence[Mode
         if name in rates:
             found[row.id] = CallPrice(rates[name].input, rates[name].output, currency)
     return found
+
+
+def list_price(session: Session, row: ModelRow, /) -> ListedPrice | None:
+    """What the team's list says of a model, by its name here or on its server."""
+    listed = [price.value for price in store.prices(session)]
+    rates = prices.rates_of(listed)
+    if not (name := prices.named_like(rates, row.name, row.reference)):
+        return None
+    used = next(price for price in listed if price.name == name and price.unit == "input_tokens")
+    return ListedPrice(CallPrice(rates[name].input, rates[name].output, used.currency), name, used.dated, used.source)
 
 
 def price_setters(session: Session, study: Study) -> list[tuple[int, str]]:

@@ -24,6 +24,7 @@ NAMES: Mapping[str, str] = {
     "baseline.metric": "metric",
     "baseline.metric_options": "options of the metric",
     "baseline.model": "model",
+    "baseline.model.server": "how the model server was asked",
     "baseline.rows_asked": "rows asked",
     "baseline.target": "target score",
     "baseline.test_looks": "test-set uses",

@@ -122,7 +122,8 @@ class Data(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelMeasured(Frozen):
-    """A server and a name, or files by their hashes; never a key."""
+    """A server and a name, or files by their hashes; never a key. server: how it was asked and what was known of it
+    (`findings.Manner`), only where it was met before the measurement."""
 
     id: int
     kind: str
@@ -130,6 +131,7 @@ class ModelMeasured(Frozen):
     reference: str
     base_url: str
     files: Mapping[str, str]
+    server: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

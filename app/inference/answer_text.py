@@ -87,6 +87,8 @@ def settled(answer: Answer, limit: int, target: str = "", *, unseen: bool = True
         error = "The answer is thinking that never ends: the mark that closes it is missing."
     elif parts.thinking or answer.thinking.strip():
         error = "The model thought, and then gave no answer."
+    elif unseen and not answer.finish:
+        error = "The model server gave an empty answer and did not say that it was finished."
     else:
         return answer  # it said nothing, and that is what it said
     return replace(answer, text="", error=error, raw=answer.text or answer.thinking or None)

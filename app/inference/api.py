@@ -1,15 +1,18 @@
 """The REST side of model connections."""
 
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.db import reading, writing
-from app.inference import connecting, service, store, trials
+from app.inference import connecting, findings, meeting, service, store, trials
 from app.inference.deps import WithBundled
 from app.inference.tables import ModelRow, Purpose
+from app.jobs import store as job_store
 from app.jobs.api import Job
 from app.jobs.tables import JobRow
 from app.users.deps import Admin, Me
@@ -18,6 +21,7 @@ from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.params import Id, Number, Text
 from app.web.problems import REFUSALS, described
+from app.web.protocols import ListedPrice
 from app.web.refusals import TooMany
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"], responses=REFUSALS, dependencies=[WithBundled])
@@ -143,6 +147,118 @@ class Tested(BaseModel):
     offers: list[str] = Field(description="Names of the models that the server lists, 200 at most.")
 
 
+class MeetingOrder(BaseModel):
+    """How far a meeting may go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    budget: int = Field(
+        default=connecting.BUDGET,
+        ge=0,
+        le=connecting.BUDGET_MOST,
+        description="Tokens that may be sent in long prompts to find the context window; 0 sends none.",
+    )
+
+
+class Thinking(BaseModel):
+    """Whether a server is asked without thinking."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    off: bool
+
+
+class MeetingLine(BaseModel):
+    """One thing that was looked for, with what was asked and what came."""
+
+    name: str
+    label: str
+    sentence: str
+    asked: str
+    came: str
+    differs: bool = Field(description="It is not as a measurement would have it.")
+
+
+class MeetingPrice(BaseModel):
+    """What a million tokens cost by the team's list of prices."""
+
+    input: float
+    output: float
+    currency: str
+    name: str
+    dated: date
+    source: str
+
+    @staticmethod
+    def of(listed: ListedPrice | None) -> "MeetingPrice | None":
+        if listed is None:
+            return None
+        price = listed.price
+        return MeetingPrice(
+            input=price.input,
+            output=price.output,
+            currency=price.currency,
+            name=listed.name,
+            dated=listed.dated,
+            source=listed.source,
+        )
+
+
+class Meeting(BaseModel):
+    """What a model server was like when it was met last. `manner` is what every later call uses and a measurement
+    keeps; null where nobody met this server and this model of it. `outdated`: the findings are about another one."""
+
+    met_at: datetime | None
+    outdated: bool
+    base_url: str | None
+    model: str | None
+    calls: int
+    seconds: float
+    tokens_in: int
+    tokens_out: int
+    lines: list[MeetingLine]
+    manner: dict[str, Any] | None
+    thinking_off: bool
+    can_turn_thinking_off: bool
+    later: list[str] = Field(description="What a measurement found different since.")
+    price: MeetingPrice | None = Field(description="Null where the list has none for this model.")
+    would_take: dict[str, int] = Field(description="Calls (fewest, most) and tokens of another meeting, roughly.")
+    job_id: int | None = Field(description="The job that meets it, or did last.")
+
+    @staticmethod
+    def of(session: Db, app: AppContext, row: ModelRow) -> "Meeting":
+        met, manner = trials.met(row), trials.manner(row)
+        job = job_store.latest(session, "meet", row.id)
+        return Meeting(
+            met_at=datetime.fromisoformat(met.manner.at) if met else None,
+            outdated=trials.outdated(row),
+            base_url=met.base_url if met else None,
+            model=met.model if met else None,
+            calls=met.calls if met else 0,
+            seconds=met.seconds if met else 0.0,
+            tokens_in=met.tokens_in if met else 0,
+            tokens_out=met.tokens_out if met else 0,
+            lines=[
+                MeetingLine(
+                    name=line.name,
+                    label=findings.LABELS.get(line.name, line.name),
+                    sentence=line.sentence,
+                    asked=line.asked,
+                    came=line.came,
+                    differs=bool(line.differs),
+                )
+                for line in (met.lines if met else ())
+            ],
+            manner=manner.to_json() if manner else None,
+            thinking_off=bool(met and met.thinking_off),
+            can_turn_thinking_off=bool(met and met.switch),
+            later=list(met.later or ()) if met else [],
+            price=MeetingPrice.of(app.list_price(session, row)),
+            would_take=asdict(meeting.estimate(connecting.BUDGET)),
+            job_id=job.id if job else None,
+        )
+
+
 @router.get("", name="api_models")
 def list_models(db: Db, me: Me) -> Models:
     """Every model, retired ones included."""
@@ -209,6 +325,25 @@ def test_model(model_id: Id, app: App, me: Me) -> Tested:
         remarks=list(tried.remarks),
         offers=list(tried.offers),
     )
+
+
+@router.get("/{model_id}/meeting", name="api_meeting")
+def show_meeting(model_id: Id, app: App, db: Db, me: Me) -> Meeting:
+    """What is known of a model server and how it is asked because of it; what finding it out again would take."""
+    return Meeting.of(db, app, store.get(db, model_id))
+
+
+@router.post("/{model_id}/meeting", name="api_meet_server", status_code=202)
+def meet_server(model_id: Id, body: MeetingOrder, db: Db, me: Me) -> Job:
+    """Have a worker find out how a model server wants to be asked: some forty short calls, and a few long ones within
+    the budget."""
+    return Job.of(connecting.meet(db, model_id, me, body.budget))
+
+
+@router.put("/{model_id}/thinking", name="api_switch_thinking")
+def switch_thinking(model_id: Id, body: Thinking, app: App, db: Db, me: Admin) -> Meeting:
+    """Have a model server asked without thinking, where a meeting found a way, or again as it likes."""
+    return Meeting.of(db, app, connecting.switch_thinking(db, model_id, me, off=body.off))
 
 
 @router.post("/{model_id}/prepare", name="api_prepare_model", status_code=202)

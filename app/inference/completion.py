@@ -5,7 +5,7 @@ Servers and gateways say the same things in many ways: text as a list of parts, 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,7 +46,9 @@ class Trouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer as it came. Token counts are 0 where the server did not say; model: the name it gave."""
+    """One answer as it came. Token counts are 0 where the server did not say; model: the name it gave. place: where
+    thinking stood: apart from the content, or a part of it; empty where there was none. counts: what the server said of
+    tokens: present, zero or missing."""
 
     text: str
     finish: Finish
@@ -54,6 +56,8 @@ class Completion:
     completion_tokens: int
     thinking: str = ""
     model: str = ""
+    place: Literal["", "apart", "part"] = ""
+    counts: Literal["present", "zero", "missing"] = "present"
 
 
 def read(content: bytes) -> Completion:
@@ -82,12 +86,12 @@ def _read(content: bytes) -> Completion:
     if isinstance(choice.get("error"), Mapping):
         raise _fault(content, choice["error"])
     finish = _finish(reason)
-    text, thinking = _text(content_part)
+    text, inside = _text(content_part)
     beside = next(
         (message[name] for name in ("reasoning_content", "reasoning", "thinking") if message.get(name)),
         "",
     )
-    thinking = "\n".join(part for part in (thinking, beside if isinstance(beside, str) else "") if part)
+    thinking = "\n".join(part for part in (inside, beside if isinstance(beside, str) else "") if part)
     if calls := _calls(message):
         text = f"{text.rstrip()}\n{calls}" if text and text.strip() else calls
     if text is None and isinstance(refusal, str) and refusal:
@@ -101,7 +105,10 @@ def _read(content: bytes) -> Completion:
         raise Trouble("again", f"The model server gave an error as its answer: {excerpt(text.encode())}")
     name = body.get("model")
     model = excerpt(name[:200].encode()) if isinstance(name, str) else ""
-    return Completion(storable(text), finish, prompt, completion, storable(thinking), model)
+    place: Literal["", "apart", "part"] = "part" if inside else "apart" if thinking else ""
+    return Completion(
+        storable(text), finish, prompt, completion, storable(thinking), model, place, _counted(body, prompt)
+    )
 
 
 # Some gateways send an error of theirs as the text of an answer, with a usage of nothing at all. It begins as errors do
@@ -115,11 +122,15 @@ ERROR_SAYS = re.compile(
     r"\b[45]\d\d\b|exceeded|reached|try again|retry|too many requests|overloaded|unavailable|timed? ?out", re.IGNORECASE
 )
 
+ERROR_PAGE = re.compile(r"<(?:title|h1)>[^<]{0,100}(?:[45]\d\d|gateway|unavailable|error|denied)", re.IGNORECASE)
+
 
 def _is_error(text: str, body: Mapping[str, Any]) -> bool:
     usage = body.get("usage")
     nothing = isinstance(usage, Mapping) and bool(usage) and _usage(body) == (0, 0)
-    return nothing and len(text) <= 500 and bool(ERROR_BEGINS.match(text) and ERROR_SAYS.search(text))
+    if nothing and len(text) <= 500:
+        return bool(ERROR_BEGINS.match(text) and ERROR_SAYS.search(text)) or is_page(text.encode())
+    return (nothing or not usage) and is_page(text.encode()) and bool(ERROR_PAGE.search(text))
 
 
 def storable(text: str) -> str:
@@ -267,6 +278,12 @@ def _usage(body: Mapping[str, Any]) -> tuple[int, int]:
     return _count(usage, "prompt_tokens", "input_tokens"), _count(usage, "completion_tokens", "output_tokens")
 
 
+def _counted(body: Mapping[str, Any], prompt: int) -> Literal["present", "zero", "missing"]:
+    if prompt:
+        return "present"
+    return "zero" if isinstance(body.get("usage"), Mapping) and body["usage"] else "missing"
+
+
 def _count(usage: Mapping[str, Any], *names: str) -> int:
     value = next((usage[name] for name in names if name in usage), 0)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else 0
@@ -381,8 +398,12 @@ NO_SYSTEM = re.compile(
 )
 
 
-def unsupported(content: bytes) -> set[str]:
-    """Which of our settings the server does not take, from `param` or from the sentence alone.
+LIMITS = ("max_tokens", "max_completion_tokens")
+
+
+def unsupported(content: bytes, settings: Collection[str] = (*LIMITS, "temperature")) -> set[str]:
+    """Which of these settings the server does not take, from `param` or from the sentence alone, which may name another
+    one to use instead.
 
     A limit that is too high is no setting that is not known: nothing is learnt from it.
     """
@@ -390,9 +411,9 @@ def unsupported(content: bytes) -> set[str]:
     for fault in faults(content):
         text = f"{fault.message} {fault.code}"
         too_much = TOO_MUCH.search(fault.message) and not UNKNOWN.search(text)
-        for name in ("max_tokens", "temperature"):
+        for name in settings:
             named = re.search(rf"(?<![\w]){name}(?![\w])", fault.message)
-            if (fault.param == name and (name == "temperature" or not too_much)) or (
+            if (fault.param == name and (name not in LIMITS or not too_much)) or (
                 not fault.param and named and UNKNOWN.search(text) and not TOO_MUCH.search(fault.message)
             ):
                 names.add(name)
@@ -405,27 +426,3 @@ def excerpt(content: bytes) -> str:
     text = "".join(character if character.isprintable() else " " for character in text)
     text = " ".join(text.split())
     return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
-
-
-# ------------------------------------------------------------------ names
-
-
-def shown_name(name: str) -> str:
-    """The name that a server gives its model, without the folders that it lies in there: they are nobody's business."""
-    if name.startswith(("/", "~", ".", "file:")) or re.match(r"[A-Za-z]:[\\/]", name) or "\\" in name:
-        return re.split(r"[\\/]", name.rstrip("/\\"))[-1]
-    return name
-
-
-DATED = re.compile(r"[-@:](?:\d{4}-\d{2}-\d{2}|20\d{6}|\d{4}|\d{3}|latest)\Z")
-
-
-def same_model(wanted: str, reported: str) -> bool:
-    """Whether a reported name means what was asked for: a dated, tagged, provider's or file's form of the same name."""
-    first, second = _plain(wanted), _plain(reported)
-    return first == second or DATED.sub("", second) == first or DATED.sub("", first) == second
-
-
-def _plain(name: str) -> str:
-    name = shown_name(name).lower().rsplit("/", 1)[-1].split("@", 1)[0].removesuffix(":latest")
-    return re.sub(r"\.(?:gguf|bin|safetensors)\Z", "", name)

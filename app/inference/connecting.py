@@ -4,6 +4,7 @@ A stored key belongs to the address it was typed in for. Changing any part of th
 point a connection somewhere else and have the key sent there.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -15,6 +16,7 @@ from app.audit import service as audit
 from app.db import reading, utcnow, writing
 from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.inference import addresses, folders, service, store, trials
+from app.inference.findings import Findings
 from app.inference.service import HUB_FOLDER, HUB_NAME, Tried
 from app.inference.tables import ModelRow, Purpose
 from app.jobs import service as jobs
@@ -23,6 +25,7 @@ from app.settings import Settings
 from app.users.tables import Role, UserRow
 
 NAME_LENGTH, PATH_LENGTH, KEY_LENGTH = 100, 500, 4000
+BUDGET, BUDGET_MOST = 16_000, 500_000  # tokens of long prompts in a meeting, unless somebody says otherwise
 
 
 def add_endpoint(
@@ -200,6 +203,52 @@ def prepare(session: Session, model_id: int, by: UserRow) -> JobRow:
     if model.retired_at:
         raise Conflict("This model is retired.")
     return jobs.add(session, "convert", model.id, by.id, title=f"Set up {model.name}")
+
+
+def meet(session: Session, model_id: int, by: UserRow, budget: int = BUDGET) -> JobRow:
+    """Have a worker find out how a model server wants to be asked (`meeting`). budget: tokens that it may send to find
+    the context window; 0 sends no long prompt.
+
+    Raises:
+        Conflict: it is no server that answers, it is retired, or it is being met already.
+        Invalid: the budget is too large.
+    """
+    model = store.get(session, model_id)
+    if model.kind != "endpoint" or model.purpose != "answers":
+        raise Conflict("Only a model server that answers can be met.")
+    if model.retired_at:
+        raise Conflict("This model is retired.")
+    if not 0 <= budget <= BUDGET_MOST:
+        fault = FieldError("#/budget", f"Use a number of tokens from 0 to {BUDGET_MOST:,}.")
+        raise Invalid("The meeting was not started.", [fault])
+    model.meeting_budget = budget
+    return jobs.add(session, "meet", model.id, by.id, title=f"Meet {model.name}", queue="cpu")
+
+
+def switch_thinking(session: Session, model_id: int, by: UserRow, *, off: bool) -> ModelRow:
+    """Have a model server asked without thinking, or again as it likes. Measurements that began before go on as they
+    began.
+
+    Raises:
+        Forbidden: only an admin changes how a model is asked.
+        Conflict: no switch is known that works.
+    """
+    _admins_only(by)
+    model = store.get(session, model_id)
+    known = trials.met(model)
+    if known is None or known.switch is None or trials.outdated(model):
+        raise Conflict("No way is known to turn its thinking off. Meet the server first.")
+    model.met = replace(known, manner=replace(known.manner, wire=known.switch if off else None)).to_json()
+    _record(session, by, "model.change", model, thinking_off=off)
+    return model
+
+
+def carried(before: Findings | None, now: Findings) -> Findings:
+    """New findings with what somebody chose by the old ones, where it still can be had of the same server."""
+    if before is None or not before.thinking_off:
+        return now
+    same = (before.base_url, before.model, before.switch) == (now.base_url, now.model, now.switch)
+    return replace(now, manner=replace(now.manner, wire=now.switch)) if same else now
 
 
 def retire(session: Session, model_id: int, by: UserRow) -> ModelRow:

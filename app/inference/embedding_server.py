@@ -16,7 +16,7 @@ import httpx2
 import numpy as np
 import orjson
 
-from app.inference import completion
+from app.inference import completion, model_names
 from app.inference.embedding import Interrupted, Kind, Vectors
 from app.inference.failures import Busy, RowFailed
 from app.inference.generator import Unusable
@@ -60,7 +60,7 @@ class EmbeddingEndpoint(ServerCalls[Batch, Vectors, Embedded]):
 
     @property
     def name(self) -> str:
-        return completion.shown_name(self.model)
+        return model_names.shown_name(self.model)
 
     @property
     def digest(self) -> str:
@@ -144,7 +144,7 @@ class EmbeddingEndpoint(ServerCalls[Batch, Vectors, Embedded]):
             raise self._troubled(trouble) from None
         with self._lock:
             if model:
-                self.reported.add(self._without_key(completion.shown_name(model)))
+                self.reported.add(self._without_key(model_names.shown_name(model)))
             before, self._dimensions = self._dimensions, self._dimensions or vectors.shape[1]
         if before not in (0, vectors.shape[1]):
             raise Unusable(

@@ -72,6 +72,20 @@ def folded(messages: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(turns)
 
 
+def joined(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The same conversation with what one speaker says in several turns made one turn.
+
+    For models whose template wants the speakers to take turns strictly; as `folded`, the one form of it everywhere.
+    """
+    turns: list[Message] = []
+    for turn in messages:
+        if turns and turns[-1].role == turn.role:
+            turns[-1] = Message(turn.role, f"{turns[-1].content}\n\n{turn.content}")
+        else:
+            turns.append(turn)
+    return tuple(turns)
+
+
 class Generator(Protocol):
     """A model that is ready to answer. `close` gives back what it holds (a process, a connection)."""
 

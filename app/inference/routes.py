@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
 from app.db import reading, writing
 from app.errors import Invalid
-from app.inference import connecting, service, store, trials
+from app.inference import connecting, findings, meeting, service, store, trials
 from app.inference.deps import WithBundled
 from app.inference.tables import Purpose
 from app.jobs import store as job_store
@@ -162,6 +163,27 @@ def test_model(request: Request, model_id: Id, app: App, me: Me) -> Response:
     return see(request, "model", model_id=model_id)
 
 
+@router.get("/models/{model_id}/meeting", name="meeting")
+def show_meeting(request: Request, model_id: Id, app: App, db: Db, me: Me) -> Response:
+    """What is known of a model server, and what finding it out would take."""
+    return _meeting(request, app, db, model_id)
+
+
+@router.post("/models/{model_id}/meeting", name="meet_server")
+def meet_server(request: Request, model_id: Id, app: App, db: Db, me: Me, budget: Typed = "") -> Response:
+    try:
+        connecting.meet(db, model_id, me, _tokens(budget))
+    except Invalid as refusal:
+        return _meeting(request, app, db, model_id, status=422, budget=budget, refusal=refusal)
+    return see(request, "meeting", model_id=model_id, notice="started")
+
+
+@router.post("/models/{model_id}/thinking", name="switch_thinking")
+def switch_thinking(request: Request, model_id: Id, db: Db, me: Admin, off: Typed = "") -> Response:
+    connecting.switch_thinking(db, model_id, me, off=bool(off))
+    return see(request, "meeting", model_id=model_id, notice="saved")
+
+
 @router.post("/models/{model_id}/use", name="use_server_model")
 def use_server_model(request: Request, model_id: Id, app: App, me: Admin, model: Typed = "") -> Response:
     """Take another of the server's models for this connection, and test it."""
@@ -200,6 +222,47 @@ def _number(text: str) -> int | None:
     return int(text) if text.strip().isdecimal() else 0
 
 
+def _tokens(text: str) -> int:
+    """A budget as typed; one less than none stands for what is no number, which the service refuses."""
+    if not text.strip():
+        return connecting.BUDGET
+    return int(text) if text.strip().isdecimal() and len(text) < 12 else -1
+
+
+def _meeting(
+    request: Request,
+    app: App,
+    db: Db,
+    model_id: int,
+    *,
+    status: int = 200,
+    budget: str | None = None,
+    refusal: Invalid | None = None,
+) -> Response:
+    model = store.get(db, model_id)
+    job = job_store.latest(db, "meet", model.id)
+    usual = connecting.BUDGET if model.meeting_budget is None else model.meeting_budget
+    met = trials.met(model)
+    return page(
+        request,
+        "inference/meeting.html",
+        status=status,
+        model=model,
+        met=met,
+        met_at=datetime.fromisoformat(met.manner.at) if met else None,
+        headline=findings.headline(met) if met else "",
+        labels=findings.LABELS,
+        outdated=trials.outdated(model),
+        job=job,
+        ahead=job_store.ahead(db, job) if job and not job.final else 0,
+        budget=usual if budget is None else budget,
+        estimate=meeting.estimate(usual),
+        price=app.list_price(db, model),
+        errors=by_field(refusal) if refusal else {},
+        detail=refusal.detail if refusal else "",
+    )
+
+
 def _models(
     request: Request,
     app: App,
@@ -214,7 +277,8 @@ def _models(
     asked: bool = False,
 ) -> Response:
     models = [
-        (model, service.state(db, model)[0], service.own(model), trials.last(model)) for model in store.everything(db)
+        (model, service.state(db, model)[0], service.own(model), trials.last(model), trials.manner(model))
+        for model in store.everything(db)
     ]
     faults: dict[str, Any] = by_field(refusal) if refusal else {}
     return page(
@@ -244,6 +308,7 @@ def _model(
 ) -> Response:
     model = store.get(db, model_id)
     state, job = service.state(db, model)
+    met = trials.met(model)
     kept = {
         "name": model.name,
         "base_url": model.base_url,
@@ -264,4 +329,7 @@ def _model(
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
         tested=trials.last(model),
+        met=met,
+        headline=findings.headline(met) if met else "",
+        outdated=trials.outdated(model),
     )

@@ -44,11 +44,12 @@ class Kept:
 class ServerConstraints:
     """What one server keeps, found out once for each constraint. Safe to use from several threads.
 
-    ask: one question to the server; raises as `Endpoint` does.
+    ask: one question to the server; raises as `Endpoint` does. first: the form that it was seen to keep before.
     """
 
-    def __init__(self, ask: Callable[[Request], tuple[Completion, float]]) -> None:
+    def __init__(self, ask: Callable[[Request], tuple[Completion, float]], first: str | None = None) -> None:
         self._ask = ask
+        self._first = first
         self._kept: dict[Constraint, Kept] = {}
         self._lock = threading.Lock()
 
@@ -88,7 +89,7 @@ class ServerConstraints:
             return Kept(None, "It cannot be checked whether the server keeps this: it forbids hardly anything.")
         reasons: dict[str, str] = {}
         calls = 0
-        for form in wire_forms.forms(constraint):
+        for form in sorted(wire_forms.forms(constraint), key=lambda form: form.name != self._first):
             broken = ""
             for word in words:
                 calls += 1

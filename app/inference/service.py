@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -15,9 +15,10 @@ from app import secret
 from app.chat import Message
 from app.db import reading, utcnow, writing
 from app.errors import Invalid
-from app.inference import addresses, answer_text, completion, folders, store, trials, weights
+from app.inference import addresses, answer_text, folders, model_names, store, trials, weights
 from app.inference.embedding_server import EmbeddingEndpoint
 from app.inference.endpoint import Endpoint
+from app.inference.findings import Manner
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.inference.server_client import Limits
@@ -171,6 +172,19 @@ def note_run(session: Session, model: ModelRow, error: str) -> None:
     row.tested = met.to_json()
 
 
+def note_changes(session: Session, model: ModelRow, learnt: Iterable[str]) -> None:
+    """Keep what a run had to learn about a server although it was met before: it has changed since."""
+    row = store.get(session, model.id)
+    known = trials.met(row)
+    if known is None or trials.outdated(row) or not trials.same_connection(row, model):
+        return
+    anew = sorted(set(learnt) - set(known.manner.without))
+    if anew:
+        day = utcnow().date().isoformat()
+        later = dict.fromkeys([*(known.later or ()), *(f"On {day} it no longer took: {name}." for name in anew)])
+        row.met = replace(known, later=tuple(later)).to_json()
+
+
 def preparing(session: Session, model: ModelRow) -> JobRow | None:
     """The job that prepared this model last, or is about to."""
     return job_store.latest(session, "convert", model.id)
@@ -179,10 +193,17 @@ def preparing(session: Session, model: ModelRow) -> JobRow | None:
 # ---------------------------------------------------------------- using
 
 
-def generator(settings: Settings, model: ModelRow, adapter_dir: Path | None = None, dtype: Dtype = "auto") -> Generator:
+def generator(
+    settings: Settings,
+    model: ModelRow,
+    adapter_dir: Path | None = None,
+    dtype: Dtype = "auto",
+    asked_as: Manner | None = None,
+) -> Generator:
     """A model that answers. Whoever gets it closes it.
 
-    dtype: precision of a local model; a comparison gives the second run the precision of the first.
+    dtype: precision of a local model; a comparison gives the second run the precision of the first. asked_as: how a
+    server is asked; a measurement that goes on asks as it began. None: as what is known of it today says.
 
     Raises:
         Unusable: it cannot be used as it stands; the sentence says what to do.
@@ -192,7 +213,7 @@ def generator(settings: Settings, model: ModelRow, adapter_dir: Path | None = No
     if model.kind == "endpoint":
         if adapter_dir:
             raise Unusable("An adapter can only be used on a model of this machine.")
-        return endpoint(settings, model)
+        return endpoint(settings, model, asked_as=asked_as)
     if not model.files:
         raise Unusable(f"{model.name} is not set up yet: open Models and press Set up.")
     return LocalModel(
@@ -205,13 +226,31 @@ def generator(settings: Settings, model: ModelRow, adapter_dir: Path | None = No
     )
 
 
-def endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> Endpoint:
-    """The client of a model server. Not patient: one attempt of 20 seconds, for the test button.
+def endpoint(
+    settings: Settings,
+    model: ModelRow,
+    *,
+    patient: bool = True,
+    asked_as: Manner | None = None,
+    at_once: int | None = None,
+) -> Endpoint:
+    """The client of a model server. Not patient: one attempt of 20 seconds, for the test button. at_once: calls, where
+    not as the operator set.
 
     Raises:
         Unusable: the stored key cannot be read, or the address is one that is no longer accepted.
     """
-    return _client(settings, model.base_url, model.reference, _key(settings, model), patient=patient, kind=Endpoint)
+    asked = _client(
+        settings,
+        model.base_url,
+        model.reference,
+        _key(settings, model),
+        patient=patient,
+        kind=Endpoint,
+        at_once=at_once,
+    )
+    asked.asks_as(trials.manner(model) if asked_as is None else asked_as)
+    return asked
 
 
 def embedding_endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> EmbeddingEndpoint:
@@ -231,11 +270,18 @@ def _key(settings: Settings, model: ModelRow) -> str | None:
 
 
 def _client(
-    settings: Settings, base_url: str, name: str, key: str | None, *, patient: bool, kind: type[Asked]
+    settings: Settings,
+    base_url: str,
+    name: str,
+    key: str | None,
+    *,
+    patient: bool,
+    kind: type[Asked],
+    at_once: int | None = None,
 ) -> Asked:
     policy = addresses.Policy.read(settings.allowed_hosts)
     limits = Limits(
-        concurrency=settings.endpoint_concurrency,
+        concurrency=at_once or settings.endpoint_concurrency,
         total_seconds=settings.endpoint_seconds,
         patience=settings.endpoint_patience,
         first_wait=settings.endpoint_first_wait,
@@ -349,8 +395,8 @@ def list_models(settings: Settings, base_url: str, key: str) -> list[str]:
 
 def named_otherwise(wanted: str, reported: Iterable[str]) -> list[str]:
     """A sentence for every name that answered and is not what was asked for; dated and longer forms of it are."""
-    others = sorted({name for name in reported if not completion.same_model(wanted, name)})
-    return [f"You asked for {completion.shown_name(wanted)}, and {name} answered." for name in others]
+    others = sorted({name for name in reported if not model_names.same_model(wanted, name)})
+    return [f"You asked for {model_names.shown_name(wanted)}, and {name} answered." for name in others]
 
 
 def _trouble(settings: Settings, model: ModelRow, asked: Endpoint, wrong: str) -> str:

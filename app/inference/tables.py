@@ -21,6 +21,8 @@ class ModelRow(Base):
     own: an administrator declared that the server at this address is the team's own; it goes when the address changes.
     purpose: answers, or embeddings, for a server that turns texts into vectors.
     tested: the last test of a server, as `trials.Trial` keeps it; None where this connection was never tested.
+    met: what was found out about a server when it was met last (`findings.Findings`); it stays when the connection is
+    changed, and is then outdated. meeting_budget: tokens that a meeting may send to find the context window.
     files: name -> sha256 of every file of a local model, as hashed when it was added or converted.
     """
 
@@ -38,6 +40,8 @@ class ModelRow(Base):
     own: Mapped[bool | None]
     purpose: Mapped[str] = mapped_column(String(16), default="answers", server_default="answers")
     tested: Mapped[dict[str, Any] | None]
+    met: Mapped[dict[str, Any] | None]
+    meeting_budget: Mapped[int | None]
     files: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     set_by: Mapped[int | None]

@@ -6,12 +6,13 @@ never comes.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.chat import Message
 from app.inference import answer_text
-from app.inference.generator import folded
+from app.inference.generator import folded, joined
 
 
 class Tokenizer(Protocol):
@@ -93,14 +94,17 @@ def common_prefix(rows: Sequence[list[int]]) -> int:
 
 
 def _render(tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
-    """What the template makes of these turns; without a system turn for templates that refuse it or leave it out."""
+    """What the template makes of these turns; without a system turn, or with the turns of one speaker made one, for
+    templates that refuse them or leave them out."""
     plain = folded(messages)
     try:
         text = _templated(tokenizer, messages, add_generation_prompt=add_generation_prompt)
-    except CannotRender:
-        if plain == tuple(messages):
-            raise
-        return _templated(tokenizer, plain, add_generation_prompt=add_generation_prompt)
+    except CannotRender as refusal:
+        for form in dict.fromkeys((plain, joined(messages), joined(plain))):
+            if form != tuple(messages):
+                with suppress(CannotRender):
+                    return _templated(tokenizer, form, add_generation_prompt=add_generation_prompt)
+        raise refusal from None
     if any(message.role == "system" and message.content.strip() not in text for message in messages):
         return _templated(tokenizer, plain, add_generation_prompt=add_generation_prompt)
     return text

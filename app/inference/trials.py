@@ -1,6 +1,7 @@
-"""The last test of a model server, as it is kept with the connection.
+"""The last test of a model server and the last meeting with it, as they are kept with the connection.
 
-A connection that was changed is another one, and its test goes. A run that meets a server notes how that went, too.
+A connection that was changed is another one: its test goes, and what a meeting found out is outdated. A run notes how a
+server was, too.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from app.db import utcnow
+from app.inference.findings import Findings, Manner
 from app.inference.tables import ModelRow
 
 EXCERPT = 300  # characters of an answer that are kept
@@ -67,3 +69,33 @@ def now(
 def same_connection(first: ModelRow, second: ModelRow) -> bool:
     """Whether a test of the one says anything of the other: the same address, model and key."""
     return (first.base_url, first.reference, first.key_sealed) == (second.base_url, second.reference, second.key_sealed)
+
+
+# ---------------------------------------------------------------- what a meeting found out
+
+
+def met(model: ModelRow) -> Findings | None:
+    """What was found out about a server when it was met last; None where nobody met it."""
+    return None if model.met is None else Findings.from_json(model.met)
+
+
+def outdated(model: ModelRow) -> bool:
+    """Whether that was another server or another model of it."""
+    before = met(model)
+    return before is not None and (before.base_url, before.model) != (model.base_url, model.reference)
+
+
+def manner(model: ModelRow) -> Manner | None:
+    """How a server is asked by what is known of it; None where nothing is, or only of another one."""
+    known = met(model)
+    return None if known is None or outdated(model) else known.manner
+
+
+def window(model: ModelRow) -> int | None:
+    """Tokens that a model reads at once, as people entered it, its files say or a meeting found; None where nobody
+    knows. So many as were tried without reaching the end are no window."""
+    known = manner(model)
+    measured = known.window if known is not None and known.window_from != "tried" else None
+    if known is not None and known.cuts:
+        return measured
+    return model.context_window or measured

@@ -24,6 +24,7 @@ from app.web.protocols import (
     Evidence,
     InStates,
     JobQueue,
+    ListPrice,
     Named,
     Objects,
     OnCopy,
@@ -103,6 +104,10 @@ def nothing_more(_session: Session, _source_id: int, _copy: "AssessmentRow", _me
     return None
 
 
+def no_list_price(_session: Session, _model: "ModelRow", /) -> None:
+    return None
+
+
 def no_record(_request: Request, _refusal: Refusal) -> None:
     return None
 
@@ -119,9 +124,9 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `call_prices`, `objects`,
-    `on_copy` and `record` belong to concepts above the pages that use them: handed in, because imports only go down.
-    `uploads` and `model_tests` bound what keeps threads waiting.
+    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `call_prices`,
+    `list_price`, `objects`, `on_copy` and `record` belong to concepts above the pages that use them: handed in, because
+    imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
@@ -140,6 +145,7 @@ class AppContext:
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects
     call_prices: CallPrices = no_prices
+    list_price: ListPrice = no_list_price
     objects: Objects = field(default_factory=NoObjects)
     on_copy: OnCopy = nothing_more
     on_refusal: OnRefusal = no_record

@@ -6,6 +6,7 @@ the web framework is loaded here, so that services can name these types too.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sqlalchemy.orm import Session
@@ -152,6 +153,20 @@ class OnCopy(Protocol):
     """`constraints.service.take_over`: what a copy of an assessment has besides its answers."""
 
     def __call__(self, session: Session, source_id: int, copy: "AssessmentRow", me: "UserRow", /) -> None: ...
+@dataclass(frozen=True, slots=True)
+class ListedPrice:
+    """The same with where it is from: the name in the list, the day on which it held, and the source."""
+
+    price: CallPrice
+    name: str
+    dated: date
+    source: str
+
+
+class ListPrice(Protocol):
+    """`economics.service.list_price`: what the team's list says of a model; None where it has no price for it."""
+
+    def __call__(self, session: Session, model: "ModelRow", /) -> ListedPrice | None: ...
 
 
 class Record(Protocol):

@@ -153,6 +153,8 @@ def some(cases: dict[str, Any], *quick: str) -> Any:
 
 @pytest.mark.parametrize("trouble", some(ONCE, "hang up"))
 def test_trouble_that_passes_changes_no_score(run: Run, trouble: Callable[[str], str | Raw]) -> None:
+    """B5: 43.3 % where asking again would have answered every row."""
+
     seen: set[str] = set()
 
     def reply(body: Body) -> str | Raw:
@@ -206,6 +208,8 @@ def test_trouble_that_stays_is_an_error_of_its_rows_and_never_a_wrong_answer(
 
 
 def test_a_run_of_nothing_but_thinking_ends_early_with_the_way_out(run: Run) -> None:
+    """B1, all rows: the run was done, with 0 %."""
+
     with (
         serving(lambda _: usage("", finish="length")) as server,
         pytest.raises(Failed, match=r"answer limit of 256 tokens was used up by thinking.*raise it"),
@@ -235,6 +239,8 @@ def test_the_raw_text_stands_beside_what_is_scored_and_is_counted(run: Run, peop
 
 
 def test_an_arm_whose_prompts_are_too_long_costs_that_arm_only(run: Run) -> None:
+    """Kind 6: the run failed, and failed again for ever."""
+
     def reply(body: Body) -> str | Raw:
         if shots(body) == 5:
             return Raw(b'{"error": {"message": "context length exceeded"}}', status=400)
@@ -257,6 +263,8 @@ def test_an_arm_whose_prompts_are_too_long_costs_that_arm_only(run: Run) -> None
 
 @pytest.mark.parametrize("status", [402, pytest.param(401, marks=pytest.mark.deep)])
 def test_an_end_in_the_middle_keeps_every_answer_that_came(run: Run, status: int) -> None:
+    """Kind 6: 18 calls made, 0 answers stored."""
+
     order = itertools.count(1)
 
     def reply(body: Body) -> str | Raw:
@@ -322,6 +330,8 @@ def test_a_server_that_loads_is_waited_for_and_the_progress_says_so(run: Run) ->
 
 
 def test_another_model_that_answers_is_said_on_the_page(run: Run, people: People) -> None:
+    """B11: people compared "two models" and had measured one."""
+
     with serving(lambda body: usage(right(body), model="tiny-1b")) as server:
         job.measure(run.begin(server))
 
@@ -340,6 +350,8 @@ def test_another_model_that_answers_is_said_on_the_page(run: Run, people: People
 def test_tokens_that_nobody_counted_are_unknown_and_estimates_are_called_so(
     run: Run, people: People, tokens: Any
 ) -> None:
+    """B12: 0 EUR a month, and the first arm with zeros led."""
+
     with serving(lambda body: usage(right(body), usage=tokens)) as server:
         job.measure(run.begin(server))
 
@@ -371,6 +383,8 @@ def test_a_server_that_counts_far_too_few_tokens_may_cut_prompts(run: Run) -> No
 
 
 def test_what_was_learnt_about_the_server_is_said(run: Run) -> None:
+    """B4, B16: every row was refused."""
+
     def reply(body: Body) -> str | Raw:
         if body["messages"][0]["role"] == "system":
             return Raw(status=500)

@@ -392,7 +392,7 @@ def test_arms_with_errors_are_unknown_and_can_be_asked_again(
     again = page.post(f"/baselines/{claim.subject_id}/go-on")
 
     assert "unknown: " in shown
-    assert "Resume run" in shown
+    assert "Ask the failed rows again" in shown
     assert again.status_code == 303
 
 

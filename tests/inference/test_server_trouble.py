@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -77,6 +78,8 @@ def rows(count: int) -> list[str]:
 @pytest.mark.parametrize("content", ["", None, " "])
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning", "thinking", "nothing beside it"])
 def test_an_answer_limit_that_thinking_used_up_is_an_error_with_the_way_out(content: str | None, name: str) -> None:
+    """B1: empty answers, scored as wrong: 66.7 % and no error where 100 % was true."""
+
     said = {"role": "assistant", "content": content, name: "The customer wants ..."}
 
     answer = only_answer(lambda _: message({"message": said, "finish_reason": "length"}))
@@ -107,6 +110,8 @@ THOUGHTS = {
 
 @pytest.mark.parametrize("text", THOUGHTS.values(), ids=THOUGHTS.keys())
 def test_thinking_before_the_answer_is_taken_off_and_kept_beside_it(text: str) -> None:
+    """B2 a, b: the thinking was scored as the answer: 0 % of 60 rows, no error."""
+
     answer = only_answer(lambda _: text)
 
     assert (answer.text.strip(), answer.raw, answer.error) == ("refund", text, None)
@@ -114,6 +119,8 @@ def test_thinking_before_the_answer_is_taken_off_and_kept_beside_it(text: str) -
 
 @pytest.mark.parametrize("text", ["<think>well, perhaps", "\n<thinking>a</think> b", "<think>", "<think>a</think>"])
 def test_thinking_that_never_ends_in_an_answer_is_an_error(text: str) -> None:
+    """B2 c: scored as a wrong answer."""
+
     answer = only_answer(lambda _: text)
 
     assert answer.text == ""
@@ -133,6 +140,8 @@ def test_thinking_that_never_ends_in_an_answer_is_an_error(text: str) -> None:
     ],
 )
 def test_a_tag_inside_an_answer_is_part_of_it(text: str) -> None:
+    """B2 d: right before, and has to stay so."""
+
     answer = only_answer(lambda _: text)
 
     assert (answer.text, answer.raw, answer.error) == (text, None, None)
@@ -148,6 +157,8 @@ def test_where_the_wanted_answer_has_such_tags_nothing_is_taken_off() -> None:
 
 
 def test_content_in_parts_is_read() -> None:
+    """B3: "holds no text", and the run failed after 20 rows."""
+
     parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "refund"}]
 
     answer = only_answer(lambda _: Raw(completed(parts)))
@@ -161,12 +172,16 @@ def test_content_in_parts_is_read() -> None:
 
 
 def test_a_part_that_is_not_text_is_named() -> None:
+    """B3, the third form: said nothing of what it was."""
+
     answer = only_answer(lambda _: Raw(completed([{"type": "image_url", "image_url": {"url": "x"}}])))
 
     assert answer.error == "The answer holds a part of type “image_url”, which is not text."
 
 
 def test_a_tool_call_is_written_as_data_sets_write_it() -> None:
+    """Kind 12: "holds no text"."""
+
     call = {"id": "1", "type": "function", "function": {"name": "move", "arguments": '{"x": 1}'}}
     said = {"role": "assistant", "content": None, "tool_calls": [call]}
 
@@ -224,6 +239,14 @@ BROKEN = {
     "unknown": message({"message": {"content": "refund"}, "finish_reason": "some_new_word"}),
     "error beside stop": message({"message": {"content": "ref"}, "finish_reason": "stop", "error": {"code": 502}}),
     "error object": Raw(b'{"error": {"message": "no capacity", "code": 503}}'),
+    "a gateway's page": Raw(
+        completed("<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>", usage=None)
+    ),
+    "a page and no tokens": Raw(
+        completed(
+            "<!DOCTYPE html><html><body>Sign in</body></html>", usage={"prompt_tokens": 0, "completion_tokens": 0}
+        )
+    ),
     "error text": Raw(
         completed(
             "Error 429: rate limit exceeded", usage={"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
@@ -234,6 +257,8 @@ BROKEN = {
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 def test_a_failure_inside_a_200_is_tried_again_and_never_an_answer(broken: Raw) -> None:
+    """B5, kind 2 d: read as "stop": 43.3 %, no error, never tried again."""
+
     first = [broken]
 
     assert only_answer(lambda _: first.pop() if first else "refund").text == "refund"
@@ -249,6 +274,19 @@ def test_an_answer_about_an_error_is_an_answer() -> None:
         only_answer(lambda _: Raw(completed("error", usage={"prompt_tokens": 0, "completion_tokens": 0}))).text
         == "error"
     )
+
+
+def test_a_page_that_somebody_asked_for_is_an_answer() -> None:
+    page = "<html><head><title>Error 404</title></head><body>Our page for what is gone</body></html>"
+
+    assert only_answer(lambda _: page).text == page, "it has tokens"
+    assert only_answer(lambda _: Raw(completed("<html><body>Hello</body></html>", usage=None))).error is None
+
+
+@pytest.mark.parametrize(("finish", "wrong"), [(None, True), ("stop", False)])
+def test_an_empty_answer_counts_only_where_the_server_says_that_it_is_finished(finish: Any, wrong: bool) -> None:
+    """B1, B5: what ended for no reason that was given was an empty answer, and wrong."""
+    assert bool(only_answer(lambda _: Raw(completed("", finish=finish))).error) is wrong
 
 
 @pytest.mark.parametrize("reason", ["content_filter", "sensitive", "SAFETY"])
@@ -287,6 +325,8 @@ COLD = "Unsupported value: 'temperature' does not support 0 with this model. Onl
 def test_a_setting_that_is_not_taken_is_learnt_once_and_costs_no_row(
     name: str, sentence: str, with_param: bool, wrap: bool
 ) -> None:
+    """B4, kind 4: every row refused without `param`; with it 14 of 60 rows, which were in flight."""
+
     with serving(picky(name, sentence, param=name if with_param else None, wrap=wrap)) as server:
         model = endpoint(server)
         came = answers_of(model, *rows(30))
@@ -302,6 +342,8 @@ def test_a_setting_that_is_not_taken_is_learnt_once_and_costs_no_row(
 
 @pytest.mark.parametrize("param", ["max_tokens", None])
 def test_a_limit_that_is_too_high_changes_no_name_and_is_told(param: str | None) -> None:
+    """B4, the last form: the name was changed for nothing, 21 calls for 20 rows."""
+
     with serving(picky("max_tokens", "max_tokens is too large: 4096; at most 2048", param=param)) as server:
         came = answers(server, "a", "b")
 
@@ -338,6 +380,8 @@ SYSTEMLESS = {
 
 @pytest.mark.parametrize("complaint", SYSTEMLESS.values(), ids=SYSTEMLESS.keys())
 def test_instructions_go_in_front_of_the_first_question_where_no_system_turn_is_taken(complaint: Raw) -> None:
+    """B16: 77 calls and "could not be had ... status 500", or every row refused."""
+
     def reply(body: Body) -> str | Raw:
         return complaint if body["messages"][0]["role"] == "system" else "refund"
 
@@ -350,6 +394,29 @@ def test_instructions_go_in_front_of_the_first_question_where_no_system_turn_is_
     assert server.calls[-1].body["messages"][0]["content"].startswith("Give the label.\n\nq")
     assert len(server.calls) <= 30 + 3 * 8
     assert "instructions stand in front of the first question" in model.remarks[0]
+
+
+def test_two_turns_of_one_speaker_are_sent_as_one_where_the_speakers_have_to_take_turns() -> None:
+    """B16: 400 when the last turn before the question is also a user's; every such row was refused."""
+
+    def reply(body: Body) -> str | Raw:
+        roles = [turn["role"] for turn in body["messages"]]
+        if any(first == second for first, second in pairwise(roles)):
+            return refusal(400, "Conversation roles must alternate user/assistant/user/assistant/...")
+        return "refund"
+
+    with serving(reply) as server:
+        model = endpoint(server)
+        turns = (Message("system", "Label."), Message("user", "It is late."), Message("user", "q"))
+        requests = [Request(text, turns, LIMIT) for text in rows(20)]
+        came = [answer_text.settled(one, LIMIT) for one in model.answer(requests, lambda: False)]
+        model.close()
+
+    assert {answer.text for answer in came} == {"refund"}
+    assert [turn["role"] for turn in server.calls[-1].body["messages"]] == ["system", "user"]
+    assert server.calls[-1].body["messages"][1]["content"] == "It is late.\n\nq"
+    assert len(server.calls) <= 20 + 3 * 8
+    assert "turns of one speaker are sent as one" in model.remarks[0]
 
 
 def test_a_500_for_one_row_does_not_take_the_system_turn_from_the_others() -> None:
@@ -379,6 +446,8 @@ USED_UP = {
 
 @pytest.mark.parametrize("ended", USED_UP.values(), ids=USED_UP.keys())
 def test_quota_and_credit_end_the_run_at_once_and_what_came_is_kept(ended: Raw) -> None:
+    """B7: 54 and 36 calls more; 580 s of waiting for a Retry-After of a day."""
+
     def reply(body: Body) -> str | Raw:
         return "refund" if int(last_user(body)[1:]) < 20 else ended
 
@@ -402,6 +471,8 @@ def test_a_minute_that_is_used_up_is_waited_for() -> None:
 
 
 def test_answers_under_way_when_the_run_ends_are_kept() -> None:
+    """Kind 6: 18 calls made, 0 answers stored."""
+
     def reply(body: Body) -> str | Raw:
         if last_user(body) == "q0":
             return refusal(402)
@@ -421,6 +492,8 @@ def test_answers_under_way_when_the_run_ends_are_kept() -> None:
 
 @pytest.mark.parametrize("bad", ["q0", "q5"])
 def test_one_flagged_row_is_no_wrong_key(bad: str) -> None:
+    """Kind 6: one 403 ended everything."""
+
     with serving(lambda body: refusal(403, "flagged") if last_user(body) == bad else "refund") as server:
         came = answers(server, *rows(10), concurrency=1)
 
@@ -439,6 +512,8 @@ def test_a_key_that_is_refused_with_403_ends_the_run_after_one_harmless_question
 
 
 def test_a_server_that_loads_is_waited_for_by_one_call_at_a_time() -> None:
+    """B8: given up after 16.9 s and 76 calls, 0 of 60 rows."""
+
     ready_at = time.monotonic() + 0.4
 
     def reply(_: Body) -> str | Raw:
@@ -509,6 +584,8 @@ class OneAtATime:
 
 
 def test_a_slow_server_is_not_asked_again_and_again() -> None:
+    """B9: 2 answers in 137 s, 83 calls."""
+
     slow = OneAtATime(0.15)
     with serving(slow) as server:
         came = answers(server, *rows(12), total_seconds=0.75)
@@ -574,6 +651,8 @@ def test_calls_at_once_fall_when_answers_do_not_come() -> None:
 def test_another_model_that_answers_is_named_and_no_path_is(
     asked_for: str, reported: str, sentences: list[str]
 ) -> None:
+    """B11: nothing was said; the path stood in the API."""
+
     with serving(lambda _: Raw(completed("x", model=reported))) as server:
         model = endpoint(server, model=asked_for)
         answers_of(model, "q")
@@ -585,6 +664,8 @@ def test_another_model_that_answers_is_named_and_no_path_is(
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0}])
 def test_tokens_that_nobody_counted_are_not_counted(usage: Any) -> None:
+    """B12: 0 tokens, called measured."""
+
     answer = only_answer(lambda _: Raw(completed("refund", usage=usage)))
 
     assert (answer.text, answer.prompt_tokens, answer.completion_tokens) == ("refund", 0, 0)
@@ -641,10 +722,14 @@ def test_an_answer_that_only_looks_a_little_like_the_key_stays() -> None:
     ],
 )
 def test_an_address_as_people_copy_it_is_taken(typed: str, kept: str) -> None:
+    """B13: kept as typed, or refused for a tab."""
+
     assert str(addresses.read(typed)) == kept
 
 
 def test_the_older_form_of_azure_is_answered_with_the_newer_one() -> None:
+    """B14: 422 "no question mark"."""
+
     address = "https://name.example.net/openai/deployments/d/chat/completions"
     with pytest.raises(Invalid) as refused:
         addresses.read(f"{address}?api-version=2024-10-21")
@@ -706,6 +791,8 @@ GREEN: dict[str, Callable[[Body], str | Raw]] = {
 def test_the_test_button_is_not_green_where_a_run_would_fail(
     reply: Callable[[Body], str | Raw], make: Make, settings: Settings
 ) -> None:
+    """Kind 11: green, because it asked without a system turn, for 8 tokens."""
+
     with serving(reply) as server:
         tried = service.try_out(settings, row(make, server.url))
 

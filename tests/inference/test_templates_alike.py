@@ -9,7 +9,7 @@ import pytest
 
 from app.chat import Message
 from app.inference import answer_text, tokens
-from app.inference.generator import Answer, folded
+from app.inference.generator import Answer, folded, joined
 from tests.support import tiny
 
 SYSTEM = (Message("system", "Give the label."), Message("user", "hi"))
@@ -94,6 +94,21 @@ def test_the_instructions_reach_the_model_whatever_its_template_does(pieces: Pie
     asked = pieces.decode(tokens.prompt_ids(pieces, SYSTEM))
 
     assert asked.count("Give the label.") == 1
+
+
+def test_turns_of_one_speaker_are_one_where_the_template_wants_them_to_take_turns() -> None:
+    """The same form as on a server (`joined`), in asking and in training."""
+    strict = (
+        "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise('must alternate') }}"
+        "{% endif %}{% endfor %}" + TURNS + ASK
+    )
+    pieces, turns = Pieces(strict), (Message("system", "Label."), Message("user", "It is late."), Message("user", "q"))
+
+    asked = tokens.prompt_text(pieces, turns)
+
+    assert "user:Label.\n\nIt is late.\n\nq" in asked
+    assert joined(folded(turns)) == (Message("user", "Label.\n\nIt is late.\n\nq"),)
+    assert pieces.decode(tokens.training_row(pieces, turns, "refund").prompt) == asked
 
 
 @pytest.mark.parametrize("name", ["no system", "drops system"])

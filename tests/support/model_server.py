@@ -50,7 +50,7 @@ class ModelServer:
         self.reply = reply
         self.delay = delay
         self.model = model
-        self.lists: list[Any] = []  # what it answers to `GET /models`
+        self.lists: list[Any] = []  # what it answers to `GET /models`: names, or entries as they stand there
         self.calls: list[Call] = []
         self.most_at_once = 0
         self._now = 0
@@ -131,7 +131,8 @@ def _handler(owner: ModelServer) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             headers = {k.lower(): v for k, v in self.headers.items()}
             owner.calls.append(Call(self.path, headers, {"messages": [{"role": "user", "content": "GET"}]}))
-            lists = {"object": "list", "data": [{"id": name} for name in owner.lists]}
+            entries = [{"id": one} if isinstance(one, str) else one for one in owner.lists]
+            lists = {"object": "list", "data": entries}
             self._send(Raw(json.dumps(lists if owner.lists else {}).encode()))
 
         def _send(self, raw: Raw) -> None:

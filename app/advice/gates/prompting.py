@@ -44,13 +44,17 @@ def prompting_tried(case: Case, facts: Facts, policy: Policy) -> Finding:
     if baseline.cut_rate is not None:
         observed.append(state("cut", share=baseline.cut_rate))
         actions.append(state("cut"))
+    failed = baseline.error_rate is not None and baseline.error_rate > policy.limit("error_rate")
+    if actions and failed:  # what is missing may be there once the failed rows have answers
+        observed.append(state("errors", share=baseline.error_rate))
+        actions.insert(0, action("errors"))
     if actions:
         return Finding("fail", "measured", tuple(observed), tuple(actions))
     if case.measured.baseline_unfinished:
         return Finding("unknown", "measured", (*observed, state("unfinished")), (action("unfinished"),))
     if baseline.error_rate is None:
         return Finding("unknown", "measured", (*observed, state("uncounted")), (action("uncounted"),))
-    if baseline.error_rate > policy.limit("error_rate"):
+    if failed:
         errors = state("errors", share=baseline.error_rate)
         return Finding("unknown", "measured", (*observed, errors), (action("errors"),))
     return passed("measured", *observed)
