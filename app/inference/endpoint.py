@@ -14,6 +14,7 @@ from app.inference import answer_text, completion
 from app.inference.completion import Completion, Trouble
 from app.inference.failures import Busy, RowFailed
 from app.inference.generator import Answer, Request, Unusable, folded
+from app.inference.schedule import Turn
 from app.inference.server_calls import ServerCalls
 from app.inference.server_constraints import ServerConstraints, Wired
 
@@ -44,8 +45,9 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
 
     # -------------------------------------------------------------- one row
 
-    def _one(self, request: Request) -> Answer:
+    def _one(self, turn: Turn[Request]) -> Answer:
         """One row's answer or error. Nothing of our key is in either."""
+        request = turn.question
         if request.choices:
             no_scores = (
                 "A model server doesn't tell how likely given answers are; score labels on a model of this machine."
@@ -54,7 +56,7 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
         try:
             try:
                 request, form = self._keeping.wired(request)
-                reply, seconds = self._asked(request)
+                reply, seconds = self._asked(request, turn)
             except (RowFailed, Busy) as error:
                 self._note(unavailable=isinstance(error, Busy), reason=str(error))
                 return Answer(request.id, "", "", 0, 0, 0.0, error=self._without_key(str(error)))
@@ -126,6 +128,9 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
         with self._lock:
             if reply.model:
                 self.reported.add(self._without_key(completion.shown_name(reply.model)))
+            if reply.prompt_tokens:
+                tokens = float(reply.prompt_tokens + reply.completion_tokens)
+                self._tokens_a_call += (tokens - self._tokens_a_call) / 8 if self._tokens_a_call else tokens
             if "system" not in learnt and any(message.role == "system" for message in request.messages):
                 self._system_works = True
         return reply

@@ -8,6 +8,7 @@ import httpx2
 
 from app.inference import addresses, outbound
 from app.inference.generator import Unusable
+from app.inference.traffic import MOST
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
 TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
@@ -67,7 +68,7 @@ class ServerClient:
             policy,
             total_seconds=limits.total_seconds,
             max_bytes=limits.max_bytes,
-            connections=limits.concurrency,
+            connections=max(MOST, limits.concurrency),
             stopping=stopping,
             resolver=resolver,
             context=context,
@@ -78,11 +79,16 @@ class ServerClient:
             trust_env=False,
             timeout=None,  # the transport has a deadline for the whole call, which no timeout here gives
         )
-        leave_out = ("OpenAI-Organization", "OpenAI-Project", *(() if key else ("Authorization",)))
-        self._options: Any = {"headers": {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}}
+        bearer = key and not address.classic_azure
+        leave_out = ("OpenAI-Organization", "OpenAI-Project", *(() if bearer else ("Authorization",)))
+        headers: dict[str, Any] = {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}
+        if key and address.classic_azure:
+            headers["api-key"] = key
+        self._options: Any = {"headers": headers}
         # Every argument that is not given would be read from this process's environment, another key included.
         self._client = openai.OpenAI(
-            base_url=str(address),
+            base_url=address.before_door,
+            default_query={"api-version": address.version} if address.version else None,
             api_key=key or "none",
             admin_api_key="",
             organization="",
