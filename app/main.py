@@ -22,6 +22,7 @@ from app.audit import service as audit
 from app.audit.watch import Chain, Denials
 from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
+from app.baselines import control_api as baselines_control_api
 from app.baselines import passages_api as baselines_passages_api
 from app.baselines import routes as baselines_routes
 from app.baselines import second_api as baselines_second_api
@@ -133,6 +134,7 @@ ROUTERS = (
     instructions_api.router,
     baselines_second_routes.router,
     baselines_second_api.router,
+    baselines_control_api.router,
     economics_routes.router,
     economics_api.router,
     gate_routes.router,

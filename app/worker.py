@@ -230,6 +230,8 @@ class Worker:
             return
         except claims.Cancelled:
             status = Status.CANCELLED
+        except claims.Ended as end:
+            status, failure = Status.CANCELLED, str(end)
         except claims.Failed as error:
             status, failure = Status.FAILED, str(error)
         except claims.Refused as error:

@@ -20,7 +20,8 @@ class ExportedAnswer:
     """One answer with what it was asked and how it was judged.
 
     raw: the text as it came, where thinking was taken off. Tokens: None where the model did not say. latency_ms: of
-    this answer alone.
+    this answer alone; None where it was taken from an earlier measurement, whose answer `taken_from` is. cost: see the
+    API.
     """
 
     baseline: int
@@ -45,7 +46,10 @@ class ExportedAnswer:
     shots: tuple[int, ...]
     prompt_tokens: int | None
     completion_tokens: int | None
-    latency_ms: int
+    latency_ms: int | None
+    taken_from: int | None
+    cost: float | None
+    cost_from: str | None
     attempt: int
     created_at: str
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.baselines import answer_store
+from app.baselines.run_control import RunControl
 from app.jobs.claims import Claim
 
 FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
@@ -38,7 +39,7 @@ class Meter:
 
     total: answers that are surely asked for; most: those that may be; a bar is drawn by these, so it never goes back.
     The rate is that of the whole arm so far: answers that come in batches, and the wait for the first of them, count
-    as what they are.
+    as what they are. control: what people may change meanwhile; None where they may not.
     """
 
     claim: Claim
@@ -50,6 +51,7 @@ class Meter:
     since: float = 0.0
     arm_id: int | None = None
     split: str = ""
+    control: RunControl | None = None
 
     def begin(self, stage: str, arm_id: int | None = None, split: str = "") -> None:
         """Go on to another stage. arm_id, split: which arm answers which rows in it; split `end`: nothing is asked any
@@ -75,6 +77,11 @@ class Meter:
         self.in_stage += answers
         self.tell()
 
+    def take(self, answers: int) -> None:
+        """So many answers were there from earlier runs: they say nothing of how fast answers come."""
+        self.done += answers
+        self.tell()
+
     def waits(self, why: str) -> None:
         """Say that nothing comes for now, and why."""
         self.tell(now=True, stage=why)
@@ -89,6 +96,8 @@ class Meter:
             "arm": self.arm_id,
             "split": self.split,
         }
+        if self.control is not None:
+            progress["spent"] = self.control.spent.to_json()
         if self.in_stage >= 4 and not stage:
             rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
             progress |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}

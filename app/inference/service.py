@@ -206,13 +206,17 @@ def endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> En
     Raises:
         Unusable: the stored key cannot be read, or the address is one that is no longer accepted.
     """
-    return _client(settings, model.base_url, model.reference, _key(settings, model), patient=patient, kind=Endpoint)
+    key = _key(settings, model)
+    return _client(
+        settings, model.base_url, model.reference, key, patient=patient, kind=Endpoint, deadline=model.deadline
+    )
 
 
 def embedding_endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> EmbeddingEndpoint:
     """The client of a server that turns texts into vectors; as `endpoint`."""
+    key = _key(settings, model)
     return _client(
-        settings, model.base_url, model.reference, _key(settings, model), patient=patient, kind=EmbeddingEndpoint
+        settings, model.base_url, model.reference, key, patient=patient, kind=EmbeddingEndpoint, deadline=model.deadline
     )
 
 
@@ -226,17 +230,24 @@ def _key(settings: Settings, model: ModelRow) -> str | None:
 
 
 def _client(
-    settings: Settings, base_url: str, name: str, key: str | None, *, patient: bool, kind: type[Asked]
+    settings: Settings,
+    base_url: str,
+    name: str,
+    key: str | None,
+    *,
+    patient: bool,
+    kind: type[Asked],
+    deadline: float | None = None,
 ) -> Asked:
     policy = addresses.Policy.read(settings.allowed_hosts)
     limits = Limits(
         concurrency=settings.endpoint_concurrency,
-        total_seconds=settings.endpoint_seconds,
+        total_seconds=deadline or settings.endpoint_seconds,
         patience=settings.endpoint_patience,
         first_wait=settings.endpoint_first_wait,
     )
     if not patient:
-        seconds = min(TRY_SECONDS, settings.endpoint_seconds)
+        seconds = min(TRY_SECONDS, deadline or settings.endpoint_seconds)
         limits = Limits(concurrency=1, attempts=1, total_seconds=seconds, patience=0.0)
     try:
         return kind(base_url, name, key, policy, limits, ca_file=settings.ca_file)
