@@ -118,7 +118,11 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         self._stopped = stopped = threading.Event()
         self._traffic.open()
         schedule: Schedule[Question, Result] = Schedule(
-            questions, self._one, self._traffic, may_begin=self.may_begin, clock=self._clock
+            questions,
+            self._one,
+            self._traffic,
+            may_begin=self.may_begin,
+            clock=self._clock,
         )
         reported_at = self._clock()
         try:
