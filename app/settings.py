@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     allow_hub: whether a model may be named by its hub name; nothing reaches a hub without it.
     patience: seconds that a request may take to arrive, and a second more for each kB; a quarter of it for its head.
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
-    endpoint_concurrency: model calls in flight at once on one endpoint.
+    endpoint_concurrency: model calls in flight at once on one endpoint, at most, where a measurement does not say.
     endpoint_seconds: how long one answer of a model server may take, from when it can be expected.
     endpoint_patience: seconds that a model server may be away (loading, overloaded) before a measurement ends.
     endpoint_first_wait: seconds before a server in trouble is asked again; doubled with each further time.

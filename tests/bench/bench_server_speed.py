@@ -254,9 +254,7 @@ def main() -> None:
         runners["lm-eval"] = lambda of: lm_eval(of, given.lm_eval)
     if given.promptfoo:
         runners["promptfoo"] = lambda of: promptfoo(of, given.promptfoo)
-    print(
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.ms:g} ms a call, {given.wide} wide; {ROOT.name}"
-    )
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.ms:g} ms a call, {given.wide} wide")
     for calls in given.calls:
         for name, (slow_down, broken) in FAULTS.items():
             of = Round(calls, given.ms, given.wide, slow_down, broken)
