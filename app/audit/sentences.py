@@ -69,7 +69,7 @@ def _decided(detail: Detail) -> str:
 
 def _steering(detail: Detail) -> str:
     changed = [plural(detail["at_once"], "call") + " at once"] if isinstance(detail.get("at_once"), int) else []
-    changed += [f"a budget of {limit:g} {unit}" for unit, limit in _inner(detail, "budget").items()]
+    changed += [f"a budget of {limit:,.12g} {unit}" for unit, limit in _inner(detail, "budget").items()]
     return joined(changed) or "nothing"
 
 

@@ -91,8 +91,11 @@ def money_so_far(progress: Mapping[str, Any], budget: Budget) -> str:
         limit = budget.limits.get(unit)
         known = spent.money is not None and bool(spent.currency or spent.money) if unit == "money" else True
         if limit is not None or (unit == "money" and known and spent.calls):
-            of = f" of {amount(limit, unit, spent.currency)}" if limit is not None else " spent"
-            parts.append(f"{amount(spent.of(unit), unit, spent.currency if limit is None else '')}{of}")
+            number = f"{spent.of(unit):,.2f}" if unit == "money" else f"{spent.of(unit):,.0f}"
+            whole = amount(spent.of(unit), unit, spent.currency)
+            parts.append(
+                f"{number} of {amount(limit, unit, spent.currency)}" if limit is not None else f"{whole} spent"
+            )
     if spent.taken:
         parts.append(f"{plural(spent.taken, 'answer')} taken from earlier runs")
     return " · ".join(parts)

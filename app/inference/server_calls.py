@@ -118,11 +118,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         self._stopped = stopped = threading.Event()
         self._traffic.open()
         schedule: Schedule[Question, Result] = Schedule(
-            questions,
-            self._one,
-            self._traffic,
-            may_begin=self.may_begin,
-            clock=self._clock,
+            questions, self._one, self._traffic, may_begin=self.may_begin, clock=self._clock
         )
         reported_at = self._clock()
         try:
@@ -149,10 +145,13 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         schedule.close()
         self._traffic.close()
         until = time.monotonic() + min(DRAIN, self._limits.total_seconds)
-        while schedule.under_way and not stop() and (left := until - time.monotonic()) > 0:
-            for came in schedule.came(min(LOOK, left)):
+        while not stop() and (left := until - time.monotonic()) > 0:
+            last = not schedule.under_way  # then all that came is there to be taken
+            for came in schedule.came(0.0 if last else min(LOOK, left)):
                 if not isinstance(came, BaseException) and came.error is None:
                     yield came
+            if last:
+                return
 
     def at_once(self, most: int) -> None:
         """Let at most so many calls be under way at once, from now on."""
