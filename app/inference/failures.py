@@ -88,6 +88,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
+def clock_time(seconds: float) -> str:
+    """Minutes and seconds: 1:07."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
 def without_key(text: str, key: str) -> str:
     """A stranger's text without this key of ours, or a longer part of it: some servers repeat what they were sent."""
     if len(key) < KEY_PART:

@@ -20,6 +20,11 @@ Result = TypeVar("Result")
 BATCH = 64  # results that are handed over at once
 
 
+def always(_: int) -> bool:
+    """Whether a further question may be begun, where nobody says otherwise."""
+    return True
+
+
 class Later(Exception):
     """This question is to be asked again, after so many seconds."""
 

@@ -21,13 +21,14 @@ from app.inference.failures import (
     RowFailed,
     Slow,
     all_words,
+    clock_time,
     duration,
     failure_of,
     not_there,
     without_key,
 )
 from app.inference.generator import Unusable
-from app.inference.schedule import Later, Schedule, Turn
+from app.inference.schedule import Later, Schedule, Turn, always
 from app.inference.server_client import USUAL, WAIT_LIMIT, Limits, ServerClient
 from app.inference.traffic import LOOK, MOST, PAUSE_MOST, Traffic
 
@@ -83,7 +84,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         self.reported: set[str] = set()
         self.heard = self.answered = False
         self.on_wait: Callable[[str], None] | None = None
-        self.may_begin: Callable[[int], bool] = _always
+        self.may_begin: Callable[[int], bool] = always
         self._tokens_a_call = 0.0  # as the server counted them, on average
         self._address = addresses.read(base_url)
         self._key = key or ""
@@ -160,12 +161,12 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
     def waiting(self) -> str:
         """Why and how long the server is waited for, as a sentence for the progress; empty while it is not."""
         if self._traffic.held:
-            return f"Waiting for the rate limit of the model server ({_clock_time(self._traffic.opens_in())} left)"
+            return f"Waiting for the rate limit of the model server ({clock_time(self._traffic.opens_in())} left)"
         seconds = int(self._traffic.away_for())
         if not seconds:
             return ""
         why = "the model to load" if "loading" in self._traffic.reason.lower() else "the model server"
-        return f"Waiting for {why} ({_clock_time(seconds)})"
+        return f"Waiting for {why} ({clock_time(seconds)})"
 
     def close(self) -> None:
         self._stopped.set()
@@ -442,12 +443,3 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         """What a server says is wrong; our key is taken out before it is cut to the length of a sentence."""
         clean = self._without_key(content.decode("latin-1")).encode("latin-1")
         return completion.message(clean)
-
-
-def _always(_: int) -> bool:
-    return True
-
-
-def _clock_time(seconds: float) -> str:
-    """Minutes and seconds."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
