@@ -299,7 +299,7 @@ def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
         "over": over,
         "job": job,
         "has_errors": any(arm.has_errors for arm in newest.arms if arm.family != "adapter"),
-        "budget": Budget.from_json(newest.budget).limits,
+        "budget": Budget.from_json(newest.budget),
         "prices": Prices.from_json(newest.prices),
         "spent": run_control.spent(db, newest),
         "newest_leading": standing.leading(newest),

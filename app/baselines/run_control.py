@@ -100,6 +100,8 @@ def spent(session: Session, baseline: BaselineRow) -> Spent:
     for row in answer_store.used(session, of_arm):
         total.taken += row.taken
         model_id = int(of_arm[row.arm_id].settings.get("model_id", baseline.model_id))
+        if not row.calls:
+            continue
         counted = Used(row.prompt_tokens, row.completion_tokens)
         total.add(row.calls, counted, prices.cost(model_id, counted))
         if row.uncounted:

@@ -120,11 +120,11 @@ class Spent:
         return {"calls": float(self.calls), "tokens": self.tokens, "money": self.money or 0.0}[unit]
 
     def over(self, budget: Budget, under_way: int = 0) -> str:
-        """Which limit is reached, as a sentence, if so many calls that are under way take what others took; empty while
-        none is."""
+        """Which limit has no room for one more call, as a sentence, if that and those under way take what others took;
+        empty while none is."""
         for unit, limit in budget.limits.items():
             a_call = self.of(unit) / self.calls if self.calls else float(unit == "calls")
-            if self.of(unit) + under_way * a_call >= limit:
+            if self.of(unit) + (under_way + 1) * a_call > limit * (1 + 1e-9):
                 return (
                     f"The budget of {amount(limit, unit, self.currency)} is used up. What was answered is kept; set a "
                     "higher one and press Resume."

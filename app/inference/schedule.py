@@ -131,6 +131,7 @@ class Schedule(Generic[Question, Result]):
                 continue
             except BaseException as error:  # noqa: BLE001 - raised where the results are taken
                 came = error
+                self.close()
             self._done(came)
 
     def _take(self) -> Turn[Question] | None:

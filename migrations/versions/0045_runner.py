@@ -25,7 +25,7 @@ COLUMNS = {
         ("taken_from", sa.Integer()),
         ("prompt_characters", sa.Integer()),
     ),
-    "models": (("deadline", sa.Float()),),
+    "models": (("deadline", sa.Double()),),
 }
 
 

@@ -79,7 +79,7 @@ def test_a_wave_of_them_holds_everybody_as_long_as_any_of_them_asked_for() -> No
     traffic = door(16)
     rounds(traffic, 3, room=16)
 
-    waves = [traffic.away("429", entered=-2.0, after=after) for after in (3.0, *[1.0] * 7)]
+    waves = [traffic.away("429", entered=0.5, after=after) for after in (3.0, *[1.0] * 7)]
 
     assert waves == [False] * 7 + [True]
     assert 3.0 <= traffic.opens_in() <= 3.75
