@@ -122,7 +122,7 @@ def _picker(
                 raise ValueError("examples by embedding need an embedding model")
             return shots.Picker(nearest=shots.NearestByMeaning(pool, texts, embed), k=k)
         case "nearest":
-            return shots.Picker(nearest=shots.Nearest(pool), k=k)
+            return shots.Picker(nearest=shots.Nearest(pool, texts), k=k)
         case _:
             return shots.Picker()
 

@@ -31,7 +31,7 @@ from app.baselines import (
 from app.baselines.arms import ArmResult, Dropped
 from app.baselines.asking import Asked, Preparation
 from app.baselines.batch import Batch
-from app.baselines.outbox import Meter, Outbox
+from app.baselines.outbox import FREE_ROWS, Meter, Outbox
 from app.baselines.prompts import Shot
 from app.baselines.race import Race
 from app.baselines.tables import ArmRow, BaselineRow
@@ -433,7 +433,7 @@ def _answer(
 
 def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
     """Answer without a language model. One that needs an embedding model which can't be had costs this arm only."""
-    arm, outbox = work.arm, Outbox(claim)
+    arm, outbox = work.arm, Outbox(claim, FREE_ROWS)
     try:
         for free in without_model.answers(arm, waiting, work.pool, asked_model.embed_for(claim, arm)):
             request, asked = Request(str(free.example.id), (), 0), Asked((), free.copied)

@@ -10,19 +10,21 @@ from app.jobs.claims import Claim
 
 FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
 FLUSH_ROWS = 32
+FREE_ROWS = 500  # of answers that no model is asked for: they are there again in a moment
 
 
 @dataclass
 class Outbox:
-    """Answers on their way to the database: a few at a time, never for long."""
+    """Answers on their way to the database: a few at a time, never for long. most: of them in one transaction."""
 
     claim: Claim
+    most: int = FLUSH_ROWS
     waiting: list[dict[str, Any]] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
 
     def put(self, answer: dict[str, Any]) -> None:
         self.waiting.append(answer)
-        if len(self.waiting) >= FLUSH_ROWS or time.monotonic() - self.since >= FLUSH_SECONDS:
+        if len(self.waiting) >= self.most or time.monotonic() - self.since >= FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:

@@ -86,10 +86,13 @@ class Round:
 
 @dataclass(frozen=True)
 class Came:
+    """cpu: seconds of this process, where it is ours."""
+
     seconds: float
     wrong: int
     errors: int
     log: dict[str, Any]
+    cpu: float = 0.0
 
 
 @contextmanager
@@ -146,16 +149,16 @@ def _measured(of: Round, settings: Settings, url: str, profile: Path | None) -> 
         baseline = runs.start(session, assessment.id, order, by=author)
     claim = claim_of(engine, settings, queue, baseline.id)
     with cProfile.Profile() if profile else _nothing() as taken:
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         job.measure(claim)
-        seconds = time.perf_counter() - begun
+        seconds, cpu = time.perf_counter() - begun, time.process_time() - worked
     if profile and taken:
         taken.dump_stats(profile)
     with reading(engine) as session:
         arm = next(arm for arm in baseline.arms if arm.name == "zero_shot")
         scores = [answer_store.scores(session, arm.id, split) for split in ("dev", "test")]
     every = [score for some in scores for score in some]
-    came = Came(seconds, sum(score == 0 for score in every), sum(score is None for score in every), log_of(url))
+    came = Came(seconds, sum(score == 0 for score in every), sum(score is None for score in every), log_of(url), cpu)
     queue.close()
     engine.dispose()
     return came
@@ -255,6 +258,7 @@ def main() -> None:
     if given.promptfoo:
         runners["promptfoo"] = lambda of: promptfoo(of, given.promptfoo)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.ms:g} ms a call, {given.wide} wide")
+    ours(Round(40, 1.0, given.wide, 0.0, 0.0), None)  # a worker has its libraries loaded
     for calls in given.calls:
         for name, (slow_down, broken) in FAULTS.items():
             of = Round(calls, given.ms, given.wide, slow_down, broken)
@@ -266,7 +270,8 @@ def main() -> None:
                     print(
                         f"  {runner:10} {came.seconds:7.2f} s  {share:6.1%} of the ideal, {at_best:6.1%} of the floor; "
                         f"wrong {came.wrong}, without an answer {came.errors}; {came.log['calls']:,} calls met the "
-                        f"server, {came.log['most']} at once",
+                        f"server, {came.log['most']} at once"
+                        + (f"; {1000 * came.cpu / calls:.2f} ms of cpu a call" if came.cpu else ""),
                         flush=True,
                     )
 
