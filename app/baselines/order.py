@@ -41,6 +41,6 @@ class BaselineRequest:
     from_version: int | None = None
     at_once: int | None = None
     fresh: bool = False
-    budget_calls: int | None = None
-    budget_tokens: int | None = None
+    budget_calls: float | None = None
+    budget_tokens: float | None = None
     budget_money: float | None = None
