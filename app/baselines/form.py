@@ -124,7 +124,6 @@ def begins_with(baseline: BaselineRow | None) -> dict[str, str]:
         "plan": "chosen",
         "racing": "" if baseline.racing is False else "on",
         "at_once": str(baseline.at_once or ""),
-        **{f"budget_{unit}": f"{limit:.12g}" for unit, limit in Budget.from_json(baseline.budget).limits.items()},
         **{f"{ARM}{key_of(arm.name)}": "on" for arm in baseline.arms if arm.family not in LATER},
         **{f"option_{name}": "on" if value is True else str(value) for name, value in baseline.metric_options.items()},
     }

@@ -5,11 +5,11 @@
 
 A light server in a process of its own answers every call after so many milliseconds; in the second round it turns 5 %
 of the calls away (429, Retry-After: 1) and breaks 1 % (500). The ideal is calls x time / width. The floor is what a
-client needs at least that loses nothing but what it is told to wait. Ours is the real path: the job of a measurement
-with one prompt, half of the rows dev and half test, every answer scored and written to the database, nothing taken from
-earlier runs. Others are run where they are given: `lm_eval[api]` (local-chat-completions, by its own API), promptfoo
-(its OpenAI provider, cache off). Prints a line each: seconds, shares of ideal and floor, rows that came out wrong
-although the server's answers were right, rows without an answer.
+client needs at least that loses nothing but what it is told to wait. Ours is the real path of a measurement's job: one
+variant on so many dev rows, prompts put together, answers scored and written to the database, the result summed up,
+nothing taken from earlier runs. Others are run where they are given: `lm_eval[api]` (local-chat-completions, by its own
+API), promptfoo (its OpenAI provider, cache off). Prints a line each: seconds, shares of ideal and floor, rows that came
+out wrong although the server's answers were right, rows without an answer.
 """
 
 import argparse
@@ -32,13 +32,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app import schema
-from app.baselines import answer_store, job, runs
+from app.baselines import ahead, answer_store, asked_model, job, runs, store
 from app.baselines.order import BaselineRequest
 from app.datasets.tables import ExampleRow
 from app.db import make_engine, reading, writing
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.settings import Settings
+from app.worker import TURN
 from tests.support.factories import Make
 from tests.support.measured import claim_of
 from tests.support.processes import cheap
@@ -135,7 +136,7 @@ def _measured(of: Round, settings: Settings, url: str, profile: Path | None) -> 
     make = Make(engine, settings)
     author = make.author()
     assessment = make.assessment(author, answers={"metric": "exact_match", "target": 0.9})
-    dataset = make.dataset(assessment, author, train=20, dev=of.calls // 2, test=of.calls - of.calls // 2)
+    dataset = make.dataset(assessment, author, train=20, dev=of.calls, test=20)
     with writing(engine) as session:
         for row in session.query(ExampleRow).filter_by(dataset_id=dataset.id):
             row.messages = [{"role": "user", "content": question(row.line)}]
@@ -148,17 +149,19 @@ def _measured(of: Round, settings: Settings, url: str, profile: Path | None) -> 
         jobs.bind(session, queue)
         baseline = runs.start(session, assessment.id, order, by=author)
     claim = claim_of(engine, settings, queue, baseline.id)
-    with cProfile.Profile() if profile else _nothing() as taken:
+    arm_id = next(arm.id for arm in baseline.arms if arm.name == "zero_shot")
+    with asked_model.opened(claim, model.id) as generator, cProfile.Profile() if profile else _nothing() as taken:
+        with reading(engine) as session:
+            meter = ahead.meter(claim, session, store.get(session, baseline.id))
         begun, worked = time.perf_counter(), time.process_time()
-        job.measure(claim)
+        job.answer_arm(claim, arm_id, "dev", generator, meter=meter)
         seconds, cpu = time.perf_counter() - begun, time.process_time() - worked
     if profile and taken:
         taken.dump_stats(profile)
     with reading(engine) as session:
-        arm = next(arm for arm in baseline.arms if arm.name == "zero_shot")
-        scores = [answer_store.scores(session, arm.id, split) for split in ("dev", "test")]
-    every = [score for some in scores for score in some]
-    came = Came(seconds, sum(score == 0 for score in every), sum(score is None for score in every), log_of(url), cpu)
+        scores = answer_store.scores(session, arm_id, "dev")
+    wrong, errors = sum(score == 0 for score in scores), sum(score is None for score in scores)
+    came = Came(seconds, wrong, errors, log_of(url), cpu)
     queue.close()
     engine.dispose()
     return came
@@ -258,7 +261,8 @@ def main() -> None:
     if given.promptfoo:
         runners["promptfoo"] = lambda of: promptfoo(of, given.promptfoo)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.ms:g} ms a call, {given.wide} wide")
-    ours(Round(40, 1.0, given.wide, 0.0, 0.0), None)  # a worker has its libraries loaded
+    sys.setswitchinterval(TURN)
+    ours(Round(40, 1.0, given.wide, 0.0, 0.0), None)  # a worker has its libraries loaded and this pace
     for calls in given.calls:
         for name, (slow_down, broken) in FAULTS.items():
             of = Round(calls, given.ms, given.wide, slow_down, broken)

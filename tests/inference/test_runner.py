@@ -172,7 +172,7 @@ def test_one_row_that_is_told_to_wait_keeps_no_other_waiting() -> None:
     assert {answer.text for answer in came.values()} == {"x"}
     refused, again = moments.pop("q20")
     assert again - refused >= 0.4
-    assert max(calls[-1] for calls in moments.values()) < again, "the others were through by then"
+    assert sum(refused < call < again for calls in moments.values() for call in calls) >= 5, "others were asked"
     assert len(server.calls) == 61
 
 
