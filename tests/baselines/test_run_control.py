@@ -314,6 +314,7 @@ def test_the_page_of_a_run_has_its_buttons_and_says_why_it_stopped(
 
     stopped = client.get(page).text
     assert "stopped at its budget" in stopped
+    assert "Baselines stopped" in stopped
     assert "5 calls" in stopped
     assert 'name="budget_calls"' in stopped
     refused = client.post(f"/baselines/{claim.subject_id}/go-on", data={"budget_calls": "many"})
