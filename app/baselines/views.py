@@ -54,7 +54,7 @@ def _taken(results: Sequence[tuple[ArmRow, ArmResult]]) -> list[str]:
     of = sum(result.asked for _, result in results)
     counted = f"{taken:,} of {plural(of, 'answer')} taken from earlier runs"
     why = "the same prompt, model and settings. They cost nothing, and no time is measured by them"
-    return [f"{counted}: {why}. To ask them again, tick “Ask anew” in the plan."]
+    return [f"{counted}: {why}. To ask them again, tick “Ask again” in the plan."]
 
 
 def _made_right(results: Sequence[tuple[ArmRow, ArmResult]], metric: str) -> list[str]:
