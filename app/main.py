@@ -22,6 +22,7 @@ from app.audit import service as audit
 from app.audit.watch import Chain, Denials
 from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
+from app.baselines import control_api as baselines_control_api
 from app.baselines import cost_api as baselines_cost_api
 from app.baselines import differences_api as baselines_differences_api
 from app.baselines import differences_routes as baselines_differences_routes
@@ -158,6 +159,7 @@ ROUTERS = (
     baselines_second_api.router,
     baselines_side_routes.router,
     baselines_side_api.router,
+    baselines_control_api.router,
     economics_routes.router,
     economics_api.router,
     gate_routes.router,

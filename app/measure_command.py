@@ -12,11 +12,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Engine
@@ -24,9 +24,10 @@ from sqlalchemy.orm import Session
 
 from app import main as web
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, arms, other_models, planning, runs, standing, store
+from app.baselines import other_models, planning, run_control, runs, spending, standing, store
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Known, Outline
+from app.baselines.spending import UNITS, Budget
 from app.baselines.tables import ArmRow, BaselineRow
 from app.db import engine_for, reading, utcnow, writing
 from app.economics import service as economics
@@ -45,14 +46,11 @@ from app.text import printable
 from app.users import store as user_store
 from app.users.tables import UserRow
 from app.web.params import LARGEST, Number, OneLine, Text
-from app.web.protocols import CallPrice
 from app.wording import plural
 
 MOST_ARMS = 100  # that a plan may name, as by the API
 POLL = 0.2  # seconds between two looks at the job
 LINE_EVERY = 15.0  # seconds between two lines about how far it is
-Unit = Literal["calls", "tokens", "money"]
-UNITS: tuple[Unit, ...] = get_args(Unit)
 
 
 class PlanFile(BaseModel):
@@ -60,7 +58,7 @@ class PlanFile(BaseModel):
 
     consent: true, or the names or ids of the models to whose servers rows may be sent. by: the e-mail address of
     whoever measures; whoever made the assessment where it isn't given. instructions: those of the last measurement
-    where there is one.
+    where there is one. at_once: calls under way at once; fresh: ask anew what an earlier run has answers to.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -76,6 +74,8 @@ class PlanFile(BaseModel):
     k_nearest: Number = 5
     metric_options: dict[OneLine, Text | bool] = Field(default_factory=dict)
     racing: bool = True
+    at_once: Number | None = None
+    fresh: bool = False
     by: OneLine | None = None
 
 
@@ -134,53 +134,41 @@ def _plan(file: Path) -> PlanFile:
         raise Unready(*faults) from error
 
 
-def _limits(budget: Sequence[tuple[str, str]]) -> dict[Unit, float]:
-    limits: dict[Unit, float] = {}
+def _limits(budget: Sequence[tuple[str, str]]) -> Budget:
+    limits: dict[str, float] = {}
     for amount, name in budget:
-        unit = next((unit for unit in UNITS if unit == name), None)
         try:
             limit = float(amount)
         except ValueError:
             limit = -1.0
-        if unit is None or not 0 < limit < 1e15:
+        if name not in UNITS or not 0 < limit < spending.MOST:
             raise Unready(f"A budget is an amount and one of {', '.join(UNITS)}: --budget 500 calls.")
-        limits[unit] = limit
-    return limits
+        limits[name] = limit
+    return Budget(**limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A measurement that was started. per_call: tokens of a prompt and of an answer of each arm as estimated, for
-    servers that count none; prices: by the model's id."""
+    """A measurement that was started, under the name of `by`."""
 
     baseline_id: int
     job_id: int
     by: int
-    limits: Mapping[Unit, float]
-    per_call: Mapping[str, tuple[float, float]]
-    prices: Mapping[int, CallPrice]
 
 
-def _begin(
-    settings: Settings, engine: Engine, queue: job_engine.Client, plan: PlanFile, limits: Mapping[Unit, float]
-) -> Run:
+def _begin(settings: Settings, engine: Engine, queue: job_engine.Client, plan: PlanFile, budget: Budget) -> Run:
     with writing(engine) as session:
         jobs.bind(session, queue)
         assessment = assessment_store.get(session, plan.assessment)
         by = _who(session, plan, assessment.created_by)
-        order, known = _order(session, plan), Known(settings, economics.call_prices)
+        order, known = _order(session, plan, budget), Known(settings, economics.call_prices)
         outline = planning.outline(session, assessment.id, order, known)
         baseline = runs.start(session, assessment.id, order, by=by, known=known)
-        prices = economics.call_prices(session, assessment, model_store.everything(session))
-        asked = {order.model_id, *other_models.asked(baseline)}
-        if "money" in limits and asked - prices.keys():
-            missing = ", ".join(model_store.get(session, one).name for one in sorted(asked - prices.keys()))
-            raise Unready(f"There is no price for {missing}: enter one on the page Prices, or use another budget.")
         job = runs.last_job(session, baseline)
         if job is None or outline is None:  # a start makes both
             raise Unready("The measurement did not start.")
-        _warn(outline, limits)
-        return Run(baseline.id, job.id, by.id, limits, _per_call(outline), prices)
+        _warn(outline, budget)
+        return Run(baseline.id, job.id, by.id)
 
 
 def _who(session: Session, plan: PlanFile, creator: int) -> UserRow:
@@ -190,7 +178,7 @@ def _who(session: Session, plan: PlanFile, creator: int) -> UserRow:
     return user
 
 
-def _order(session: Session, plan: PlanFile) -> BaselineRequest:
+def _order(session: Session, plan: PlanFile, budget: Budget) -> BaselineRequest:
     model = _model(session, plan.model)
     named = plan.consent if isinstance(plan.consent, list) else []
     consents = [_model(session, one, model_store.for_embeddings(session)).id for one in named]
@@ -209,6 +197,11 @@ def _order(session: Session, plan: PlanFile) -> BaselineRequest:
         racing=plan.racing,
         consent=plan.consent is True or model.id in consents,
         consents=tuple(consents),
+        at_once=plan.at_once,
+        fresh=plan.fresh,
+        budget_calls=budget.calls,
+        budget_tokens=budget.tokens,
+        budget_money=budget.money,
     )
 
 
@@ -219,23 +212,14 @@ def _model(session: Session, named: int | str, besides: Sequence[ModelRow] = ())
     raise Unready(f"There is no model {named!r} that can be asked.")
 
 
-def _per_call(outline: Outline) -> dict[str, tuple[float, float]]:
-    return {
-        name: (choice.cost.prompt_tokens / choice.cost.calls, choice.cost.completion_tokens / choice.cost.calls)
-        for choice in outline.choices
-        if choice.cost.calls
-        for name in choice.names
-    }
-
-
-def _warn(outline: Outline, limits: Mapping[Unit, float]) -> None:
+def _warn(outline: Outline, budget: Budget) -> None:
     total = outline.total
     planned = {
         "calls": total.calls,
         "tokens": total.prompt_tokens + total.completion_tokens,
         "money": total.cost or 0.0,
     }
-    for unit, limit in limits.items():
+    for unit, limit in budget.limits.items():
         if planned[unit] > limit:
             text = f"The plan may take {planned[unit]:,.6g} {unit}, more than the budget of {limit:,.6g}."
             print(text, file=sys.stderr)
@@ -262,7 +246,7 @@ def _worker(settings: Settings, engine: Engine) -> Iterator[None]:
 
 
 def _watch(engine: Engine, run: Run) -> str:
-    """Look at the job until it is over. Returns why it was ended early; empty where it was not."""
+    """Look at the job until it is over. Returns why it was ended from here; empty where it was not."""
     reason, said = "", 0.0
     while True:
         try:
@@ -272,12 +256,8 @@ def _watch(engine: Engine, run: Run) -> str:
             _cancel(engine, run)
         with reading(engine) as session:
             job = job_store.get(session, run.job_id)
-            over = "" if reason or job.final else _over(_spent(session, run), run.limits)
         if job.final:
             return reason
-        if over:
-            reason = over
-            _cancel(engine, run)
         if time.monotonic() - said > LINE_EVERY:
             said = time.monotonic()
             print(_how_far(job), file=sys.stderr, flush=True)
@@ -295,31 +275,6 @@ def _cancel(engine: Engine, run: Run) -> None:
             jobs.cancel(session, run.job_id, user_store.get(session, run.by))
 
 
-def _spent(session: Session, run: Run) -> dict[Unit, float]:
-    """What was asked so far: calls, tokens (as estimated, where a server counts none), and money."""
-    baseline = store.get(session, run.baseline_id)
-    of_arm = {arm.id: arm for arm in baseline.arms if arm.family not in arms.FREE}
-    spent: dict[Unit, float] = dict.fromkeys(UNITS, 0.0)
-    for used in answer_store.used(session, of_arm):
-        arm = of_arm[used.arm_id]
-        read, write = run.per_call.get(arm.name, (0.0, 0.0))
-        tokens_in = used.prompt_tokens + used.uncounted * read
-        tokens_out = used.completion_tokens + used.uncounted * write
-        spent["calls"] += used.calls
-        spent["tokens"] += tokens_in + tokens_out
-        price = run.prices.get(int(arm.settings.get("model_id", baseline.model_id)))
-        if price is not None:
-            spent["money"] += (tokens_in * price.input + tokens_out * price.output) / 1e6
-    return spent
-
-
-def _over(spent: Mapping[Unit, float], limits: Mapping[Unit, float]) -> str:
-    for unit, limit in limits.items():
-        if spent[unit] >= limit:
-            return f"The budget of {limit:,.6g} {unit} was reached after {spent[unit]:,.6g}. What was answered is kept."
-    return ""
-
-
 # ---------------------------------------------------------------- what it came to
 
 
@@ -331,7 +286,7 @@ def _outcome(engine: Engine, run: Run, reason: str) -> dict[str, Any]:
             reason = job.failure or f"The measurement was {job.status}."
         if not reason and best is None:
             reason = "Too many rows had errors: no variant has a result that may be used."
-        spent, currency = _spent(session, run), next((price.currency for price in run.prices.values()), "")
+        spent = run_control.spent(session, baseline)
         assessment = assessment_store.get(session, baseline.assessment_id)
         return {
             "status": "done" if not reason else "stopped" if job.status == Status.CANCELLED else "failed",
@@ -343,10 +298,12 @@ def _outcome(engine: Engine, run: Run, reason: str) -> dict[str, Any]:
             "metric": baseline.metric,
             "target": baseline.target,
             "best_arm": best.name if best else None,
-            "calls": round(spent["calls"]),
-            "tokens": round(spent["tokens"]),
-            "cost": round(spent["money"], 6) if run.prices else None,
-            "currency": currency,
+            "calls": spent.calls,
+            "taken": spent.taken,
+            "tokens": round(spent.tokens),
+            "cost": round(spent.money, 6) if spent.money is not None and baseline.prices else None,
+            "currency": spent.currency,
+            "estimated": spent.estimated,
             "arms": [_arm(baseline, arm) for arm in baseline.arms],
             "advice": evidence.judge(session, evidence.gather(session, assessment)).to_json(),
         }

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
     device: what models of this machine compute on, baselines and training alike: auto takes a GPU that is there and
         works, else the CPU; cpu, cuda (ROCm, too) and mps are taken at their word.
-    endpoint_concurrency: model calls in flight at once on one endpoint.
+    endpoint_concurrency: model calls in flight at once on one endpoint, at most, where a measurement does not say.
     endpoint_seconds: how long one answer of a model server may take, from when it can be expected.
     endpoint_patience: seconds that a model server may be away (loading, overloaded) before a measurement ends.
     endpoint_first_wait: seconds before a server in trouble is asked again; doubled with each further time.

@@ -32,6 +32,9 @@ log = logging.getLogger("tunegate.worker")
 
 Body = Callable[[Claim], None]
 VERSION = "0.1"
+# Seconds that a thread may keep Python to itself when others could go on. Many of them wait for answers of a model
+# server, and each has to get its turn as soon as one is there: with Python's 5 ms they lost a tenth of their time.
+TURN = 0.0005
 # Kind of job -> where its body is. Named as text and imported at the first job, so that the worker is up in a moment.
 BODIES = {
     "check": "app.datasets.job:check",
@@ -86,6 +89,7 @@ class Worker:
         if sentence := self._register():
             print(sentence, file=sys.stderr)  # noqa: T201 - the operator's terminal is where this belongs
             return 2
+        sys.setswitchinterval(TURN)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
         threading.Thread(target=self._watch_parent, name="lifeline", daemon=True).start()
@@ -234,6 +238,8 @@ class Worker:
             return
         except claims.Cancelled:
             status = Status.CANCELLED
+        except claims.Ended as end:
+            status, failure = Status.CANCELLED, str(end)
         except claims.Failed as error:
             status, failure = Status.FAILED, str(error)
         except claims.Refused as error:

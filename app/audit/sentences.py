@@ -68,6 +68,12 @@ def _decided(detail: Detail) -> str:
     )
 
 
+def _steering(detail: Detail) -> str:
+    changed = [plural(detail["at_once"], "call") + " at once"] if isinstance(detail.get("at_once"), int) else []
+    changed += [f"a budget of {limit:,.12g} {unit}" for unit, limit in _inner(detail, "budget").items()]
+    return joined(changed) or "nothing"
+
+
 def _answers(detail: Detail) -> str:
     """Metric and target by their values, because scores are read against them; of the other answers how many."""
     told = [f"the {word} to [{key}_now]" for key, word in (("metric", "metric"), ("target", "target score"))
@@ -178,6 +184,8 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
         if d.get("sent_to")
         else "{who} asked [rows] of {what} a second time"
     ),
+    "baseline.pause": "{who} paused {what}",
+    "baseline.steer": "{who} changed how {what} runs: [steering]",
     "baseline.revise": "{who} evaluated a revised prompt, [variant]",
     "baseline.optimise": "The optimizer that {who} started wrote a prompt, [variant]",
     "prompt.add": "{who} saved version [version] of the system prompt of {what}",
@@ -269,6 +277,7 @@ VALUES: Mapping[str, Callable[[Detail], str]] = {
     "price_name": lambda d: str(_inner(d, "to").get("name", "?")),
     "rows": lambda d: _count(d, "rows", "row"),
     "split": lambda d: _SPLITS.get(str(d.get("by")), "in another way"),
+    "steering": _steering,
     "target_now": lambda d: _share(_now(d, "target")),
     "unit": _unit,
     "variant": lambda d: variant(str(d.get("arm", "?"))),

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from app.baselines import answer_store, arms, other_models, rivals, standing, with_passages
 from app.baselines.arms import ArmResult
 from app.baselines.outbox import Meter
+from app.baselines.run_control import RunControl
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
@@ -52,4 +53,5 @@ def meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
     done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
     on_dev = sum(len(with_passages.rows_of(session, arm, dev)) for arm in waiting)
     total = on_dev + (1 + len(free) + len(other_models.asked(baseline))) * len(test)
-    return Meter(claim, total, done, most=total + arms.RIVALS_MOST * len(test))
+    control = RunControl(claim, session, baseline)
+    return Meter(claim, total, done, most=total + arms.RIVALS_MOST * len(test), control=control)

@@ -118,25 +118,37 @@ def chances(session: Session, arm_id: int, split: str) -> list[tuple[float, floa
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What an arm has asked for. uncounted: calls of which the model did not say how many tokens they took."""
+    """What an arm has asked for. uncounted: calls of which the model did not say how many tokens they took, with the
+    characters of their prompts and answers. taken: answers of earlier runs, which are in nothing else here."""
 
     arm_id: int
     calls: int
     prompt_tokens: int
     completion_tokens: int
     uncounted: int
+    prompt_characters: int
+    characters: int
+    taken: int
 
 
 def used(session: Session, arm_ids: Collection[int]) -> list[Used]:
     """Calls and tokens of these arms so far, of both splits; those of errors that were asked again are forgotten."""
-    silent = case((and_(AnswerRow.prompt_tokens == 0, AnswerRow.status == "ok"), 1), else_=0)
+    asked = AnswerRow.taken_from.is_(None)
+    silent = and_(asked, AnswerRow.prompt_tokens == 0, AnswerRow.status == "ok")
+
+    def total(of: ColumnElement[bool], value: Any) -> ColumnElement[int]:
+        return func.sum(case((of, value), else_=0))
+
     rows = session.execute(
         select(
             AnswerRow.arm_id,
-            func.count(),
-            func.sum(AnswerRow.prompt_tokens),
-            func.sum(AnswerRow.completion_tokens),
-            func.sum(silent),
+            total(asked, 1),
+            total(asked, AnswerRow.prompt_tokens),
+            total(asked, AnswerRow.completion_tokens),
+            total(silent, 1),
+            total(silent, func.coalesce(AnswerRow.prompt_characters, 0)),
+            total(silent, func.length(func.coalesce(AnswerRow.raw, AnswerRow.output))),
+            total(AnswerRow.taken_from.is_not(None), 1),
         )
         .where(AnswerRow.arm_id.in_(sorted(arm_ids)))
         .group_by(AnswerRow.arm_id)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.baselines import answer_store, causes, exports, passage_use, prompts, standing, store, tag_store, with_passages
 from app.baselines.prompts import Passage, Shot
+from app.baselines.spending import AnswerCost, Prices, Used
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.chat import Message, messages_from_json
@@ -30,6 +31,8 @@ class AnswerView:
 
     blind: whoever looks is tagging it as second person: `cause` is their own word, and nothing hints at another.
 
+    cost: of this answer; None where nobody knows it.
+
     The texts are as they may be shown; `answer` holds them as they are.
     """
 
@@ -48,6 +51,7 @@ class AnswerView:
     tagged_by: str = ""
     settled_by: str = ""
     blind: bool = False
+    cost: AnswerCost | None = None
 
     @property
     def failure(self) -> passage_use.Failure | None:
@@ -117,7 +121,21 @@ def view(
         tagged_by=(names or {}).get(answer.tagged_by or 0, "") if answer.cause and not blind else "",
         settled_by="" if blind else (names or {}).get(answer.settled_by or 0, ""),
         blind=blind,
+        cost=cost_of(baseline, answer),
     )
+
+
+def cost_of(baseline: BaselineRow, answer: AnswerRow) -> AnswerCost | None:
+    """Money for an answer at the prices that the measurement began with; nothing for one of an earlier run."""
+    prices = Prices.from_json(baseline.prices)
+    if answer.taken_from is not None:
+        return AnswerCost(0.0, prices.currency, "measured")
+    written = len(answer.raw or answer.output)
+    used = Used.of(answer.prompt_tokens, answer.completion_tokens, answer.prompt_characters, written)
+    arm = next((arm for arm in baseline.arms if arm.id == answer.arm_id), None)
+    model_id = baseline.model_id if arm is None else int(arm.settings.get("model_id", baseline.model_id))
+    money = None if used is None or answer.status != "ok" else prices.cost(model_id, used)
+    return None if money is None or used is None else AnswerCost(money, prices.currency, used.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +276,10 @@ def export_lines(
                     shots=tuple(answer.shots),
                     prompt_tokens=answer.prompt_tokens if answer.tokens_known else None,
                     completion_tokens=answer.completion_tokens if answer.tokens_known else None,
-                    latency_ms=round(1000 * answer.seconds),
+                    latency_ms=None if answer.taken_from else round(1000 * answer.seconds),
+                    taken_from=answer.taken_from,
+                    cost=row.cost.money if row.cost else None,
+                    cost_from=row.cost.source if row.cost else None,
                     attempt=answer.attempt,
                     created_at=answer.created_at.isoformat(),
                     constraint=f"{held['kind']} {held['sha256']}" if held else None,

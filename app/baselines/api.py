@@ -14,6 +14,7 @@ from app.baselines import (
     looks,
     measured_model,
     planning,
+    run_control,
     runs,
     standing,
     store,
@@ -27,6 +28,7 @@ from app.baselines.api_models import (
     Arm,
     ArmOffer,
     ArmOffers,
+    BudgetOf,
     Causes,
     ConfusionPart,
     DecorationPart,
@@ -38,6 +40,7 @@ from app.baselines.api_models import (
     MetricKinds,
     MetricName,
     Parts,
+    SpentOf,
     Split,
     SurenessOf,
     Tagged,
@@ -46,6 +49,7 @@ from app.baselines.deps import exported, shown_to
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Known
 from app.baselines.passage_use import Failure
+from app.baselines.spending import Budget
 from app.baselines.tables import ArmRow, BaselineRow
 from app.errors import Conflict, NotFound
 from app.evaluation.metrics import METRICS
@@ -74,7 +78,9 @@ class NewBaseline(BaseModel):
     the answer is not there. `arms`: keys or names of single variants instead of kinds, as `/baselines/offers` lists
     them; none takes what is proposed. `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `racing`: what
     surely loses on the dev rows is asked no more. `consent`: the rows may be sent to the model server; `consents`: ids
-    of other models, for variants that they answer.
+    of other models, for variants that they answer. `at_once`: calls to a server under way at once, as many as the
+    installation allows where it is null. `fresh`: ask anew what an earlier measurement of this assessment has answers
+    to. `budget_calls`, `budget_tokens`, `budget_money`: the run ends when one is used up; `go-on` takes a higher one.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -95,6 +101,11 @@ class NewBaseline(BaseModel):
     consents: tuple[Number, ...] = Field(default=(), max_length=100)
     price_in: float | None = None
     price_out: float | None = None
+    at_once: Count | None = None
+    fresh: bool = False
+    budget_calls: Count | None = None
+    budget_tokens: Count | None = None
+    budget_money: Annotated[float, Field(ge=-1e15, le=1e15)] | None = None
 
     def order(self) -> BaselineRequest:
         return BaselineRequest(**self.model_dump())
@@ -133,6 +144,11 @@ class Baseline(BaseModel):
     dev_rows: int
     test_rows: int
     racing: bool
+    fresh: bool
+    at_once: int | None
+    budget: BudgetOf
+    spent: SpentOf
+    paused_at: datetime | None
     seed: int
     metric_set_at: datetime | None
     created_at: datetime
@@ -164,6 +180,11 @@ class Baseline(BaseModel):
             dev_rows=row.dev_limit,
             test_rows=row.test_limit,
             racing=bool(row.racing),
+            fresh=bool(row.fresh),
+            at_once=row.at_once,
+            budget=BudgetOf.model_validate(Budget.from_json(row.budget)),
+            spent=SpentOf.model_validate(run_control.spent(session, row)),
+            paused_at=row.paused_at,
             seed=row.seed,
             metric_set_at=row.metric_set_at,
             created_at=row.created_at,
@@ -194,7 +215,9 @@ class AnswerOf(BaseModel):
     """One answer beside its row. `score` is null for an error, which is never a wrong answer.
 
     `raw`: the text as it came, where thinking was taken off. Tokens are null where the model did not say how many.
-    `latency_ms`: of this answer alone.
+    `latency_ms`: of this answer alone; null where it was taken from an earlier measurement, `taken_from` its answer
+    there. `cost`: at the prices of when the measurement began, 0 where it was taken, null where no price or no tokens
+    are known; `cost_from`: whether the tokens were counted or are estimated from characters.
     """
 
     id: int
@@ -221,7 +244,10 @@ class AnswerOf(BaseModel):
     passage_failure: Failure | None = Field(description="how a wrong answer with passages came about")
     prompt_tokens: int | None
     completion_tokens: int | None
-    latency_ms: int
+    latency_ms: int | None
+    taken_from: int | None
+    cost: float | None
+    cost_from: Literal["measured", "estimated"] | None
     attempt: int
     created_at: datetime
 
@@ -252,7 +278,10 @@ class AnswerOf(BaseModel):
             passage_failure=view.failure,
             prompt_tokens=row.prompt_tokens if row.tokens_known else None,
             completion_tokens=row.completion_tokens if row.tokens_known else None,
-            latency_ms=round(1000 * row.seconds),
+            latency_ms=None if row.taken_from else round(1000 * row.seconds),
+            taken_from=row.taken_from,
+            cost=view.cost.money if view.cost else None,
+            cost_from=view.cost.source if view.cost else None,
             attempt=row.attempt,
             created_at=row.created_at,
         )
@@ -304,16 +333,10 @@ def show_baseline(baseline_id: Id, db: Db, me: Me) -> Baseline:
     return Baseline.of(db, store.get(db, baseline_id), me)
 
 
-@router.post("/baselines/{baseline_id}/go-on", name="api_go_on_baseline", status_code=202)
-def go_on(baseline_id: Id, db: Db, me: Launcher) -> Baseline:
-    """Ask again what has no answer, after a cancel, a failure or errors."""
-    return Baseline.of(db, runs.resume(db, baseline_id, by=me), me)
-
-
 @router.post("/baselines/{baseline_id}/failed-rows", name="api_ask_failed_rows", status_code=202)
 def ask_failed_rows(baseline_id: Id, db: Db, me: Launcher) -> Baseline:
     """Ask the rows that ended in errors again, of a measurement that is through; answers that came are kept."""
-    return Baseline.of(db, runs.ask_failed_rows(db, baseline_id, by=me))
+    return Baseline.of(db, runs.ask_failed_rows(db, baseline_id, by=me), me)
 
 
 @router.post("/baselines/{baseline_id}/revisions", name="api_revise_baseline", status_code=202)

@@ -246,6 +246,31 @@ class MetricKinds(BaseModel):
     has_more: bool = False
 
 
+class BudgetOf(BaseModel):
+    """What a measurement may take; null is without limit. `money`: in the currency of its prices."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    calls: float | None
+    tokens: float | None
+    money: float | None
+
+
+class SpentOf(BaseModel):
+    """What a measurement has asked so far, in all its runs. `money`: null where a model has no price. `estimated`: part
+    of it is from characters, since a server does not count tokens. `taken`: answers that came from earlier measurements
+    and cost nothing."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    calls: int
+    tokens: float
+    money: float | None
+    currency: str
+    estimated: bool
+    taken: int
+
+
 class Estimated(BaseModel):
     """An estimate. `seconds`: null for a model that was never asked; `rough`: not from calls like these.
 

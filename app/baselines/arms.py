@@ -184,6 +184,7 @@ class ArmResult(Frozen):
     limit. passed: right ones, spread: standard deviation of graded ones; never both. near: how like the wanted answer
     these are, where none is right. tokens_from: measured or estimated. mean_seconds: of an answer; pace: from one to
     the next. thought, dressed, saved: see `Scored`. at: when it stood. reported: names that the server gave its model.
+    taken: answers that were taken from earlier runs, which no time of this one is measured by.
     dropped: it lost the race and the rest of its rows was not asked; its score is that of those that were. valid:
     answers that keep to the output constraint of the measurement, where it has one. groups: in which the rows come,
     design_effect: by how much that widens the variance of the score (`grouped.Design`); None where each row is alone.
@@ -218,6 +219,7 @@ class ArmResult(Frozen):
     groups: int | None = None
     design_effect: float | None = None
     error_limit: float | None = None
+    taken: int | None = None
 
     @property
     def tokens_in(self) -> float:
@@ -265,7 +267,7 @@ class Scored:
 
     prompt_tokens: 0 where the model did not say. thought: thinking was taken off. dressed: right only because marks
     around the answer were. saved: the option of the metric that would make it right. near: how like the wanted answer
-    it is, from 0 to 1, whatever the metric says. characters: of the answer.
+    it is, from 0 to 1, whatever the metric says. characters: of the answer. taken: from an earlier run.
     """
 
     score: float | None
@@ -278,6 +280,7 @@ class Scored:
     saved: str = ""
     near: float = 0.0
     characters: int = 0
+    taken: bool = False
 
 
 def tallied(
@@ -311,7 +314,7 @@ def tallied(
         mean_prompt_tokens=tokens_in,
         mean_completion_tokens=tokens_out,
         tokens_from=source,
-        mean_seconds=_mean([answer.seconds for answer in scored]),
+        mean_seconds=_mean([answer.seconds for answer in scored if not answer.taken]),
         passed=passed,
         near=_mean([answer.near for answer in scored]) if binary and scored and not passed else None,
         spread=None if binary else pstdev(scores) if len(scores) > 1 else 0.0,
@@ -320,6 +323,7 @@ def tallied(
         saved=dict(saved) or None,
         groups=design.groups if design else None,
         design_effect=round(design.effect, 4) if design else None,
+        taken=sum(answer.taken for answer in answers) or None,
     )
 
 

@@ -32,9 +32,9 @@ class Asked:
     choices: tuple[str, ...] = ()
     details: Mapping[str, Any] | None = None
 
-    def request(self, name: str, max_tokens: int) -> Request:
+    def request(self, name: str, max_tokens: int, *, fresh: bool = False) -> Request:
         """The same as the model's door takes it; `name` comes back with the answer. max_tokens: of the answer."""
-        return Request(name, self.messages, max_tokens, self.constraint, self.choices)
+        return Request(name, self.messages, max_tokens, self.constraint, self.choices, fresh)
 
     def kept(self, answer: Answer, target: str) -> tuple[Answer, dict[str, Any] | None]:
         """An answer as it is scored, without the passages that it cites, and what is kept with it. target: the wanted
@@ -125,7 +125,7 @@ def _picker(
                 raise ValueError("examples by embedding need an embedding model")
             return shots.Picker(nearest=shots.NearestByMeaning(pool, texts, embed), k=k)
         case "nearest":
-            return shots.Picker(nearest=shots.Nearest(pool), k=k)
+            return shots.Picker(nearest=shots.Nearest(pool, texts), k=k)
         case _:
             return shots.Picker()
 

@@ -91,6 +91,7 @@ def _scored(baseline: BaselineRow, row: AnswerRow, target: str, *, near: bool) -
         saved=metrics.saved(name, row.output, target, options) if answered and not row.score else "",
         near=metrics.score("chrf", row.output, target, {}) if near and answered else 0.0,
         characters=len(row.raw or row.output),
+        taken=row.taken_from is not None,
     )
 
 
@@ -111,5 +112,6 @@ def _mean(values: Sequence[int], *, of: int) -> float:
 def _pace(rows: Sequence[AnswerRow], result: ArmResult, generator: Generator | None) -> float | None:
     """Seconds from one answer to the next: by the clock where several are under way, else what each took."""
     if isinstance(generator, Endpoint):
-        return arms.pace([(row.attempt, row.created_at.timestamp(), row.seconds) for row in rows])
+        asked = [row for row in rows if row.taken_from is None]
+        return arms.pace([(row.attempt, row.created_at.timestamp(), row.seconds) for row in asked])
     return result.mean_seconds or None

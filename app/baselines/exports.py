@@ -32,8 +32,9 @@ class ExportedAnswer:
     """One answer with what it was asked and how it was judged.
 
     raw: the text as it came, where thinking was taken off. Tokens: None where the model did not say. latency_ms: of
-    this answer alone. constraint: what the answer was held to, kind and SHA-256; None where it was free. passages: what
-    stood before the question, in this order; the whole corpus is not written out for each answer.
+    this answer alone; None where it was taken from an earlier measurement, whose answer `taken_from` is. cost: see the
+    API. constraint: what the answer was held to, kind and SHA-256; None where it was free. passages: what stood before
+    the question, in this order; the whole corpus is not written out for each answer.
     """
 
     baseline: int
@@ -58,7 +59,10 @@ class ExportedAnswer:
     shots: tuple[int, ...]
     prompt_tokens: int | None
     completion_tokens: int | None
-    latency_ms: int
+    latency_ms: int | None
+    taken_from: int | None
+    cost: float | None
+    cost_from: str | None
     attempt: int
     created_at: str
     constraint: str | None = None

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.baselines.offers import key_of
 from app.baselines.order import BaselineRequest
+from app.baselines.spending import UNITS, Budget
 from app.baselines.tables import BaselineRow
 from app.errors import FieldError, Invalid
 
@@ -64,10 +65,45 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
         consents=tuple(int(number) for number in also if number.isdecimal() and len(number) <= LONGEST_NUMBER),
         price_in=price("price_in"),
         price_out=price("price_out"),
+        at_once=whole("at_once") if typed.get("at_once", "").strip() else None,
+        fresh=typed.get("fresh") == "on",
+        budget_tokens=whole("budget_tokens") if typed.get("budget_tokens", "").strip() else None,
+        budget_money=price("budget_money"),
     )
     if faults:
         raise Invalid("Some fields are not numbers.", faults)
     return read
+
+
+def at_once(typed: Mapping[str, str]) -> int | None:
+    """Calls at once, as somebody set them anew; None where nobody did.
+
+    Raises:
+        Invalid: it is no number.
+    """
+    text = typed.get("at_once", "").strip()
+    if text and (not text.isdecimal() or len(text) > LONGEST_NUMBER):
+        raise Invalid("Some fields are not numbers.", [FieldError("#/at_once", "Use a whole number.")])
+    return int(text) if text else None
+
+
+def limits(typed: Mapping[str, str]) -> Budget:
+    """Limits that are set anew when a run goes on.
+
+    Raises:
+        Invalid: a field that should hold a number does not.
+    """
+    amounts: dict[str, float | None] = {}
+    faults = []
+    for unit in UNITS:
+        text = typed.get(f"budget_{unit}", "").strip().replace(",", "")
+        try:
+            amounts[unit] = float(text) if text else None
+        except ValueError:
+            faults.append(FieldError(f"#/budget_{unit}", "Use a number, like 2.50."))
+    if faults:
+        raise Invalid("Some fields are not numbers.", faults)
+    return Budget(**amounts)
 
 
 def begins_with(baseline: BaselineRow | None) -> dict[str, str]:
@@ -87,6 +123,7 @@ def begins_with(baseline: BaselineRow | None) -> dict[str, str]:
         **_sample("test_rows", baseline.test_limit),
         "plan": "chosen",
         "racing": "" if baseline.racing is False else "on",
+        "at_once": str(baseline.at_once or ""),
         **{f"{ARM}{key_of(arm.name)}": "on" for arm in baseline.arms if arm.family not in LATER},
         **{f"option_{name}": "on" if value is True else str(value) for name, value in baseline.metric_options.items()},
     }

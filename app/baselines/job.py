@@ -5,7 +5,7 @@ on after a crash repeats at most the calls that were in flight. The test rows ar
 the one that did best on the dev rows and by those that the dev rows cannot tell from it.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from app.baselines import (
     error_share,
     other_models,
     prompts,
+    replies,
     rivals,
     scored,
     standing,
@@ -33,7 +34,8 @@ from app.baselines import (
 )
 from app.baselines.arms import ArmResult, Dropped
 from app.baselines.asking import Asked, Preparation
-from app.baselines.outbox import Meter, Outbox
+from app.baselines.batch import Batch
+from app.baselines.outbox import FREE_ROWS, Meter, Outbox
 from app.baselines.prompts import Shot
 from app.baselines.race import Race
 from app.baselines.tables import ArmRow, BaselineRow
@@ -313,32 +315,33 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
     if generator is None:
         raise ValueError("only an arm without a model needs no generator")
     arm, split = work.arm, work.split
-    if work.prepared is None:
-        found = with_passages.look_up(claim, arm, work.examples)
-        work.prepared = asking.preparation(arm, work.pool, work.examples, asked_model.embed_for(claim, arm), found)
-    prepared = work.prepared
-    by_id = {str(example.id): example for example in waiting}
-    asked: dict[str, Asked] = {}
-    for name, example in by_id.items():
-        claim.check()
-        asked[name] = prepared.ask(example)
-    requests = [each.request(name, arm.baseline.max_tokens) for name, each in asked.items()]
-    unanswered = {request.id: request for request in requests}
-    if isinstance(generator, Endpoint):
-        generator.on_wait = meter.waits
+    batch = Batch.of(claim, arm, _prepared(claim, work), waiting)
     outbox = Outbox(claim)
     scorer = scored.scorer_of(claim, arm.baseline)
+    unseen = isinstance(generator, Endpoint)
+
+    def keep(answer: Answer, taken_from: int | None = None) -> dict[str, Any]:
+        request, name = batch.unanswered.pop(answer.id), answer.id
+        row = _answer(
+            claim, arm, split, batch.examples[name], request, batch.asked[name], answer, scorer=scorer, unseen=unseen
+        )
+        row |= {"asked_sha256": batch.keys[name], "taken_from": taken_from}
+        outbox.put(row)
+        if meter.control is not None:
+            meter.control.count(row, arm)
+        return row
+
     hopeless = ""
     try:
-        with closing(_iterated(generator.answer(requests, claim.cancelled))) as answers:
+        for reply in batch.earlier(claim, arm.baseline.assessment_id):
+            keep(reply.answer, reply.answer_id)
+            meter.take(1)
+        outbox.flush()
+        if not batch.unanswered:
+            return
+        with closing(_answers(claim, generator, list(batch.unanswered.values()), meter)) as answers:
             for answer in answers:
-                request = unanswered.pop(answer.id)
-                unseen = isinstance(generator, Endpoint)
-                example = by_id[answer.id]
-                row = _answer(
-                    claim, arm, split, example, request, asked[answer.id], answer, scorer=scorer, unseen=unseen
-                )
-                outbox.put(row)
+                row = keep(answer)
                 meter.count()
                 work.answers += 1
                 work.failed += row["error"] is not None
@@ -350,14 +353,41 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
         outbox.flush()  # whatever ends this: answers that came are kept
     if hopeless:
         _give_up(claim, arm, split, f"The first {HOPELESS} rows all failed. The last one: {hopeless}")
-        for example in work.waiting:  # also those of later rounds: it is not asked again
-            nothing = Answer(
-                str(example.id), "", "", 0, 0, 0.0, error=f"Not asked: the first {HOPELESS} rows all failed."
-            )
-            request = unanswered.get(nothing.id, Request(nothing.id, (), 0))
-            outbox.put(_answer(claim, arm, split, example, request, asked.get(nothing.id, Asked(())), nothing))
-        work.done = {example.id for example in work.examples}
-        outbox.flush()
+        _put_unasked(claim, work, batch, outbox)
+    elif batch.unanswered and meter.control is not None:
+        meter.control.check()
+
+
+def _prepared(claim: Claim, work: Work) -> Preparation:
+    if work.prepared is None:
+        found = with_passages.look_up(claim, work.arm, work.examples)
+        embed = asked_model.embed_for(claim, work.arm)
+        work.prepared = asking.preparation(work.arm, work.pool, work.examples, embed, found)
+    return work.prepared
+
+
+def _answers(claim: Claim, generator: Generator, requests: Sequence[Request], meter: Meter) -> Any:
+    """What the model answers, as far as people let the run go on. Generators can be closed, which the interface does
+    not promise."""
+    stop = claim.cancelled
+    if isinstance(generator, Endpoint):
+        generator.on_wait = meter.waits
+    if meter.control is not None:
+        meter.control.check()
+        stop = meter.control.leads(generator)
+    return (answer for answer in generator.answer(requests, stop))
+
+
+def _put_unasked(claim: Claim, work: Work, batch: Batch, outbox: Outbox) -> None:
+    """Give an error to every row that is left, also those of later rounds: the arm is not asked again."""
+    why = f"Not asked: the first {HOPELESS} rows all failed."
+    for example in work.waiting:
+        nothing = Answer(str(example.id), "", "", 0, 0, 0.0, error=why)
+        request = batch.unanswered.get(nothing.id, Request(nothing.id, (), 0))
+        asked = batch.asked.get(nothing.id, Asked(()))
+        outbox.put(_answer(claim, work.arm, work.split, example, request, asked, nothing))
+    work.done = {example.id for example in work.examples}
+    outbox.flush()
 
 
 def _give_up(claim: Claim, arm: ArmRow, split: str, why: str) -> None:
@@ -376,11 +406,6 @@ def _give_up(claim: Claim, arm: ArmRow, split: str, why: str) -> None:
     claim.log(f"{arm.label} was given up. {why}")
 
 
-def _iterated(answers: Iterator[Answer]) -> Any:
-    """Generators can be closed; the interface only promises an iterator."""
-    return (answer for answer in answers)
-
-
 def _answer(
     claim: Claim,
     arm: ArmRow,
@@ -394,7 +419,7 @@ def _answer(
     unseen: bool = False,
 ) -> dict[str, Any]:
     """An answer as it is stored; without a scorer it has to be an error."""
-    score = None
+    score, came = None, answer
     if arm.family not in arms.FREE:
         answer = answer_text.settled(answer, request.max_tokens, example.target, unseen=unseen)
     answer, details = asked.kept(answer, example.target)
@@ -415,6 +440,10 @@ def _answer(
         "details": details,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
+        "prompt_characters": sum(len(message.content) for message in request.messages) or None,
+        "asked_sha256": None,
+        "reply": None if answer.error else replies.beside(came, answer.raw, answer.text),
+        "taken_from": None,
         "seconds": answer.seconds,
         "attempt": claim.attempt,
         "created_at": utcnow(),
@@ -423,7 +452,7 @@ def _answer(
 
 def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
     """Answer without a language model. One that needs an embedding model which can't be had costs this arm only."""
-    arm, outbox = work.arm, Outbox(claim)
+    arm, outbox = work.arm, Outbox(claim, FREE_ROWS)
     scorer = scored.scorer_of(claim, arm.baseline)
     try:
         for free in without_model.answers(arm, waiting, work.pool, asked_model.embed_for(claim, arm)):

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.baselines import answer_store, answers_view, live_store, live_view
+from app.baselines.spending import Budget
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.evaluation import metrics
@@ -27,9 +28,13 @@ def values(session: Session, baseline: BaselineRow, job: JobRow, prices: Mapping
     masker = answers_view.masking(session, baseline)
     so_far, dataset = live_store.so_far(session, every), dataset_store.get(session, baseline.dataset_id)
     errors = live_store.failing(session, every, LAST_ERRORS)
+    budget, spent = Budget.from_json(baseline.budget), progress.get("spent") or {}
+    bounded = bool(budget.limits) or bool(spent.get("taken"))  # else the figures have said it all
     return {
         "ahead": job_store.ahead(session, job) if not job.final else 0,
         "progress": progress,
+        "money": live_view.money_so_far(progress, budget) if bounded else "",
+        "estimated": bool(spent.get("estimated")),
         "done_share": live_view.share_done(progress),
         "stages": live_view.stages(baseline, progress, running=job.started_at is not None, so_far=so_far),
         "figures": live_view.figures(baseline, progress, answer_store.used(session, asked), prices),

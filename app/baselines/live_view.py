@@ -10,6 +10,7 @@ from app.baselines import arms
 from app.baselines.answer_store import Used
 from app.baselines.live_store import SoFar
 from app.baselines.offers import key_of
+from app.baselines.spending import UNITS, Budget, Spent, amount
 from app.baselines.tables import ArmRow, BaselineRow
 from app.web.protocols import CallPrice
 from app.wording import percent, plural
@@ -86,6 +87,26 @@ def share_done(progress: Mapping[str, Any]) -> float:
     """How much of the work is done, 0 to 1; never all of it while the job runs."""
     total = float(progress.get("most") or progress.get("total") or 0)
     return (1 - LAST_PART) * min(1.0, float(progress.get("done") or 0) / total) if total else 0.0
+
+
+def money_so_far(progress: Mapping[str, Any], budget: Budget) -> str:
+    """What the run has taken so far, with its limits, in a few words; empty while nobody knows."""
+    kept = progress.get("spent")
+    if not kept:
+        return ""
+    spent, parts = Spent(**kept), []
+    for unit in UNITS:
+        limit = budget.limits.get(unit)
+        known = spent.money is not None and bool(spent.currency or spent.money) if unit == "money" else True
+        if limit is not None or (unit == "money" and known and spent.calls):
+            number = f"{spent.of(unit):,.2f}" if unit == "money" else f"{spent.of(unit):,.0f}"
+            whole = amount(spent.of(unit), unit, spent.currency)
+            parts.append(
+                f"{number} of {amount(limit, unit, spent.currency)}" if limit is not None else f"{whole} spent"
+            )
+    if spent.taken:
+        parts.append(f"{plural(spent.taken, 'answer')} taken from earlier runs")
+    return " · ".join(parts)
 
 
 def signature(arm_rows: Sequence[ArmRow]) -> tuple[tuple[int, str, str], ...]:

@@ -18,6 +18,8 @@ class BaselineRequest:
     the rows may be sent to the model server; consents: ids of other models to whose servers they may be sent as well.
     price_in, price_out: per million tokens of the run's model, for the estimate only.
     from_version: number of the version of the prompt that the instructions were made from.
+    at_once: calls at once to a server, as many as the installation allows where it is None. fresh: ask anew what an
+    earlier run has answers to. budget_calls, budget_tokens, budget_money: the run ends when one of them is used up.
     """
 
     model_id: int
@@ -37,3 +39,8 @@ class BaselineRequest:
     price_in: float | None = None
     price_out: float | None = None
     from_version: int | None = None
+    at_once: int | None = None
+    fresh: bool = False
+    budget_calls: float | None = None
+    budget_tokens: float | None = None
+    budget_money: float | None = None

@@ -5,23 +5,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.baselines import answer_store
+from app.baselines.run_control import RunControl
 from app.jobs.claims import Claim
 
 FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
 FLUSH_ROWS = 32
+FREE_ROWS = 500  # of answers that no model is asked for: they are there again in a moment
 
 
 @dataclass
 class Outbox:
-    """Answers on their way to the database: a few at a time, never for long."""
+    """Answers on their way to the database: a few at a time, never for long. most: of them in one transaction."""
 
     claim: Claim
+    most: int = FLUSH_ROWS
     waiting: list[dict[str, Any]] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
 
     def put(self, answer: dict[str, Any]) -> None:
         self.waiting.append(answer)
-        if len(self.waiting) >= FLUSH_ROWS or time.monotonic() - self.since >= FLUSH_SECONDS:
+        if len(self.waiting) >= self.most or time.monotonic() - self.since >= FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
@@ -38,7 +41,7 @@ class Meter:
 
     total: answers that are surely asked for; most: those that may be; a bar is drawn by these, so it never goes back.
     The rate is that of the whole arm so far: answers that come in batches, and the wait for the first of them, count
-    as what they are.
+    as what they are. control: what people may change meanwhile; None where they may not.
     """
 
     claim: Claim
@@ -50,6 +53,7 @@ class Meter:
     since: float = 0.0
     arm_id: int | None = None
     split: str = ""
+    control: RunControl | None = None
 
     def begin(self, stage: str, arm_id: int | None = None, split: str = "") -> None:
         """Go on to another stage. arm_id, split: which arm answers which rows in it; split `end`: nothing is asked any
@@ -76,6 +80,11 @@ class Meter:
         self.in_stage += answers if timed else 0
         self.tell()
 
+    def take(self, answers: int) -> None:
+        """So many answers were there from earlier runs: they say nothing of how fast answers come."""
+        self.done += answers
+        self.tell()
+
     def waits(self, why: str) -> None:
         """Say that nothing comes for now, and why."""
         self.tell(now=True, stage=why)
@@ -92,6 +101,8 @@ class Meter:
         }
         if stage:
             progress["waiting"] = stage
+        if self.control is not None:
+            progress["spent"] = self.control.spent.to_json()
         if self.in_stage >= 4 and not stage:
             rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
             progress |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}

@@ -211,6 +211,16 @@ def _rows(context: Context, split: str) -> int:
     return min(len(context.examples[split]), limit or len(context.examples[split]))
 
 
+def prices(context: Context, known: Known) -> dict[int, CallPrice]:
+    """What calls of the models cost, by their id: as the order says of the run's own, else by the team's list."""
+    order, usable = context.order, model_store.usable(context.session)
+    listed = dict(known.prices(context.session, context.assessment, usable)) if known.prices else {}
+    if order.price_in is not None and order.price_out is not None:
+        currency = next((price.currency for price in listed.values()), "")
+        listed[order.model_id] = CallPrice(order.price_in, order.price_out, currency)
+    return listed
+
+
 class _Pricing:
     """Time and money of calls, by the model that answers them."""
 
@@ -218,13 +228,8 @@ class _Pricing:
         self._session, self._order = context.session, context.order
         answer = Sizes.of(context).answer / CHARACTERS_PER_TOKEN
         self._completion = min(float(context.order.max_tokens), max(1.0, answer))
-        usable = model_store.usable(context.session)
-        prices = dict(known.prices(context.session, context.assessment, usable)) if known.prices else {}
-        self.currency = next((price.currency for price in prices.values()), "")
-        if context.order.price_in is not None and context.order.price_out is not None:
-            given = CallPrice(context.order.price_in, context.order.price_out, self.currency)
-            prices[context.order.model_id] = given
-        self._prices = prices
+        self._prices = prices(context, known)
+        self.currency = next((price.currency for price in self._prices.values()), "")
         self._paces: dict[int, list[store.Pace]] = {}
 
     def of(self, offer: Offer, calls: int, prompt: float) -> Cost:

@@ -4,7 +4,7 @@ Metric and target come first (gate G7), then a frozen split; only then may anyth
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,11 +14,12 @@ from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import arms, catalogue, executing, outlines
+from app.baselines import arms, catalogue, executing, outlines, spending
 from app.baselines.arms import Arm
 from app.baselines.offers import Context, Offer
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Estimate, Known, Outline, host_of
+from app.baselines.spending import Budget, Prices
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.errors import Conflict, FieldError, Invalid
@@ -31,13 +32,15 @@ INSTRUCTIONS_LIMIT = 20_000
 ROWS_LEAST = 20  # a smaller sample says nothing
 SHOTS_MOST = 20
 TOKENS_MOST = 4096
+MOST_AT_ONCE = 64  # calls at once
 PATTERN_COVERAGE = 0.9  # least share of wanted answers in which a pattern has to find anything
 NOTHING = Known()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An order that can be carried out. embedders: models on servers that get its questions to search passages by."""
+    """An order that can be carried out. embedders: models on servers that get its questions to search passages by.
+    prices: of the models that are asked, by their id, where there is one."""
 
     assessment: AssessmentRow
     dataset: DatasetRow
@@ -48,6 +51,8 @@ class Plan:
     arms: tuple[Arm, ...]
     estimate: Estimate
     embedders: tuple[ModelRow, ...]
+    prices: Prices = field(default_factory=Prices)
+    budget: Budget = field(default_factory=Budget)
 
 
 def blockers(session: Session, assessment: AssessmentRow) -> list[str]:
@@ -100,11 +105,14 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
     faults += [FieldError("#/arms", refusal) for refusal in catalogue.refused(context, made)]
     planned = catalogue.chosen(context, made)
     faults += _faults_of(context, made, planned)
+    prices = _prices(context, planned, known)
+    budget = Budget(order.budget_calls, order.budget_tokens, order.budget_money)
+    faults += budget_faults(session, budget, prices, _asked(context, planned))
     if faults or model is None:
         raise Invalid("The measurement cannot start like this.", faults)
     costs = outlines.outline(context, made, known).total
     embedders = tuple(model_store.get(session, model_id) for model_id in _embedders(context, made))
-    return Plan(assessment, context.dataset, model, metric, options, target, planned, costs, embedders)
+    return Plan(assessment, context.dataset, model, metric, options, target, planned, costs, embedders, prices, budget)
 
 
 def outline(session: Session, assessment_id: int, order: BaselineRequest, known: Known = NOTHING) -> Outline | None:
@@ -138,6 +146,30 @@ def _faults_of(context: Context, made: Sequence[Offer], planned: Sequence[Arm]) 
             yield FieldError("#/consents", f"Confirm that rows may be sent to {host_of(row.base_url)}.")
 
 
+def _asked(context: Context, planned: Sequence[Arm]) -> list[int]:
+    """Ids of the models that answer."""
+    others = (int(arm.settings["model_id"]) for arm in planned if "model_id" in arm.settings)
+    return list(dict.fromkeys((context.order.model_id, *others)))
+
+
+def _prices(context: Context, planned: Sequence[Arm], known: Known) -> Prices:
+    listed = outlines.prices(context, known)
+    return Prices({model_id: listed[model_id] for model_id in _asked(context, planned) if model_id in listed})
+
+
+def budget_faults(session: Session, budget: Budget, prices: Prices, asked: Sequence[int]) -> Iterator[FieldError]:
+    """What is wrong with a limit: money can only be counted where every model that is asked has a price."""
+    for unit, wrong in spending.budget_faults(budget):
+        yield FieldError(f"#/budget_{unit}", wrong)
+    lacking = [model_id for model_id in asked if model_id not in prices.of_model] if budget.money is not None else []
+    names = ", ".join(row.name for row in model_store.everything(session) if row.id in lacking)
+    if names:
+        yield FieldError(
+            "#/budget_money",
+            f"There is no price for {names}: enter one on the page Prices, or set a budget of tokens.",
+        )
+
+
 def _embedders(context: Context, made: Sequence[Offer]) -> list[int]:
     """Ids of models on servers that get the questions of the rows, of the arms that the order asks for."""
     return sorted({offer.embeds for offer in made if offer.embeds and catalogue.takes(context, offer)})
@@ -162,6 +194,8 @@ def _faults(order: BaselineRequest) -> list[FieldError]:
             faults.append(FieldError(f"#/{name}", f"Ask at least {ROWS_LEAST} rows, or all of them."))
     if not set(order.variants) & set(arms.PROMPTED) or not set(order.variants) <= set(arms.PROMPTED):
         faults.append(FieldError("#/variants", "Choose at least one prompt variant."))
+    if order.at_once is not None and not 1 <= order.at_once <= MOST_AT_ONCE:
+        faults.append(FieldError("#/at_once", f"Use a number from 1 to {MOST_AT_ONCE}."))
     for name, price in (("price_in", order.price_in), ("price_out", order.price_out)):
         if price is not None and not 0 <= price <= 1e6:
             faults.append(FieldError(f"#/{name}", "Use a price per million tokens, or leave it empty."))

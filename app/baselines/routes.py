@@ -16,6 +16,7 @@ from app.baselines import (
     causes,
     comparisons,
     constrained,
+    controls,
     cost_view,
     differences,
     drafting,
@@ -34,6 +35,7 @@ from app.baselines import (
     reruns,
     results_view,
     rivals,
+    run_control,
     runs,
     standing,
     store,
@@ -44,6 +46,7 @@ from app.baselines import (
     with_passages,
 )
 from app.baselines.outlines import Known, Outline
+from app.baselines.spending import Budget, Prices
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.db import reading
@@ -133,9 +136,31 @@ def insert_labels(request: Request, assessment_id: Id, app: App, me: Me, typed: 
 
 
 @router.post("/baselines/{baseline_id}/go-on", name="go_on_measure")
-def go_on(request: Request, baseline_id: Id, db: Db, me: Launcher) -> Response:
-    baseline = runs.resume(db, baseline_id, by=me)
-    return see(request, "measure", assessment_id=baseline.assessment_id)
+def go_on(request: Request, baseline_id: Id, app: App, db: Db, me: Launcher, typed: Sent) -> Response:
+    assessment_id = store.get(db, baseline_id).assessment_id
+    try:
+        runs.resume(db, baseline_id, by=me, more=form.limits(typed), known=_known(app))
+    except Invalid as refusal:
+        return _measure(request, app, db, assessment_id, status=422, resumed=typed, refusal=refusal)
+    return see(request, "measure", assessment_id=assessment_id)
+
+
+@router.post("/baselines/{baseline_id}/pause", name="pause_measure")
+def pause(request: Request, baseline_id: Id, db: Db, me: Launcher) -> Response:
+    baseline = controls.pause(db, baseline_id, by=me)
+    return see(request, "measure", assessment_id=baseline.assessment_id, notice="pausing")
+
+
+@router.post("/baselines/{baseline_id}/steer", name="steer_measure")
+def steer(request: Request, baseline_id: Id, app: App, db: Db, me: Launcher, typed: Sent) -> Response:
+    """Calls at once and limits of a measurement that runs."""
+    assessment_id = store.get(db, baseline_id).assessment_id
+    try:
+        at_once, more = form.at_once(typed), form.limits(typed)
+        controls.steer(db, baseline_id, by=me, at_once=at_once, more=more, known=_known(app))
+    except Invalid as refusal:
+        return _measure(request, app, db, assessment_id, status=422, resumed=typed, refusal=refusal)
+    return see(request, "measure", assessment_id=assessment_id, notice="saved")
 
 
 @router.post("/baselines/{baseline_id}/revise", name="revise_measure")
@@ -210,8 +235,10 @@ def _measure(
     *,
     status: int = 200,
     typed: dict[str, str] | None = None,
+    resumed: dict[str, str] | None = None,
     refusal: Invalid | None = None,
 ) -> Response:
+    """typed: into the form of a measurement. resumed: into that of one that is there, to steer it or let it go on."""
     assessment = assessment_store.get(db, assessment_id)
     answers = assessments.answers(assessment)
     newest = store.current(db, assessment_id)
@@ -242,6 +269,7 @@ def _measure(
         passage_prompt=passage_prompt,
         draft=draft,
         concurrency=app.settings.endpoint_concurrency,
+        resumed=resumed or {},
         typed=values,
         form_open=typed is not None and "revised_instructions" not in typed,
         errors=by_field(refusal) if refusal else {},
@@ -284,6 +312,9 @@ def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
         "failed_rows": standing.failed_rows(newest),
         "error_limit": error_share.limit(db, newest),
         "closed": standing.closed(newest),
+        "budget": Budget.from_json(newest.budget),
+        "prices": Prices.from_json(newest.prices),
+        "spent": run_control.spent(db, newest),
         "newest_leading": standing.leading(newest),
         "newest_best": standing.best(newest),
         "newest_dataset": dataset_store.get(db, newest.dataset_id),

@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import answer_store, arms, drafting, looks, measured_model, standing, store, versions
+from app.baselines import answer_store, arms, controls, drafting, looks, measured_model, standing, store, versions
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Known
 from app.baselines.planning import INSTRUCTIONS_LIMIT, NOTHING, Plan, plan
+from app.baselines.spending import Budget
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
@@ -61,6 +62,10 @@ def start(
         test_limit=order.test_rows,
         seed=planned.dataset.seed,
         racing=order.racing,
+        at_once=order.at_once,
+        budget=planned.budget.to_json(),
+        prices=planned.prices.to_json(),
+        fresh=order.fresh,
         metric_set_at=planned.assessment.metric_set_at,
         test_looks=[],
         created_by=by.id,
@@ -90,6 +95,7 @@ def start(
             "calls": planned.estimate.calls,
             "metric": planned.metric,
             "target": planned.target,
+            **({"budget": limits} if (limits := planned.budget.to_json()) else {}),
         },
     )
     return baseline
@@ -108,11 +114,15 @@ def _also_sent_to(planned: Plan) -> list[str]:
     return list(dict.fromkeys(address for address in kept if address))
 
 
-def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
-    """Ask again what has no answer: after a cancel, a failure, or errors. Answers that came are kept.
+def resume(
+    session: Session, baseline_id: int, *, by: UserRow, more: Budget | None = None, known: Known = NOTHING
+) -> BaselineRow:
+    """Ask again what has no answer: after a pause, a cancel, a failure, errors, or a budget that was used up. Answers
+    that came are kept. more: limits that are set anew; the others stay.
 
     Raises:
-        Conflict: it is running, it was put aside, or nothing is left to ask.
+        Conflict: it is running, it was put aside, nothing is left to ask, or its budget is used up.
+        Invalid: a limit cannot be used.
     """
     baseline = _open(session, baseline_id)
     incomplete = [arm for arm in baseline.arms if arm.family != "adapter" and arm.has_errors]
@@ -123,10 +133,11 @@ def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
             "An adapter was evaluated against these answers; they stay as they are. Start a new measurement."
         )
     _need_model(session, baseline)
+    controls.change(session, baseline, more or Budget(), known, for_run=True)
     # The results stay until their arms are through again: should this fail, what was known is still known.
     again = [arm.id for arm in baseline.arms if arm.family != "adapter" and not arm.dropped]
     answer_store.forget_errors(session, again)
-    baseline.concluded_at = None
+    baseline.concluded_at = baseline.paused_at = None
     _run(session, baseline, model_store.get(session, baseline.model_id), by)
     _note(session, baseline, by, "baseline.go_on", {"arms_with_errors": len(incomplete)})
     return baseline
@@ -228,7 +239,7 @@ def _add(session: Session, baseline: BaselineRow, new: arms.Arm, version: int, b
     settings = {**new.settings, "version": version, **standing.dtype_of(baseline)}
     row = ArmRow(family=new.family, name=new.name, title=new.title, settings=settings)
     baseline.arms.append(row)
-    baseline.concluded_at = None
+    baseline.concluded_at = baseline.paused_at = None
     session.flush()
     _run(session, baseline, model_store.get(session, baseline.model_id), by)
     return row

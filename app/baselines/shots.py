@@ -119,10 +119,19 @@ def _most_alike(likeness: Any, pool: Sequence[Shot], text: str, limit: int) -> l
     return picked
 
 
-class Nearest:
-    """The rows most like a question: cosine of TF-IDF weighted character n-grams (scikit-learn)."""
+def _countable(texts: Sequence[str]) -> list[str]:
+    """A text without letters would leave nothing to count; the blank pair gives every text at least one n-gram."""
+    return [f" {text[:TEXT_LIMIT]} ." for text in texts]
 
-    def __init__(self, pool: Sequence[Shot], seed: int = 0) -> None:
+
+class Nearest:
+    """The rows most like a question: cosine of TF-IDF weighted character n-grams (scikit-learn).
+
+    texts: questions that will be asked, as far as they are known. They are read together, which takes a tenth of the
+    time that one after the other does.
+    """
+
+    def __init__(self, pool: Sequence[Shot], texts: Sequence[str] = (), seed: int = 0) -> None:
         import numpy as np
         from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -130,16 +139,18 @@ class Nearest:
         self._vectorizer: Any = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, max_features=200_000, dtype=np.float32
         )
-        texts = [question(shot.messages)[:TEXT_LIMIT] for shot in self._pool]
-        # A text without letters would leave nothing to count; the blank pair gives every text at least one n-gram.
-        self._matrix = self._vectorizer.fit_transform([f" {text} ." for text in texts]) if texts else None
+        questions = [question(shot.messages) for shot in self._pool]
+        self._matrix = self._vectorizer.fit_transform(_countable(questions)) if questions else None
+        self._at = {text: at for at, text in enumerate(dict.fromkeys(texts))}
+        self._asked = self._vectorizer.transform(_countable(list(self._at))) if questions and self._at else None
 
     def alike(self, text: str, limit: int) -> list[Shot]:
         """See `Ranked`."""
         if self._matrix is None:
             return []
-        likeness = (self._matrix @ self._vectorizer.transform([f" {text[:TEXT_LIMIT]} ."]).T).toarray()[:, 0]
-        return _most_alike(likeness, self._pool, text, limit)
+        known = self._at.get(text)
+        one = self._vectorizer.transform(_countable([text])) if known is None else self._asked[known]
+        return _most_alike((self._matrix @ one.T).toarray()[:, 0], self._pool, text, limit)
 
     def pick(self, text: str, k: int) -> list[Shot]:
         """The k examples for one question, least alike first."""

@@ -34,6 +34,9 @@ class BaselineRow(Base):
     metric_set_at: copied from the assessment at the start, so that the order of events can be shown (gate G7).
     concluded_at: set when the best arm's test result stands. racing: losing arms are dropped on the dev rows; None in
     measurements of versions that could not.
+    at_once: calls at once that it may make to a server; None is as many as the installation allows. paused_at: set
+    while somebody holds it. budget, prices: `spending.Budget` and `spending.Prices` as JSON, the latter as they were
+    when it was started or resumed. fresh: nothing is taken from earlier runs.
     """
 
     __tablename__ = "baselines"
@@ -55,6 +58,11 @@ class BaselineRow(Base):
     metric_set_at: Mapped[datetime | None]
     test_looks: Mapped[list[Any]] = mapped_column(default=list)
     racing: Mapped[bool | None]
+    at_once: Mapped[int | None]
+    paused_at: Mapped[datetime | None]
+    budget: Mapped[dict[str, Any] | None]
+    prices: Mapped[dict[str, Any] | None]
+    fresh: Mapped[bool | None]
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     concluded_at: Mapped[datetime | None]
@@ -110,6 +118,9 @@ class AnswerRow(Base):
     where the server did not say. prompt_tokens: 0 where it did not say how many (`tokens_known`).
     seconds: time this answer took; shots: lines of the examples shown. details: what else it was made with or came
     with, where there is any: {"passages": [[id, score], ...], "chances": {label: probability}}.
+    asked_sha256: of all that was asked and of what model, by which the answer is taken again (`replies.key`); reply: as
+    it came, where that can't be seen from output and raw. taken_from: the answer of an earlier run that this one is.
+    prompt_characters: of the prompt, for estimates where no tokens were counted.
     cause: why it failed, in the word that counts: behaviour, facts, instructions, reference. tagged_by: who gave that
     word first. settled_by: who decided between different words (`tagging`); nobody has while it is None.
     """
@@ -118,6 +129,7 @@ class AnswerRow(Base):
     __table_args__ = (
         UniqueConstraint("arm_id", "split", "example_id"),
         Index("ix_answers_arm_split_score", "arm_id", "split", "score"),
+        Index("ix_answers_asked_sha256", "asked_sha256"),
         CheckConstraint("status in ('ok', 'error')", name="status"),
         CheckConstraint("split in ('dev', 'test')", name="split"),
         CheckConstraint("cause is null or cause in ('behaviour', 'facts', 'instructions', 'reference')", name="cause"),
@@ -138,6 +150,10 @@ class AnswerRow(Base):
     details: Mapped[dict[str, Any] | None]
     prompt_tokens: Mapped[int] = mapped_column(default=0)
     completion_tokens: Mapped[int] = mapped_column(default=0)
+    prompt_characters: Mapped[int | None]
+    asked_sha256: Mapped[str | None] = mapped_column(String(64))
+    reply: Mapped[dict[str, Any] | None]
+    taken_from: Mapped[int | None]
     seconds: Mapped[float] = mapped_column(default=0.0)
     attempt: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]

@@ -52,7 +52,18 @@ def notes(
                 "is no fair try of this prompt: raise max output tokens, or tell the model to be brief."
             )
     sentences += dict.fromkeys(remark for _, result in results for remark in result.remarks or ())
-    return [*sentences, *_made_right(results, metric)]
+    return [*sentences, *_taken(results), *_made_right(results, metric)]
+
+
+def _taken(results: Sequence[tuple[ArmRow, ArmResult]]) -> list[str]:
+    """How many answers are from earlier runs."""
+    taken = sum(result.taken or 0 for _, result in results)
+    if not taken:
+        return []
+    of = sum(result.asked for _, result in results)
+    counted = f"{taken:,} of {plural(of, 'answer')} taken from earlier runs"
+    why = "the same prompt, model and settings. They cost nothing, and no time is measured by them"
+    return [f"{counted}: {why}. To ask them again, tick “Ask again” in the plan."]
 
 
 def _made_right(results: Sequence[tuple[ArmRow, ArmResult]], metric: str) -> list[str]:

@@ -42,7 +42,7 @@ def answers(arm: ArmRow, waiting: Sequence[Example], pool: Sequence[Shot], embed
     elif label is not None:
         yield from (Free(example, str(label)) for example in waiting)
     else:
-        nearest = shots.Nearest(pool)
+        nearest = shots.Nearest(pool, questions)
         for example, text in zip(waiting, questions, strict=True):
             alike = nearest.alike(text, 1)
             yield Free(example, alike[0].target if alike else "", alike)

@@ -34,32 +34,46 @@ PRIVATE = tuple(
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv4 addresses written as IPv6 ones (RFC 6052)
 URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)"
-    r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>(?:/[A-Za-z0-9._~!$'()*+,;=:-]*)*)",
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>(?:/[A-Za-z0-9._~!$'()*+,;=:-]*)*)"
+    r"(?:\?api-version=(?P<version>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:-preview)?|preview|latest))?",
     re.IGNORECASE,
 )
 # What people copy together with an address: the door itself, where only the way to it is wanted.
 TAIL = re.compile(r"/(?:chat/completions|completions|responses|embeddings|models)/*\Z")
 CLASSIC_AZURE = "/openai/deployments/"
 AZURE = (
-    "This is the older form of Azure's address, which needs a version in the address and another header. Enter the "
-    "newer one, https://YOUR-NAME.openai.azure.com/openai/v1, with the name of the deployment as the model."
+    "Azure's older form of an address needs a version at its end: .../openai/deployments/NAME?api-version=2024-10-21. "
+    "The newer one needs none: https://YOUR-NAME.openai.azure.com/openai/v1, with the name of the deployment as the "
+    "model."
 )
 NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A server's address in parts; `str()` puts it together again, and nothing else is ever dialled."""
+    """A server's address in parts; `str()` puts it together again, and nothing else is ever dialled. version: what
+    Azure wants to be asked with every call (`api-version`); empty elsewhere."""
 
     scheme: str
     host: str  # lower case; an IPv6 address without brackets
     port: int
     path: str
+    version: str = ""
 
     def __str__(self) -> str:
+        return self.before_door + (f"?api-version={self.version}" if self.version else "")
+
+    @property
+    def before_door(self) -> str:
+        """What stands before `/chat/completions` in the address of a call."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = {"http": 80, "https": 443}[self.scheme]
         return f"{self.scheme}://{host}{'' if self.port == usual else f':{self.port}'}{self.path}"
+
+    @property
+    def classic_azure(self) -> bool:
+        """Whether it is of Azure's older form, which takes its key in a header of its own."""
+        return CLASSIC_AZURE in self.path + "/"
 
 
 def tail(url: str) -> str:
@@ -104,7 +118,7 @@ def read(url: str) -> Address:
     path = TAIL.sub("", parts["path"].rstrip("/")).rstrip("/")
     if any(part in (".", "..") for part in path.split("/")):
         raise _wrong("The path may not hold . or .. parts.")
-    return Address(parts["scheme"].lower(), host, port, path)
+    return Address(parts["scheme"].lower(), host, port, path, parts["version"] or "")
 
 
 def _wrong(detail: str) -> Invalid:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +25,9 @@ from app.web.protocols import ListedPrice
 from app.web.refusals import TooMany
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"], responses=REFUSALS, dependencies=[WithBundled])
+
+
+Seconds = Annotated[float, Field(ge=0, le=1e9, description="That one answer may take, from when it can be expected.")]
 
 
 class Test(BaseModel):
@@ -61,6 +64,7 @@ class Model(BaseModel):
     key_set: bool
     key_last4: str | None
     context_window: int | None
+    deadline: float | None = Field(description="Seconds that one answer may take; null is the installation's.")
     own: str | None
     purpose: Purpose = Field(description="What it is connected for; one for embeddings answers nothing.")
     trainable: bool
@@ -85,6 +89,7 @@ class Model(BaseModel):
             key_set=row.key_sealed is not None,
             key_last4=row.key_last4,
             context_window=row.context_window,
+            deadline=row.deadline,
             own=service.own(row) or None,
             purpose="embeddings" if row.purpose == "embeddings" else "answers",
             trainable=row.trainable,
@@ -109,6 +114,7 @@ class NewEndpoint(BaseModel):
     model: Text = Field(max_length=connecting.PATH_LENGTH)
     key: Text = Field(default="", max_length=connecting.KEY_LENGTH)
     context_window: Number | None = None
+    deadline: Seconds | None = None
     purpose: Purpose = Field(default="answers", description="What it is asked for: answers, or vectors of texts.")
     own: bool = Field(default=False, description="Declare that the server is your own: nothing sent to it leaves you.")
 
@@ -133,6 +139,7 @@ class EndpointChange(BaseModel):
     model: Text | None = Field(default=None, max_length=connecting.PATH_LENGTH)
     key: Text | None = Field(default=None, max_length=connecting.KEY_LENGTH)
     context_window: Number | None = None
+    deadline: Seconds | None = Field(default=None, description="0 takes it away: then the installation's holds.")
     own: bool | None = None
 
 

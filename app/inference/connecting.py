@@ -24,6 +24,7 @@ from app.jobs.tables import JobRow
 from app.settings import Settings
 from app.users.tables import Role, UserRow
 
+LEAST_DEADLINE, MOST_DEADLINE = 1, 86_400  # seconds
 NAME_LENGTH, PATH_LENGTH, KEY_LENGTH = 100, 500, 4000
 BUDGET, BUDGET_MOST = 16_000, 500_000  # tokens of long prompts in a meeting, unless somebody says otherwise
 
@@ -40,8 +41,10 @@ def add_endpoint(
     context_window: int | None = None,
     own: bool = False,
     purpose: Purpose = "answers",
+    deadline: float | None = None,
 ) -> ModelRow:
-    """Connect an OpenAI-compatible server. purpose: what it is asked for, which stays with the connection.
+    """Connect an OpenAI-compatible server. purpose: what it is asked for, which stays with the connection. deadline:
+    seconds that one answer may take; None is the installation's.
 
     Raises:
         Forbidden: only an admin connects models.
@@ -49,6 +52,7 @@ def add_endpoint(
     """
     _admins_only(by)
     faults = [*_name_faults(session, name), *_model_faults(model), *_key_faults(key), *_window_faults(context_window)]
+    faults += _deadline_faults(deadline)
     address = _address(base_url, faults)
     if faults or address is None:
         raise Invalid("The model server was not added.", faults)
@@ -60,6 +64,7 @@ def add_endpoint(
         context_window=context_window,
         own=own or None,
         purpose=purpose,
+        deadline=deadline,
         files={},
         created_by=by.id,
         set_by=by.id,
@@ -84,8 +89,9 @@ def change_endpoint(
     key: str | None = None,
     context_window: int | None = None,
     own: bool | None = None,
+    deadline: float | None = None,
 ) -> ModelRow:
-    """Change a connection; None leaves a part as it is, an empty key takes the key away.
+    """Change a connection; None leaves a part as it is, an empty key takes the key away, a deadline of 0 that one.
 
     The key goes with the address: when that changes in any part, the stored key is dropped unless a new one comes. So
     does the word that the server is the team's own.
@@ -101,7 +107,7 @@ def change_endpoint(
         raise Conflict("Only the connection to a model server can be changed; add a folder again.")
     if row.retired_at:
         raise Conflict("This model is retired.")
-    faults = [*_window_faults(context_window)]
+    faults = [*_window_faults(context_window), *_deadline_faults(deadline or None)]
     if name is not None and name.strip() != row.name:
         faults += _name_faults(session, name)
     if model is not None:
@@ -117,6 +123,7 @@ def change_endpoint(
     row.base_url = address
     row.set_by = by.id
     row.context_window = context_window if context_window is not None else row.context_window
+    row.deadline = (deadline or None) if deadline is not None else row.deadline
     row.own = (own or None) if own is not None or moved else row.own
     if key is not None or moved:
         _put_key(settings, row, (key or "").strip())
@@ -317,6 +324,12 @@ def _window_faults(window: int | None) -> list[FieldError]:
     if window is None or 256 <= window <= 100_000_000:
         return []
     return [FieldError("#/context_window", "Use a number of tokens from 256.")]
+
+
+def _deadline_faults(deadline: float | None) -> list[FieldError]:
+    if deadline is None or LEAST_DEADLINE <= deadline <= MOST_DEADLINE:
+        return []
+    return [FieldError("#/deadline", f"Use seconds from {LEAST_DEADLINE} to {MOST_DEADLINE:,}.")]
 
 
 def _address(base_url: str, faults: list[FieldError]) -> str | None:

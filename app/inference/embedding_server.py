@@ -20,6 +20,7 @@ from app.inference import completion, model_names
 from app.inference.embedding import Interrupted, Kind, Vectors
 from app.inference.failures import Busy, RowFailed
 from app.inference.generator import Unusable
+from app.inference.schedule import Turn
 from app.inference.server_calls import ServerCalls
 
 # Texts in a call: what servers take without being set up for more (Text Embeddings Inference: 32). With 4,096 numbers
@@ -120,10 +121,11 @@ class EmbeddingEndpoint(ServerCalls[Batch, Vectors, Embedded]):
 
     # -------------------------------------------------------------- one call
 
-    def _one(self, question: Batch) -> Embedded:
+    def _one(self, turn: Turn[Batch]) -> Embedded:
+        question = turn.question
         try:
             try:
-                vectors, _ = self._asked(question)
+                vectors, _ = self._asked(question, turn)
             except (RowFailed, Busy) as error:
                 busy = isinstance(error, Busy)
                 self._note(unavailable=busy, reason=str(error))

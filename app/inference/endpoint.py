@@ -20,6 +20,7 @@ from app.inference.failures import Busy, RowFailed
 from app.inference.findings import PLAIN, Manner
 from app.inference.generator import Answer, Request, Unusable, folded, joined
 from app.inference.model_list import Listed
+from app.inference.schedule import Turn
 from app.inference.server_calls import ServerCalls
 from app.inference.server_constraints import ServerConstraints, Wired
 
@@ -100,8 +101,9 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
 
     # -------------------------------------------------------------- one row
 
-    def _one(self, request: Request) -> Answer:
+    def _one(self, turn: Turn[Request]) -> Answer:
         """One row's answer or error. Nothing of our key is in either."""
+        request = turn.question
         if request.choices:
             no_scores = (
                 "A model server doesn't tell how likely given answers are; score labels on a model of this machine."
@@ -110,7 +112,7 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
         try:
             try:
                 request, form = self._keeping.wired(request)
-                reply, seconds = self._asked(request)
+                reply, seconds = self._asked(request, turn)
             except (RowFailed, Busy) as error:
                 self._note(unavailable=isinstance(error, Busy), reason=str(error))
                 return Answer(request.id, "", "", 0, 0, 0.0, error=self._without_key(str(error)))
@@ -198,6 +200,9 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
                 self.reported.add(self._without_key(model_names.shown_name(reply.model)))
             self.places |= {reply.place} - {""}
             self.counts.add(reply.counts)
+            if reply.prompt_tokens:
+                tokens = float(reply.prompt_tokens + reply.completion_tokens)
+                self._tokens_a_call += (tokens - self._tokens_a_call) / 8 if self._tokens_a_call else tokens
             if "system" not in learnt and any(message.role == "system" for message in request.messages):
                 self._system_works = True
         return reply

@@ -1,10 +1,5 @@
 """How a call to a model server fails: what is worth another try, how long to wait, and what may be repeated of it."""
 
-import email.utils
-from datetime import UTC, datetime
-
-import httpx2
-
 from app.inference import addresses, completion, outbound
 from app.inference.generator import Unusable
 
@@ -19,7 +14,7 @@ class Busy(Exception):
     """Worth another try; `after` is how many seconds the server asked us to wait, None if it did not say.
 
     wide: the server is busy or away for everybody, not only for this row. unheard: there was no answer of any kind.
-    hopeless: there is no such server, as far as we can tell.
+    hopeless: there is no such server, as far as we can tell. load: too many calls, or too fast.
     """
 
     def __init__(
@@ -30,12 +25,14 @@ class Busy(Exception):
         wide: bool = False,
         unheard: bool = False,
         hopeless: bool = False,
+        load: bool = False,
     ) -> None:
         super().__init__(reason)
         self.after = after
         self.wide = wide
         self.unheard = unheard
         self.hopeless = hopeless
+        self.load = load
 
 
 class Slow(Busy):
@@ -59,7 +56,7 @@ def failure_of(cause: BaseException) -> Exception:
 
 def not_there(address: addresses.Address, model: str, door: str, status: int, content: bytes, excerpt: str) -> Unusable:
     """What it comes to that nothing of what was asked for is at an address."""
-    if addresses.CLASSIC_AZURE in address.path + "/":
+    if address.classic_azure and not address.version:
         return Unusable(f"Nothing answers at this address (status {status}). {addresses.AZURE}")
     if completion.is_page(content):
         return Unusable(
@@ -91,20 +88,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
-def retry_after(response: httpx2.Response) -> float | None:
-    """Seconds the server asked for (RFC 9110, 10.2.3: a number or a date); None if it did not say."""
-    value = response.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = email.utils.parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if seconds == seconds else None  # noqa: PLR0124 - not a number is not equal to itself
+def clock_time(seconds: float) -> str:
+    """Minutes and seconds: 1:07."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def without_key(text: str, key: str) -> str:

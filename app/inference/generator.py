@@ -21,6 +21,7 @@ class Request:
     """One question; `id` comes back with the answer and means something to the caller only.
 
     constraint: what the answer may be. choices: score these answers instead of writing one; the likeliest counts.
+    fresh: nothing that was answered earlier will do, as where the same is asked twice to see whether answers differ.
     A generator that cannot do what is asked answers with an error, and never without it.
     """
 
@@ -29,6 +30,7 @@ class Request:
     max_tokens: int
     constraint: Constraint | None = None
     choices: tuple[str, ...] = ()
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

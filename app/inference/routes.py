@@ -42,12 +42,13 @@ def add_endpoint(
     model: Typed = "",
     key: Typed = "",
     context_window: Typed = "",
+    deadline: Typed = "",
     own: Typed = "",
     purpose: Annotated[Purpose, Form()] = "answers",
 ) -> Response:
     """Save a connection and test it; one whose test fails is saved as well, and says so."""
     typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
-    typed["purpose"] = purpose
+    typed |= {"purpose": purpose, "deadline": deadline}
     try:
         with writing(app.engine) as session:
             model_id = connecting.add_endpoint(
@@ -59,6 +60,7 @@ def add_endpoint(
                 model=model,
                 key=key,
                 context_window=_number(context_window),
+                deadline=_seconds(deadline),
                 own=bool(own),
                 purpose=purpose,
             ).id
@@ -79,12 +81,13 @@ def list_server_models(
     model: Typed = "",
     key: Typed = "",
     context_window: Typed = "",
+    deadline: Typed = "",
     own: Typed = "",
     purpose: Typed = "",
 ) -> Response:
     """Ask the typed address which models it has, and offer them in the form. Nothing is saved."""
     typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
-    typed["purpose"] = purpose
+    typed |= {"purpose": purpose, "deadline": deadline}
     try:
         with app.model_tests.take(me.id):
             names, trouble = service.list_models(app.settings, base_url, key), ""
@@ -122,6 +125,7 @@ def change_model(
     model: Typed = "",
     key: Typed = "",
     context_window: Typed = "",
+    deadline: Typed = "",
     own: Typed = "",
 ) -> Response:
     """Save a change; an address, model or key that is new is tested at once."""
@@ -137,11 +141,13 @@ def change_model(
                 model=model,
                 key=key or None,  # an empty field keeps the key; there is a button to take it away
                 context_window=_number(context_window),
+                deadline=_seconds(deadline) or 0,  # an empty field takes it away
                 own=bool(own),
             )
             untested = row.tested is None
     except Invalid as refusal:
         typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
+        typed["deadline"] = deadline
         with reading(app.engine) as session:
             return _model(request, session, model_id, status=422, typed=typed, refusal=refusal)
     if untested:
@@ -261,6 +267,12 @@ def _meeting(
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
     )
+def _seconds(text: str) -> float | None:
+    """Seconds as typed; -1 stands for what is no number, which the service refuses."""
+    try:
+        return float(text) if text.strip() else None
+    except ValueError:
+        return -1.0
 
 
 def _models(
@@ -314,6 +326,7 @@ def _model(
         "base_url": model.base_url,
         "model": model.reference,
         "context_window": model.context_window,
+        "deadline": "" if model.deadline is None else f"{model.deadline:g}",
         "own": model.own,
     }
     return page(

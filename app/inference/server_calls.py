@@ -11,32 +11,34 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Generic, Protocol, TypeVar
 
 import httpx2
 
-from app.inference import addresses, completion
+from app.inference import addresses, completion, rate_headers
 from app.inference.failures import (
     Busy,
     RowFailed,
     Slow,
     all_words,
+    clock_time,
     duration,
     failure_of,
     not_there,
-    retry_after,
     without_key,
 )
 from app.inference.generator import Unusable
+from app.inference.schedule import Later, Schedule, Turn, always
 from app.inference.server_client import USUAL, WAIT_LIMIT, Limits, ServerClient
-from app.inference.traffic import LOOK, Traffic, finished
+from app.inference.traffic import LOOK, MOST, PAUSE_MOST, Traffic
 
 MAX_EXCUSE = 64 << 10  # bytes of what comes with a status that is no success; what is wrong is said in fewer
+LOAD_ATTEMPTS = 20  # of a row that is turned away for load while others are answered
 SLOW_ATTEMPTS = 2  # of a call that ended at its deadline; a server may go on computing what nobody waits for any more
 NEVER_THERE = 60.0  # the same for one that refused every connection since the start
 GIVE_UP = 10  # rows in a row that ended without an answer because the server could not be had
 LIST_STRETCH = 0.25  # of the time of a call, for the list of models: nobody waits for a list as for an answer
+STOPPED = "Cancelled before there was an answer."
 DRAIN = 10.0  # seconds that calls under way get to bring their answers when another one has ended the run
 
 
@@ -59,7 +61,8 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
     door: the path behind the address that questions go to. probe: a harmless question.
     reported: names the server gave for the model that answered; more than one means it changed under the run.
     heard: whether it answered at all, with whatever status. answered: whether a question of a run was answered.
-    on_wait: told in the calling thread, about once a second, why and how long the server is waited for.
+    on_wait: told in the calling thread, about once a second, why and how long the server is waited for. may_begin:
+    asked before each question with the number of those that are under way; once it is false no further one is begun.
     """
 
     door: str
@@ -81,6 +84,8 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         self.reported: set[str] = set()
         self.heard = self.answered = False
         self.on_wait: Callable[[str], None] | None = None
+        self.may_begin: Callable[[int], bool] = always
+        self._tokens_a_call = 0.0  # as the server counted them, on average
         self._address = addresses.read(base_url)
         self._key = key or ""
         self._limits = limits
@@ -105,52 +110,63 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         )
 
     def results(self, questions: Sequence[Question], stop: Callable[[], bool]) -> Iterator[Result]:
-        """Yield what comes of each question as it is done, in any order; fewer once `stop()` is true.
+        """Yield what comes of each question as it is done, in any order; fewer once `stop()` is true, which drops what
+        is under way, or `may_begin` is false, which waits for it.
 
         Raises:
             Unusable: no further question can succeed.
         """
         self._stopped = stopped = threading.Event()
-        coming = iter(questions)
-        running: set[Future[Result]] = set()
-        pool = ThreadPoolExecutor(self._limits.concurrency, thread_name_prefix="endpoint")
-        reported_at = self._clock()
         self._traffic.open()
+        schedule: Schedule[Question, Result] = Schedule(
+            questions, self._one, self._traffic, may_begin=self.may_begin, clock=self._clock
+        )
+        reported_at = self._clock()
         try:
-            while not stop():
-                while len(running) < self._limits.concurrency and (question := next(coming, None)) is not None:
-                    running.add(pool.submit(self._one, question))
-                if not running:
-                    return
-                done, running = wait(running, timeout=LOOK, return_when=FIRST_COMPLETED)
-                ended = yield from finished(done)
+            while not stop() and not schedule.over:
+                schedule.staff()
+                ended: BaseException | None = None
+                for came in schedule.came():
+                    if isinstance(came, BaseException):
+                        ended = ended or came
+                    else:
+                        yield came
                 if ended:
-                    yield from self._last_ones(running, stop)
+                    yield from self._last_ones(schedule, stop)
                     raise ended
                 if self.on_wait and self._clock() - reported_at >= 1 and (text := self.waiting()):
                     reported_at = self._clock()
                     self.on_wait(text)
         finally:
             stopped.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            schedule.close()
 
-    def _last_ones(self, running: set[Future[Result]], stop: Callable[[], bool]) -> Iterator[Result]:
+    def _last_ones(self, schedule: Schedule[Question, Result], stop: Callable[[], bool]) -> Iterator[Result]:
         """What was under way when the run ended may have been paid for: wait a moment for its answers."""
+        schedule.close()
         self._traffic.close()
         until = time.monotonic() + min(DRAIN, self._limits.total_seconds)
-        while running and not stop() and (left := until - time.monotonic()) > 0:
-            done, running = wait(running, timeout=min(LOOK, left), return_when=FIRST_COMPLETED)
-            for future in done:
-                if future.exception() is None and future.result().error is None:
-                    yield future.result()
+        while not stop() and (left := until - time.monotonic()) > 0:
+            last = not schedule.under_way  # then all that came is there to be taken
+            for came in schedule.came(0.0 if last else min(LOOK, left)):
+                if not isinstance(came, BaseException) and came.error is None:
+                    yield came
+            if last:
+                return
+
+    def at_once(self, most: int) -> None:
+        """Let at most so many calls be under way at once, from now on."""
+        self._traffic.most = max(1, min(most, max(MOST, self._limits.concurrency)))
 
     def waiting(self) -> str:
         """Why and how long the server is waited for, as a sentence for the progress; empty while it is not."""
+        if self._traffic.held:
+            return f"Waiting for the rate limit of the model server ({clock_time(self._traffic.opens_in())} left)"
         seconds = int(self._traffic.away_for())
         if not seconds:
             return ""
         why = "the model to load" if "loading" in self._traffic.reason.lower() else "the model server"
-        return f"Waiting for {why} ({seconds // 60}:{seconds % 60:02})"
+        return f"Waiting for {why} ({clock_time(seconds)})"
 
     def close(self) -> None:
         self._stopped.set()
@@ -191,10 +207,10 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
     # -------------------------------------------------------------- for a kind of question
 
     @abstractmethod
-    def _one(self, question: Question) -> Result:
+    def _one(self, turn: Turn[Question]) -> Result:
         """What comes of one question (`_asked`), without our key.
 
-        Raises: Unusable: see there.
+        Raises: Later, Unusable: see there.
         """
 
     @abstractmethod
@@ -224,51 +240,69 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
                     "Rows that were answered are kept; press Resume when the server is back."
                 )
 
-    def _asked(self, question: Question) -> tuple[Reply, float]:
-        """Ask until there is an answer or no sense in asking again; the answer and the seconds that it took."""
-        tries, slow, started = 0, 0, self._clock()
-        while True:
-            if (entered := self._traffic.enter()) is None:
-                raise RowFailed("Cancelled before there was an answer.")
-            try:
-                self._client.transport.stretched(2.0**slow)
-                reply = self._call(question)
-            except Slow:
-                self._traffic.slow()
-                slow += 1
-                if slow >= min(SLOW_ATTEMPTS, self._limits.attempts):
-                    raise
-            except Busy as busy:
-                tries += 1
-                self._met(question, busy, tries, entered, started)
-            except RowFailed:
-                self._traffic.answered()
-                raise
-            else:
-                self._traffic.answered()
-                return reply, self._clock() - entered
-            finally:
-                self._traffic.leave()
+    def _asked(self, question: Question, turn: Turn[Question] | None = None) -> tuple[Reply, float]:
+        """Ask until there is an answer or no sense in asking again; the answer and the seconds that it took. turn: the
+        question's own, where it need not be waited for here.
 
-    def _met(self, question: Question, busy: Busy, tries: int, entered: float, started: float) -> None:
-        """A try that met trouble: keep everybody back where it is everybody's, and return when to try again.
+        Raises: Later: the turn's question is to be asked again then.
+        """
+        mine = turn or Turn(question, self._clock())
+        while True:
+            try:
+                return self._tried(question, mine)
+            except Later as later:
+                if turn is not None:
+                    raise
+                if self._stopped.wait(later.seconds):
+                    raise RowFailed(STOPPED) from None
+
+    def _tried(self, question: Question, turn: Turn[Question]) -> tuple[Reply, float]:
+        if (entered := self._traffic.enter()) is None:
+            raise RowFailed(STOPPED)
+        try:
+            self._client.transport.stretched(2.0**turn.slow)
+            reply = self._call(question)
+        except Slow:
+            self._traffic.slow()
+            turn.slow += 1
+            if turn.slow >= min(SLOW_ATTEMPTS, self._limits.attempts):
+                raise
+            raise Later(0.0) from None
+        except Busy as busy:
+            raise Later(self._met(question, busy, turn, entered)) from busy
+        except RowFailed:
+            self._traffic.answered()
+            raise
+        else:
+            self._traffic.answered()
+            return reply, self._clock() - entered
+        finally:
+            self._traffic.leave()
+
+    def _met(self, question: Question, busy: Busy, turn: Turn[Question], entered: float) -> float:
+        """A try that met trouble: keep everybody back where it is everybody's; the seconds until this row is asked
+        again.
 
         Raises:
             Busy, Unusable: see `_give_up`.
-            RowFailed: somebody stopped us meanwhile.
         """
-        if busy.wide:
-            self._traffic.away(str(busy), entered, busy.after)
+        everybody = busy.wide and self._traffic.away(str(busy), entered, busy.after)
+        if everybody:
             self._go_on_waiting(busy)
-        if tries >= self._limits.attempts:
-            self._give_up(question, busy, tries, started)
-        if not busy.wide and self._stopped.wait(self._pause(tries, busy.after)):
-            raise RowFailed("Cancelled before there was an answer.") from None
+        if busy.load and not everybody and self._limits.patience:
+            turn.turned_away += 1
+            if turn.turned_away >= LOAD_ATTEMPTS:
+                raise busy
+            return self._pause(turn.turned_away, busy.after)
+        turn.tries += 1
+        if turn.tries >= self._limits.attempts:
+            self._give_up(question, busy, turn)
+        return 0.0 if everybody else self._pause(turn.tries, busy.after)
 
     def _pause(self, tries: int, after: float | None) -> float:
         """Seconds before this row is asked again."""
         with self._lock:
-            growing = self._limits.first_wait * 2 ** (tries - 1) * self._jitter.uniform(1.0, 1.25)
+            growing = min(self._limits.first_wait * 2 ** (tries - 1), PAUSE_MOST) * self._jitter.uniform(1.0, 1.25)
         return min(growing if after is None else after, self._limits.wait_limit)
 
     def _go_on_waiting(self, busy: Busy) -> None:
@@ -287,7 +321,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
                 "Rows that were answered are kept; press Resume when the server is back."
             ) from busy
 
-    def _give_up(self, question: Question, busy: Busy, tries: int, started: float) -> None:
+    def _give_up(self, question: Question, busy: Busy, turn: Turn[Question]) -> None:
         """Give this row up after its attempts; return when it is the server that is away, not the row that is bad.
 
         Raises:
@@ -296,9 +330,9 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         """
         if busy.hopeless and not self._traffic.ever:
             raise Unusable(f"{busy} Check the address.") from busy
-        if not busy.wide or not self._limits.patience or self._traffic.answered_since(started):
+        if not busy.wide or not self._limits.patience or self._traffic.answered_since(turn.begun):
             raise busy
-        if tries == self._limits.attempts and self._alive():  # nobody else is asking: a harmless question tells
+        if turn.tries == self._limits.attempts and self._alive():  # nobody else is asking: a harmless question tells
             self._traffic.answered()
             raise busy
 
@@ -319,6 +353,8 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         while True:
             learnt = self._learnt
             response = self._sent(question, learnt)
+            if wait := rate_headers.used_up(response.headers, self._tokens_a_call):
+                self._traffic.hold(wait)
             if response.status_code < 300:
                 return self._understood(response.content, question, learnt)
             more = self._lessons(response, question, learnt)
@@ -340,19 +376,21 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         self.heard = True
         if received.status_code >= 300 and len(received.content) > MAX_EXCUSE:
             # All that is learnt from a refusal is searched for in it, several times over.
-            kept = {name: received.headers[name] for name in ("retry-after",) if name in received.headers}
+            kept = {name: received.headers[name] for name in rate_headers.KEPT if name in received.headers}
             received = httpx2.Response(received.status_code, headers=kept, content=received.content[:MAX_EXCUSE])
         return received
 
     def _refused(self, question: Question, response: httpx2.Response) -> Exception:
         """A status that is not success: ask again, give up on the row, or on the run."""
-        status, after = response.status_code, retry_after(response)
+        status, after = response.status_code, rate_headers.retry_after(response.headers)
         excerpt = self._words(response.content)
         if ended := self._hopeless(question, response, excerpt, after):
             return ended
         met = f"The model server answered with status {status}. {excerpt}".strip()
         if status in (429, 502, 503, 504, 529) or (status in (404, 405) and self._traffic.ever):
-            return Busy(met, after, wide=True)  # 404: it was there, and is loaded anew, or is one of several
+            return Busy(
+                met, after, wide=True, load=status == 429
+            )  # 404: it was there, and is loaded anew, or is one of several
         if status in (408, 409, 425) or status >= 500:
             return Busy(met, after)
         return RowFailed(f"The model server refused this row (status {status}). {excerpt}".strip())

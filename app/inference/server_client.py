@@ -1,5 +1,10 @@
-"""The client that a model server is asked with: openai's, on our own guarded transport, and nothing else of it."""
+"""The client that a model server is asked with: httpx2's, on our own guarded transport.
 
+A call is a POST of JSON and nothing more. A provider's client library took as much time again for it, and what that
+adds (retries, streams, types) is done here otherwise or not at all.
+"""
+
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +13,7 @@ import httpx2
 
 from app.inference import addresses, outbound
 from app.inference.generator import Unusable
+from app.inference.traffic import MOST
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
 TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
@@ -54,8 +60,6 @@ class ServerClient:
         ca_file: str,
         resolver: addresses.Resolver,
     ) -> None:
-        import openai
-
         try:
             context = outbound.trust(ca_file)
         except OSError as error:
@@ -67,30 +71,22 @@ class ServerClient:
             policy,
             total_seconds=limits.total_seconds,
             max_bytes=limits.max_bytes,
-            connections=limits.concurrency,
+            connections=max(MOST, limits.concurrency),
             stopping=stopping,
             resolver=resolver,
             context=context,
         )
+        headers = {"User-Agent": "tunegate", "Accept": "application/json"}
+        if key:
+            headers |= {"api-key": key} if address.classic_azure else {"Authorization": f"Bearer {key}"}
         self._http = httpx2.Client(
             transport=self.transport,
             follow_redirects=False,
             trust_env=False,
             timeout=None,  # the transport has a deadline for the whole call, which no timeout here gives
+            headers=headers,
         )
-        leave_out = ("OpenAI-Organization", "OpenAI-Project", *(() if key else ("Authorization",)))
-        self._options: Any = {"headers": {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}}
-        # Every argument that is not given would be read from this process's environment, another key included.
-        self._client = openai.OpenAI(
-            base_url=str(address),
-            api_key=key or "none",
-            admin_api_key="",
-            organization="",
-            project="",
-            webhook_secret="",
-            http_client=self._http,
-            max_retries=0,
-        )
+        self._before, self._after = address.before_door, f"?api-version={address.version}" if address.version else ""
 
     def post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
         """Ask one question at a path behind the address; the answer whatever its status.
@@ -98,16 +94,8 @@ class ServerClient:
         Raises:
             Exception: there is no status at all; of which kind is read by `failures.failure_of`.
         """
-        import openai
-
-        try:
-            return self._client.post(path, body=body, cast_to=httpx2.Response, options=self._options)
-        except openai.APIStatusError as error:
-            return error.response
-        except openai.APIConnectionError as error:
-            if isinstance(error.__cause__, Exception):
-                raise error.__cause__ from error
-            raise
+        sent, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
+        return self._http.post(f"{self._before}{path}{self._after}", content=sent, headers=kind)
 
     def listed(self) -> httpx2.Response:
         """Ask which models the server has (`GET /models`); the answer whatever its status.
@@ -115,16 +103,7 @@ class ServerClient:
         Raises:
             Exception: as `post`.
         """
-        import openai
-
-        try:
-            return self._client.get("/models", cast_to=httpx2.Response, options=self._options)
-        except openai.APIStatusError as error:
-            return error.response
-        except openai.APIConnectionError as error:
-            if isinstance(error.__cause__, Exception):
-                raise error.__cause__ from error
-            raise
+        return self._http.get(f"{self._before}/models{self._after}")
 
     def close(self) -> None:
         self._http.close()

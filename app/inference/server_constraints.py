@@ -118,7 +118,14 @@ class ServerConstraints:
 
 
 def _wired(request: Request, form: Form) -> Wired:
-    return Wired(request.id, request.messages, request.max_tokens, request.constraint, wire=dict(form.wire))
+    return Wired(
+        request.id,
+        request.messages,
+        request.max_tokens,
+        request.constraint,
+        fresh=request.fresh,
+        wire=dict(form.wire),
+    )
 
 
 def _may_begin(constraint: Constraint, text: str) -> bool:

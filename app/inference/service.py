@@ -248,6 +248,7 @@ def endpoint(
         patient=patient,
         kind=Endpoint,
         at_once=at_once,
+        deadline=model.deadline,
     )
     asked.asks_as(trials.manner(model) if asked_as is None else asked_as)
     return asked
@@ -255,8 +256,9 @@ def endpoint(
 
 def embedding_endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> EmbeddingEndpoint:
     """The client of a server that turns texts into vectors; as `endpoint`."""
+    key = _key(settings, model)
     return _client(
-        settings, model.base_url, model.reference, _key(settings, model), patient=patient, kind=EmbeddingEndpoint
+        settings, model.base_url, model.reference, key, patient=patient, kind=EmbeddingEndpoint, deadline=model.deadline
     )
 
 
@@ -278,16 +280,17 @@ def _client(
     patient: bool,
     kind: type[Asked],
     at_once: int | None = None,
+    deadline: float | None = None,
 ) -> Asked:
     policy = addresses.Policy.read(settings.allowed_hosts)
     limits = Limits(
         concurrency=at_once or settings.endpoint_concurrency,
-        total_seconds=settings.endpoint_seconds,
+        total_seconds=deadline or settings.endpoint_seconds,
         patience=settings.endpoint_patience,
         first_wait=settings.endpoint_first_wait,
     )
     if not patient:
-        seconds = min(TRY_SECONDS, settings.endpoint_seconds)
+        seconds = min(TRY_SECONDS, deadline or settings.endpoint_seconds)
         limits = Limits(concurrency=1, attempts=1, total_seconds=seconds, patience=0.0)
     try:
         return kind(base_url, name, key, policy, limits, ca_file=settings.ca_file)

@@ -19,6 +19,7 @@ class ModelRow(Base):
     key_sealed: the API key, encrypted with the installation's key; it belongs to `base_url` and goes when that changes.
     set_by: who made the connection what it is, None for the bundled model.
     own: an administrator declared that the server at this address is the team's own; it goes when the address changes.
+    deadline: seconds that one answer may take, from when it can be expected; None is the installation's.
     purpose: answers, or embeddings, for a server that turns texts into vectors.
     tested: the last test of a server, as `trials.Trial` keeps it; None where this connection was never tested.
     met: what was found out about a server when it was met last (`findings.Findings`); it stays when the connection is
@@ -38,6 +39,7 @@ class ModelRow(Base):
     key_last4: Mapped[str | None] = mapped_column(String(4))
     context_window: Mapped[int | None]
     own: Mapped[bool | None]
+    deadline: Mapped[float | None]
     purpose: Mapped[str] = mapped_column(String(16), default="answers", server_default="answers")
     tested: Mapped[dict[str, Any] | None]
     met: Mapped[dict[str, Any] | None]

@@ -35,6 +35,10 @@ class Stopping(Exception):
     """This worker is being stopped. Let it pass through; the job goes on elsewhere or later."""
 
 
+class Ended(Exception):
+    """The job ends early because somebody wanted it so; the text is one sentence why, for the page. Nothing failed."""
+
+
 class Failed(Exception):
     """The job cannot be finished; the text is one sentence with the cause and the next step, for the page."""
 

@@ -13,7 +13,7 @@ from app.web.protocols import Action, Standing, State
 from app.wording import joined, lower_first, percent, plural
 
 Data = Literal["none", "checking", "rejected", "ready", "frozen"]
-Baselines = Literal["none", "running", "failed", "done"]
+Baselines = Literal["none", "running", "stopped", "failed", "done"]
 Review = Literal["none", "open", "changes_requested", "approved", "expired", "outdated"]
 Run = Literal["none", "queued", "running", "evaluating", "done", "failed", "cancelled", "paused", "refused"]
 Plan = Literal["none", "unchecked", "blocked", "checked"]
@@ -304,6 +304,7 @@ def _baselines(now: Situation) -> Standing | None:
         return None
     label, sentence, tone, action = {
         "running": ("Running baselines", "Baselines are running.", "info", "Watch the run"),
+        "stopped": ("Baselines stopped", "The run is paused, or its budget is used up.", "open", "Resume the run"),
         "failed": ("Baselines failed", "The baselines did not finish.", "fail", "See what failed"),
     }.get(now.baselines, ("Needs baselines", "Measure what prompting reaches on these rows.", "open", "Run baselines"))
     return _made(now, "needs_baselines", label, sentence, tone, (action, "measure"), why=_earlier(now))

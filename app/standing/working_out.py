@@ -24,6 +24,7 @@ from app.gate.evidence import Facts, gather, judge
 from app.gate.evidence_strip import Glance
 from app.gate.tables import ReviewRow
 from app.jobs import store as jobs
+from app.jobs.tables import Status
 from app.recipes.tables import RecipeRow
 from app.standing import rules
 from app.standing.rules import Outcome, Situation
@@ -185,7 +186,7 @@ def _baselines(session: Session, facts: Facts) -> rules.Baselines:
         return "done"
     if newest is None or facts.dataset is None or newest.dataset_id != facts.dataset.id:
         return "none"
-    return "failed"
+    return "stopped" if job is not None and job.status == Status.CANCELLED and job.failure else "failed"
 
 
 def _plan(facts: Facts) -> rules.Plan:

@@ -56,6 +56,7 @@ NOTICES = {
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",
     "cancelling": "Cancelling: the job stops at its next step.",
+    "pausing": "Pausing: calls under way are still answered and kept, then the run stops.",
     "started": "Queued. It keeps running if you close this page.",
     "approved": "Approved.",
     "returned": "Sent back with your comments.",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from app.baselines import answer_store, outbox, runs, store
+from app.baselines import answer_store, controls, outbox, runs, store
 from app.db import make_engine, reading, writing
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
@@ -73,6 +73,58 @@ def test_kill_9_in_the_middle_repeats_only_what_was_in_flight(either: Settings, 
         assert (last.status, last.attempt) == (Status.DONE, 2)
     queue.close()
     own.dispose()
+
+
+@pytest.mark.deep
+def test_paused_killed_and_at_its_budget_nothing_is_asked_twice_but_calls_in_flight(
+    either: Settings, worker: Callable[..., Process]
+) -> None:
+    """A run that is paused, resumed, killed in the middle and stopped by its budget; then a second one that takes what
+    the first one has answers to, and asks the rest."""
+    settings = open_to_loopback(either)
+    own = make_engine(settings.url)
+    queue = job_engine.Client(settings.url)
+    at_once, whole = settings.endpoint_concurrency, DEV + TEST
+    with serving(clever, delay=DELAY) as server:
+        case = a_case(Make(own, settings), own, server, dev=DEV, test=TEST)
+        one = {"arms": ("zero_shot",), "fresh": False}
+        baseline_id = started(own, queue, case, **one, budget_calls=whole - 2).id
+        first = worker(settings, slot="a")
+        until(lambda: len(server.calls) >= DEV // 4)
+        with writing(own) as session:
+            jobs.bind(session, queue)
+            controls.pause(session, baseline_id, by=case.author)
+        until(lambda: _status(own, baseline_id) == Status.CANCELLED)
+        quiet = len(server.calls)
+        assert quiet < whole - 2
+        assert Counter(server.questions).most_common(1)[0][1] == 1
+
+        with writing(own) as session:
+            jobs.bind(session, queue)
+            runs.resume(session, baseline_id, by=case.author)
+        until(lambda: len(server.calls) >= quiet + 2)
+        first.kill()
+        worker(settings, slot="b")
+        until(lambda: _status(own, baseline_id) == Status.CANCELLED)
+        stopped = len(server.calls)
+        kept = sum(_kept_of(own, baseline_id).values())
+
+        second = started(own, queue, case, **one).id
+        until(lambda: _status(own, second) == Status.DONE)
+
+    assert kept == whole - 2, "the budget counts answers that are kept"
+    assert stopped - kept <= at_once + outbox.FLUSH_ROWS, "calls in flight when it was killed"
+    assert len(server.calls) == stopped + 2, "the second run asks what the first one did not"
+    assert _kept_of(own, second) == {"dev": DEV, "test": TEST}
+    queue.close()
+    own.dispose()
+
+
+def _kept_of(engine: Engine, baseline_id: int) -> dict[str, int]:
+    """Answers of the prompt, by split."""
+    with reading(engine) as session:
+        arm = next(arm for arm in store.get(session, baseline_id).arms if arm.name == "zero_shot")
+        return {split: len(answer_store.answers(session, arm.id, split)) for split in ("dev", "test")}
 
 
 def test_cancel_ends_a_measurement_that_is_in_the_middle_of_its_calls(

@@ -727,14 +727,18 @@ def test_an_address_as_people_copy_it_is_taken(typed: str, kept: str) -> None:
     assert str(addresses.read(typed)) == kept
 
 
-def test_the_older_form_of_azure_is_answered_with_the_newer_one() -> None:
-    """B14: 422 "no question mark"."""
+def test_the_older_form_of_azure_keeps_its_version() -> None:
+    """B14: was 422 "no question mark"."""
 
     address = "https://name.example.net/openai/deployments/d/chat/completions"
-    with pytest.raises(Invalid) as refused:
-        addresses.read(f"{address}?api-version=2024-10-21")
-    assert "/openai/v1" in refused.value.errors[0].detail
+
+    assert str(addresses.read(f"{address}?api-version=2024-10-21")) == (
+        "https://name.example.net/openai/deployments/d?api-version=2024-10-21"
+    )
     assert str(addresses.read(address)) == "https://name.example.net/openai/deployments/d"
+    with pytest.raises(Invalid) as refused:
+        addresses.read(f"{address}?api_version=2024")
+    assert "/openai/v1" in refused.value.errors[0].detail
 
 
 def test_a_404_of_the_older_form_of_azure_names_the_newer_one() -> None:

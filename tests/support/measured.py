@@ -77,6 +77,7 @@ class Case:
 
     def order(self, **different: Any) -> BaselineRequest:
         usual: dict[str, Any] = {"model_id": self.model.id, "instructions": "Give the label.", "consent": True}
+        usual["fresh"] = True  # each test has answers of its own
         return BaselineRequest(**{**usual, **different})
 
 

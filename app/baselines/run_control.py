@@ -1,0 +1,110 @@
+"""What people may change while a measurement runs: calls at once, its budget, and whether it pauses.
+
+The job looks at it twice a second, in one short query. A pause and a budget that is used up end the run in the same
+way: nothing further is begun, what is under way is still answered and kept, and the job lets go of its worker.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.baselines import answer_store, arms
+from app.baselines.spending import Budget, Prices, Spent, Used
+from app.baselines.tables import ArmRow, BaselineRow
+from app.inference.endpoint import Endpoint
+from app.inference.generator import Generator
+from app.jobs.claims import Claim, Ended
+
+EVERY = 0.5  # seconds between two looks
+PAUSED = "Paused. What was answered is kept; press Resume to go on."
+
+
+class RunControl:
+    """One run of a measurement. `spent` is what all its runs together took."""
+
+    def __init__(self, claim: Claim, session: Session, baseline: BaselineRow) -> None:
+        self._claim = claim
+        self._baseline_id = baseline.id
+        self._model_id = baseline.model_id
+        self._prices = Prices.from_json(baseline.prices)
+        self.spent = spent(session, baseline)
+        self._why = ""  # no further question is begun
+        self._at_once: int | None = None
+        self._budget = Budget()
+        self._looked = 0.0
+        self._take(baseline.at_once, baseline.paused_at, baseline.budget)
+
+    def leads(self, generator: Generator) -> Callable[[], bool]:
+        """Have a model follow; what to ask it with whether to stop at once."""
+        if not isinstance(generator, Endpoint):
+            return self._ended
+        generator.may_begin = self._may_begin
+
+        def stop() -> bool:
+            self._look()
+            generator.at_once(self._at_once or self._claim.settings.endpoint_concurrency)
+            return self._claim.cancelled()
+
+        return stop
+
+    def count(self, row: dict[str, Any], arm: ArmRow) -> None:
+        """An answer came. row: as it is stored."""
+        if row["taken_from"] is not None:
+            self.spent.taken += 1
+            return
+        used = None
+        if row["error"] is None:
+            written = len(row["raw"] or row["output"])
+            used = Used.of(row["prompt_tokens"], row["completion_tokens"], row["prompt_characters"], written)
+        model_id = int(arm.settings.get("model_id", self._model_id))
+        self.spent.add(1, used, self._prices.cost(model_id, used) if used else None)
+        self._why = self._why or self.spent.over(self._budget)
+
+    def check(self) -> None:
+        """Raises: Ended: nothing further is to be asked, and why."""
+        self._look()
+        if self._why:
+            raise Ended(self._why)
+
+    def _ended(self) -> bool:
+        self._look()
+        return bool(self._why) or self._claim.cancelled()
+
+    def _may_begin(self, under_way: int) -> bool:
+        self._why = self._why or self.spent.over(self._budget, under_way)
+        return not self._why
+
+    def _look(self) -> None:
+        if time.monotonic() - self._looked < EVERY:
+            return
+        with self._claim.read() as session:
+            query = select(BaselineRow.at_once, BaselineRow.paused_at, BaselineRow.budget)
+            row = session.execute(query.where(BaselineRow.id == self._baseline_id)).one()
+        self._take(row.at_once, row.paused_at, row.budget)
+
+    def _take(self, at_once: int | None, paused_at: object, budget: dict[str, Any] | None) -> None:
+        self._looked = time.monotonic()
+        self._at_once, self._budget = at_once, Budget.from_json(budget)
+        if paused_at is not None:
+            self._why = PAUSED
+
+
+def spent(session: Session, baseline: BaselineRow) -> Spent:
+    """What a measurement has taken so far, by its stored answers."""
+    prices = Prices.from_json(baseline.prices)
+    total = Spent(currency=prices.currency)
+    of_arm = {arm.id: arm for arm in baseline.arms if arm.family not in (*arms.FREE, "adapter")}
+    for row in answer_store.used(session, of_arm):
+        total.taken += row.taken
+        model_id = int(of_arm[row.arm_id].settings.get("model_id", baseline.model_id))
+        if not row.calls:
+            continue
+        counted = Used(row.prompt_tokens, row.completion_tokens)
+        total.add(row.calls, counted, prices.cost(model_id, counted))
+        if row.uncounted:
+            guess = Used.of(0, 0, row.prompt_characters, row.characters)
+            total.add(0, guess, prices.cost(model_id, guess) if guess else None)
+    return total

@@ -1,0 +1,157 @@
+"""What a measurement has cost so far, what each answer cost, and the limit that somebody set to it. Pure.
+
+Prices are those of the team's list when the measurement began, kept with it. Where a server does not say how many
+tokens an answer took, they are estimated from the characters, and whatever rests on that is called an estimate.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from app.baselines.arms import CHARACTERS_PER_TOKEN
+from app.web.protocols import CallPrice
+from app.wording import plural
+
+Unit = Literal["calls", "tokens", "money"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+MOST = 1e15
+Source = Literal["measured", "estimated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a measurement may take at most; None is without limit. money: in the currency of its prices."""
+
+    calls: float | None = None
+    tokens: float | None = None
+    money: float | None = None
+
+    @staticmethod
+    def from_json(kept: Mapping[str, Any] | None) -> "Budget":
+        return Budget(**{name: (kept or {}).get(name) for name in UNITS})
+
+    def to_json(self) -> dict[str, float] | None:
+        """None where there is no limit at all."""
+        return {str(name): value for name, value in self.limits.items()} or None
+
+    @property
+    def limits(self) -> dict[Unit, float]:
+        of_unit: dict[Unit, float | None] = {"calls": self.calls, "tokens": self.tokens, "money": self.money}
+        return {unit: limit for unit, limit in of_unit.items() if limit is not None}
+
+    def changed(self, other: "Budget") -> "Budget":
+        """The same with what the other one sets."""
+        set_anew = {item.name: value for item in fields(self) if (value := getattr(other, item.name)) is not None}
+        return Budget(**{**{item.name: getattr(self, item.name) for item in fields(self)}, **set_anew})
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What calls cost, by the model's id, as it was when the measurement began."""
+
+    of_model: Mapping[int, CallPrice] = field(default_factory=dict)
+
+    @staticmethod
+    def from_json(kept: Mapping[str, Any] | None) -> "Prices":
+        return Prices({int(name): CallPrice(*price) for name, price in (kept or {}).items()})
+
+    def to_json(self) -> dict[str, list[Any]]:
+        return {str(name): [price.input, price.output, price.currency] for name, price in self.of_model.items()}
+
+    @property
+    def currency(self) -> str:
+        return next((price.currency for price in self.of_model.values()), "")
+
+    def cost(self, model_id: int, used: "Used") -> float | None:
+        """Money for so many tokens; None where the model has no price."""
+        price = self.of_model.get(model_id)
+        return None if price is None else (used.tokens_in * price.input + used.tokens_out * price.output) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Tokens of one answer or of many, and whether they were counted by the model or are from characters."""
+
+    tokens_in: float = 0.0
+    tokens_out: float = 0.0
+    source: Source = "measured"
+
+    @staticmethod
+    def of(prompt_tokens: int, completion_tokens: int, prompt_characters: int | None, characters: int) -> "Used | None":
+        """Of one answer; None where nobody knows."""
+        if prompt_tokens > 0:
+            return Used(prompt_tokens, completion_tokens)
+        if prompt_characters is None:
+            return None
+        return Used(prompt_characters / CHARACTERS_PER_TOKEN, characters / CHARACTERS_PER_TOKEN, "estimated")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCost:
+    """Money for one answer, and whether its tokens were counted or are from characters."""
+
+    money: float
+    currency: str
+    source: Source
+
+
+@dataclass(slots=True)
+class Spent:
+    """What was asked so far. money: None where a model that was asked has no price. estimated: part of it is from
+    characters. taken: answers that were taken from earlier runs and cost nothing."""
+
+    calls: int = 0
+    tokens: float = 0.0
+    money: float | None = 0.0
+    currency: str = ""
+    estimated: bool = False
+    taken: int = 0
+
+    def add(self, calls: int, used: Used | None, money: float | None) -> None:
+        """So many calls with these tokens. used: None where they had none that anybody knows of (errors)."""
+        self.calls += calls
+        if used is None:
+            return
+        self.tokens += used.tokens_in + used.tokens_out
+        self.estimated = self.estimated or used.source == "estimated"
+        self.money = None if self.money is None or money is None else self.money + money
+
+    def of(self, unit: Unit) -> float:
+        return {"calls": float(self.calls), "tokens": self.tokens, "money": self.money or 0.0}[unit]
+
+    def over(self, budget: Budget, under_way: int = 0) -> str:
+        """Which limit has no room for one more call, as a sentence, if that and those under way take what others took;
+        empty while none is."""
+        for unit, limit in budget.limits.items():
+            a_call = self.of(unit) / self.calls if self.calls else float(unit == "calls")
+            if self.of(unit) + (under_way + 1) * a_call > limit * (1 + 1e-9):
+                return (
+                    f"The budget of {amount(limit, unit, self.currency)} is used up. What was answered is kept; set a "
+                    "higher one and press Resume."
+                )
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As the progress of a job holds it."""
+        return {
+            "calls": self.calls,
+            "tokens": round(self.tokens),
+            "money": None if self.money is None else round(self.money, 6),
+            "currency": self.currency,
+            "estimated": self.estimated,
+            "taken": self.taken,
+        }
+
+
+def amount(value: float, unit: Unit, currency: str = "") -> str:
+    """Words for an amount: 500 calls, 12,000 tokens, 2.50 EUR."""
+    if unit == "money":
+        return f"{value:,.2f} {currency}".strip() if value >= 0.01 else f"{value:.6f} {currency}".strip()
+    return plural(round(value), unit.removesuffix("s"))
+
+
+def budget_faults(budget: Budget) -> Iterable[tuple[Unit, str]]:
+    """What is wrong with limits as somebody typed them."""
+    for unit, limit in budget.limits.items():
+        if not 0 < limit < MOST:
+            yield unit, "Use an amount above 0, or leave it empty for no limit."
