@@ -189,6 +189,7 @@ TERMS: tuple[Term, ...] = (
     # What a contributor worked on, by the names that are kept of it.
     Term("work.created", "created the assessment", "Created it."),
     Term("work.measure", "baselines", "Ran baselines."),
+    Term("work.judge", "LLM judge", "Wrote its rubric, started it or labelled answers for it."),
     Term("work.recipe", "training config", "Saved the training config."),
     # Criteria of the gate; the policy's own titles are part of its hash and stay as they are.
     Term("gate.G1", "Enough usable examples", "Rows to learn from, counted in the uploaded file."),
@@ -231,6 +232,8 @@ TERMS: tuple[Term, ...] = (
     Term("case.metric", "Metric", "What turns a model output and the expected answer into a score."),
     Term("case.target", "Target score", "The score from which on the result is good enough.", "%"),
     Term("case.constraint", "Output constraint", "What an answer may look like; the model can write nothing else."),
+    Term("case.judge", "LLM judge", "A language model that says of each answer whether it passes, by your rubric."),
+    Term("case.rubric", "Rubric", "What an answer has to do to pass: one question with two answers, in your words."),
     Term("case.variant", "Variant", "One way to answer that is measured: a prompt, a baseline without an LLM, or the "
          "adapter."),
     Term("case.system_prompt", "System prompt", "The instructions that stand before every question."),

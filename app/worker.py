@@ -42,6 +42,7 @@ BODIES = {
     "convert": "app.inference.job:convert",
     "measure": "app.baselines.job:measure",
     "optimise": "app.instructions.job:optimise",
+    "judge": "app.judging.job:judge",
     "preflight": "app.training.job:preflight",
     "train": "app.results.job:train",
     "demo": "app.demo.job:demo",

@@ -178,6 +178,15 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     ),
     "prompt.go_on": "{who} resumed the prompt optimizer for {what}",
     "prompt.take_over": "{who} took over the optimizer's best prompt so far for {what}",
+    "judge.rubric": "{who} wrote version [version] of the judge's rubric of {what}",
+    "judge.start": lambda d: (
+        "{who} had [judge] judge answers of {what}, sent to [sent_to]"
+        if d.get("sent_to")
+        else "{who} had [judge] judge answers of {what}"
+    ),
+    "judge.go_on": "{who} resumed a judge of {what}",
+    "judge.label_begin": "{who} began to label [labelled] of {what} for the judge",
+    "judge.label_end": "{who} finished labelling [labelled] of {what} for the judge",
     "baseline.tag": "{who} tagged [failures] of [variant]",
     "baseline.second_begin": "{who} began to tag [failures] as second person",
     "baseline.second_end": "{who} finished tagging [failures] as second person",
@@ -246,6 +255,7 @@ VALUES: Mapping[str, Callable[[Detail], str]] = {
     "price_after": lambda d: _price(d, "to"),
     "price_before": lambda d: _price(d, "from"),
     "price_name": lambda d: str(_inner(d, "to").get("name", "?")),
+    "labelled": lambda d: _count(d, "labelled", "answer"),
     "rows": lambda d: _count(d, "rows", "row"),
     "split": lambda d: _SPLITS.get(str(d.get("by")), "in another way"),
     "target_now": lambda d: _share(_now(d, "target")),

@@ -23,6 +23,7 @@ QUEUE_OF = {
     "convert": "model",
     "measure": "model",
     "optimise": "model",
+    "judge": "model",
     "preflight": "model",
     "train": "model",
     "demo": "cpu",
@@ -38,6 +39,7 @@ KINDS = {
     "convert": "Set up a model",
     "measure": "Baselines",
     "optimise": "Prompt optimizer",
+    "judge": "LLM judge",
     "preflight": "Preflight",
     "train": "Training",
     "demo": "Demo",
@@ -52,6 +54,7 @@ STEP_OF = {
     "check_retrieval": "retrieval_quality",
     "measure": "measure",
     "optimise": "instructions",
+    "judge": "judging",
     "preflight": "train",
     "train": "train",
 }
