@@ -136,7 +136,7 @@ def test_the_judge_is_held_to_what_the_policy_asks_of_two_people() -> None:
     assert said["none"].sentence.startswith("Not calibrated: no answer")
     assert said["few"].sentence == "Not calibrated: 49 of 50 labels by a person."
     assert said["always pass"].sentence == "Not calibrated: kappa 0.00 below 0.6."
-    assert said["low"].sentence == "Not calibrated: kappa 0.39 below 0.6."
+    assert said["low"].sentence == "Not calibrated: kappa 0.40 below 0.6."
     assert said["holds"].sentence == "Calibrated: kappa 0.78 with a person, 0.6 is asked for."
     assert (said["holds"].sensitivity, said["holds"].specificity) == (Tally(30, 32), Tally(15, 18))
 
@@ -190,6 +190,6 @@ def test_a_win_needs_both_orders() -> None:
 
 def test_an_order_says_all_that_is_wrong_with_it() -> None:
     wrong = Order(1, arms=(4,), use="pairwise", rows=3, calls=0, price_in=-1.0)
-    assert [one.field for one in order.faults(wrong)] == ["#/arms", "#/calls", "#/rows", "#/price_in"]
-    assert [one.field for one in order.faults(Order(1))] == ["#/arms"]
+    assert [one.pointer for one in order.faults(wrong)] == ["#/arms", "#/calls", "#/rows", "#/price_in"]
+    assert [one.pointer for one in order.faults(Order(1))] == ["#/arms"]
     assert list(order.faults(Order(1, arms=(4, 5), use="pairwise"))) == []
