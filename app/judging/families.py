@@ -87,7 +87,7 @@ class Kinship:
             "answers of their own family: take a judge of another one.",
             "teacher": f"The judge is of the family ({shared}) of the stronger model {about}. What learns from that "
             "model would win by its taste.",
-            "unknown": f"Nobody can tell whether the judge and {about} are of one family: their names say nothing.",
+            "unknown": f"Nobody can tell whether the judge is of the family of the model of {about}.",
         }[self.kind]
 
     def to_json(self) -> dict[str, Any]:

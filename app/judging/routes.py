@@ -33,7 +33,8 @@ from app.web.params import Form as AnyForm
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
-PAGE = 20
+PAGE = 20  # judgements at once
+LISTED = 8  # runs with what they came to; earlier ones are named
 
 
 @router.get("/assessments/{assessment_id}/judging", name="judging")
@@ -129,7 +130,8 @@ def _judging(
         labelled=len(store.counted_labels(db, there.rubric.id)) if there.rubric else 0,
         round=rounds.open_round(db, there.rubric.id, me.id) if there.rubric else None,
         enough=LEAST,
-        runs=[_brief(db, row) for row in runs],
+        runs=[_brief(db, row) for row in runs[:LISTED]],
+        earlier=runs[LISTED:],
         names=user_store.names(db, [row.created_by for row in versions]),
         typed=typed or {},
         writing=writing or not versions,

@@ -143,7 +143,8 @@ def judgeable(
     """servers: of the model and of the judge. Two prompts were measured; the rubric is not written yet."""
     from app.baselines import job as measuring
 
-    case = a_case(make, engine, servers[0], **{"train": 30, "dev": 40, "test": 20, **rows})
+    sizes = {"train": 30, "dev": 40, "test": 20, **rows}
+    case = a_case(make, engine, servers[0], "Loopback", **sizes)
     judge = make.model(
         name="Judge",
         kind="endpoint",
