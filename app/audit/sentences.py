@@ -178,15 +178,15 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     ),
     "prompt.go_on": "{who} resumed the prompt optimizer for {what}",
     "prompt.take_over": "{who} took over the optimizer's best prompt so far for {what}",
-    "judge.rubric": "{who} wrote version [version] of the judge's rubric of {what}",
+    "judge.rubric": "{who} wrote version [version] of the LLM judge's rubric of {what}",
     "judge.start": lambda d: (
-        "{who} had [judge] judge answers of {what}, sent to [sent_to]"
+        "{who} started [model] as LLM judge of {what}, sending answers to [sent_to]"
         if d.get("sent_to")
-        else "{who} had [judge] judge answers of {what}"
+        else "{who} started [model] as LLM judge of {what}"
     ),
-    "judge.go_on": "{who} resumed a judge of {what}",
-    "judge.label_begin": "{who} began to label [labelled] of {what} for the judge",
-    "judge.label_end": "{who} finished labelling [labelled] of {what} for the judge",
+    "judge.go_on": "{who} resumed the LLM judge of {what}",
+    "judge.label_begin": "{who} began to label [labelled] of {what} for the LLM judge",
+    "judge.label_end": "{who} finished labelling [labelled] of {what} for the LLM judge",
     "baseline.tag": "{who} tagged [failures] of [variant]",
     "baseline.second_begin": "{who} began to tag [failures] as second person",
     "baseline.second_end": "{who} finished tagging [failures] as second person",

@@ -12,9 +12,9 @@ LONGEST_NUMBER = 9  # digits
 def texts(sent: Iterable[tuple[str, object]]) -> tuple[dict[str, str], list[int]]:
     """The texts of a form by name, and the ids of the variants, which come several times."""
     listed = [(name, value) for name, value in sent if isinstance(value, str)]
-    chosen = [value for name, value in listed if name == "arm"]
+    chosen = [value for name, value in listed if name == "variant"]
     ids = [int(value) for value in chosen if value.isdecimal() and len(value) <= LONGEST_NUMBER]
-    return {name: value for name, value in listed if name != "arm"}, list(dict.fromkeys(ids))
+    return {name: value for name, value in listed if name != "variant"}, list(dict.fromkeys(ids))
 
 
 def budget(typed: Mapping[str, str]) -> int | None:

@@ -153,7 +153,7 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
     session.flush()
     _run(session, row, by)
     assessments.contribute(session, assessment, by, "judge", changed=False)
-    detail = {"judge": judge.name, "sent_to": judge.base_url or None, "use": order.use, "rubric": rubric.number}
+    detail = {"model": judge.name, "sent_to": judge.base_url or None, "use": order.use, "rubric": rubric.number}
     audit.record(session, by, "judge.start", "assessment", assessment_id, detail)
     return row
 

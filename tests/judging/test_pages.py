@@ -56,7 +56,7 @@ def test_a_rubric_is_written_and_the_judge_started_without_a_script(page: TestCl
         "judge_id": str(case.judge.id),
         "use": "pass_fail",
         "split": "dev",
-        "arm": [str(one) for one in case.arm_ids],
+        "variant": [str(one) for one in case.arm_ids],
     }
     estimate = page.post(f"{there}/judge-runs/estimate", data=form, headers={"HX-Request": "true"})
     unsure = page.post(f"{there}/judge-runs", data={**form, "calls": "0"})
