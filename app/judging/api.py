@@ -17,10 +17,8 @@ from app.judging import rounds, service, store, views
 from app.judging.api_models import (
     JudgeEstimate,
     JudgeGoOn,
-    JudgeLabels,
     Judgement,
     Judgements,
-    JudgeRound,
     JudgeRun,
     JudgeRuns,
     NewJudgeRun,
@@ -28,6 +26,7 @@ from app.judging.api_models import (
     Rubric,
     Rubrics,
 )
+from app.judging.label_models import JudgeLabels, JudgeRound
 from app.judging.store import Show
 from app.judging.tables import JudgeRunRow
 from app.users.deps import Author, Launcher, Me

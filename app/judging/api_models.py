@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.api import Job
-from app.judging import families, outcome, rounds, service, store, views
+from app.judging import families, outcome, service, store, views
 from app.judging.correction import LEAST, Calibration
 from app.judging.order import LONGEST_FAILURE, LONGEST_RULE, Order, money
 from app.judging.outcome import ArmScore, Outcome, PairScore
-from app.judging.tables import JudgeRoundRow, JudgeRunRow, RubricRow
+from app.judging.tables import JudgeRunRow, RubricRow
 from app.web.deps import Db
 from app.web.params import LARGEST, Number, OneLine, Text
 
@@ -105,10 +105,13 @@ class JudgeEstimate(BaseModel):
     tokens_out: int
     seconds: float | None
     cost: float | None
+    warnings: list["JudgeWarning"]
 
 
 class JudgeWarning(BaseModel):
     """Why the judge may be partial: same_model, same_family, teacher, or unknown where no name tells."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     kind: Literal["same_model", "same_family", "teacher", "unknown"]
     about: list[str]
@@ -242,7 +245,8 @@ class JudgedPair(BaseModel):
 class JudgeRun(BaseModel):
     """One run of a judge. `decides` is always false: a judge's score is watched beside the metric that decides.
 
-    `not_corrected`: why there is no corrected score; empty where there is. `ending`: done, calls, or empty.
+    `not_corrected`: why there is no corrected score; empty where there is. `labels_waiting`: answers that people were
+    given to label and that this run has not judged. `ending`: done, calls, or empty.
     """
 
     id: int
@@ -269,6 +273,7 @@ class JudgeRun(BaseModel):
     judged: int
     errors: int
     waiting: int
+    labels_waiting: int
     ending: str
     created_by: int
     created_at: datetime
@@ -295,7 +300,7 @@ class JudgeRun(BaseModel):
             calls=row.calls,
             spent=row.spent.to_json(),
             cost=money(row.spent, row.price_in, row.price_out),
-            warnings=[JudgeWarning(**one.to_json(), sentence=one.sentence) for one in kin],
+            warnings=[JudgeWarning.model_validate(one) for one in kin],
             calibration=JudgeCalibration.of(came.calibration),
             not_corrected=came.against,
             scores=[JudgedArm.of(score) for score in came.scores],
@@ -303,6 +308,7 @@ class JudgeRun(BaseModel):
             judged=came.judged,
             errors=came.errors,
             waiting=came.waiting,
+            labels_waiting=came.labels_waiting,
             ending=row.ending,
             created_by=row.created_by,
             created_at=row.created_at,
@@ -389,63 +395,3 @@ class Judgement(BaseModel):
 class Judgements(BaseModel):
     data: list[Judgement]
     has_more: bool
-
-
-class AnswerToLabel(BaseModel):
-    """One answer of a round by its place, from 1; which variant gave it is not said. `label`: null for nothing yet."""
-
-    place: int
-    question: str
-    expected: str | None
-    output: str
-    label: Literal["pass", "fail"] | None
-
-
-class JudgeRound(BaseModel):
-    """A random sample of dev answers for one person to label by the rubric."""
-
-    id: int
-    object: str = "judge_round"
-    rubric: int
-    passes_if: str
-    answers: list[AnswerToLabel]
-    started_at: datetime | None
-    done_at: datetime | None
-
-    @staticmethod
-    def of(session: Db, row: JudgeRoundRow) -> "JudgeRound":
-        rubric = store.rubric(session, row.rubric_id)
-        return JudgeRound(
-            id=row.id,
-            rubric=rubric.number,
-            passes_if=rubric.passes_if,
-            answers=[
-                AnswerToLabel.model_validate(
-                    {
-                        "place": one.place,
-                        "question": one.question,
-                        "expected": one.expected,
-                        "output": one.output,
-                        "label": one.label or None,
-                    }
-                )
-                for one in rounds.to_label(session, row)
-            ],
-            started_at=row.started_at,
-            done_at=row.done_at,
-        )
-
-
-class PassOrFail(BaseModel):
-    """A person's word on the answer at a place of the round; null takes it back."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    place: Number
-    label: Literal["pass", "fail"] | None
-
-
-class JudgeLabels(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    labels: list[PassOrFail] = Field(max_length=LEAST)

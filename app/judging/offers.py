@@ -169,7 +169,8 @@ def _known(model: MeasuredModel, arm: ArmRow) -> Known:
 class Estimate:
     """What a run will ask. calls: exactly, but for replies that fail; judged: answers or orders of pairs; reused: those
     that an earlier run has a judgement of; labelled: answers among them that are judged for calibration only. tokens,
-    cost: estimated from characters; cost None without prices. seconds: None where the judge was never timed."""
+    cost: estimated from characters; cost None without prices. seconds: None where the judge was never timed.
+    warnings: as those of a run."""
 
     calls: int
     judged: int
@@ -179,6 +180,7 @@ class Estimate:
     tokens_out: int
     seconds: float | None
     cost: float | None
+    warnings: tuple[Kinship, ...]
 
 
 def estimate(
@@ -187,7 +189,8 @@ def estimate(
     """Calls, tokens, time and money of an order. sample: ids of the answers that people label or will."""
     wanted = Wanted.of_order(order, baseline.seed, sample)
     there = items.items(session, baseline, rubric, wanted)
-    known = known_replies(session, baseline.assessment_id, model_store.get(session, order.judge_id))
+    judge = model_store.get(session, order.judge_id)
+    known = known_replies(session, baseline.assessment_id, judge)
     asked: dict[str, Item] = {}
     for item in there:
         if item.sha256 not in known:
@@ -207,6 +210,7 @@ def estimate(
         cost=Prices(order.price_in, order.price_out).of(tokens_in, tokens_out)
         if order.price_in is not None and order.price_out is not None
         else None,
+        warnings=tuple(kinship(session, baseline, order.arms, judge)),
     )
 
 

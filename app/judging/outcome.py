@@ -82,7 +82,7 @@ class PairScore:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Everything that a run came to so far. against: why no score is corrected; empty where they are. pair: only in
-    pairwise, where scores is empty."""
+    pairwise, where scores is empty. labels_waiting: answers that people were given and that it has not judged."""
 
     scores: tuple[ArmScore, ...]
     pair: PairScore | None
@@ -91,6 +91,7 @@ class Outcome:
     judged: int
     errors: int
     waiting: int
+    labels_waiting: int = 0
 
 
 def outcome(session: Session, run: JudgeRunRow) -> Outcome:
@@ -125,7 +126,8 @@ def outcome(session: Session, run: JudgeRunRow) -> Outcome:
             )
         )
     waiting = sum(score.waiting for score in scores)
-    return Outcome(tuple(scores), None, calibrated, against, waiting=waiting, **counted)
+    labels_waiting = sum(one not in judged for one in wanted.sample)
+    return Outcome(tuple(scores), None, calibrated, against, waiting=waiting, labels_waiting=labels_waiting, **counted)
 
 
 def calibration_of(session: Session, run: JudgeRunRow, judged: Mapping[int, JudgementRow]) -> Calibration:

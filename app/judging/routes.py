@@ -108,7 +108,9 @@ def _judging(
     """The page. typed: of the form of a rubric; order, chosen: of that of the judge; refusal: of what was sent."""
     assessment = assessment_store.get(db, assessment_id)
     there = offers.offer(db, assessment_id)
-    versions = store.rubrics(db, assessment_id)
+    versions, labelled = store.rubrics(db, assessment_id), 0
+    if there.rubric and there.baseline:
+        labelled = store.number_labelled(db, there.rubric.id, there.baseline.id)
     values, picked = _usual(there) | (order or {}), chosen
     if picked is None:
         picked = [arm.id for arm in there.asked]
@@ -127,7 +129,9 @@ def _judging(
         step="measure",
         offer=there,
         versions=versions,
-        labelled=len(store.counted_labels(db, there.rubric.id)) if there.rubric else 0,
+        labelled=store.number_labelled(db, there.rubric.id, there.baseline.id)
+        if there.rubric and there.baseline
+        else 0,
         round=rounds.open_round(db, there.rubric.id, me.id) if there.rubric else None,
         enough=LEAST,
         runs=[_brief(db, row) for row in runs[:LISTED]],

@@ -149,6 +149,15 @@ def counted_labels(session: Session, rubric_id: int) -> dict[int, str]:
     return {row.answer_id: row.label for row in session.scalars(query.order_by(JudgeLabelRow.id))}
 
 
+def number_labelled(session: Session, rubric_id: int, baseline_id: int) -> int:
+    """How many answers of a measurement people have labelled by a version of the rubric."""
+    query = (
+        select(func.count()).select_from(JudgeLabelRow).join(JudgeRoundRow, JudgeRoundRow.id == JudgeLabelRow.round_id)
+    )
+    mine = (JudgeRoundRow.rubric_id == rubric_id, JudgeRoundRow.baseline_id == baseline_id)
+    return session.scalar(query.where(*mine, JudgeRoundRow.done_at.is_not(None))) or 0
+
+
 def _counting(rubric_id: int) -> Any:
     return select(JudgeRoundRow.id).where(JudgeRoundRow.rubric_id == rubric_id, JudgeRoundRow.done_at.is_not(None))
 

@@ -156,6 +156,7 @@ def test_a_judge_by_program(
     assert "Write the rubric first" in early.text
     assert (written.status_code, written.json()["number"], written.json()["with_expected"]) == (201, 1, True)
     assert estimate["calls"] > 0
+    assert [one["kind"] for one in estimate["warnings"]] == [one["kind"] for one in run["warnings"]] == ["unknown"]
     assert estimate["cost"] == pytest.approx((estimate["tokens_in"] + 2 * estimate["tokens_out"]) / 1e6)
     assert {fault["pointer"] for fault in wrong.json()["errors"]} == {"#/consent", "#/arms"}
     assert (started.status_code, ended.status_code) == (201, 200)
