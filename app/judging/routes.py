@@ -129,9 +129,7 @@ def _judging(
         step="measure",
         offer=there,
         versions=versions,
-        labelled=store.number_labelled(db, there.rubric.id, there.baseline.id)
-        if there.rubric and there.baseline
-        else 0,
+        labelled=labelled,
         round=rounds.open_round(db, there.rubric.id, me.id) if there.rubric else None,
         enough=LEAST,
         runs=[_brief(db, row) for row in runs[:LISTED]],

@@ -151,9 +151,8 @@ def counted_labels(session: Session, rubric_id: int) -> dict[int, str]:
 
 def number_labelled(session: Session, rubric_id: int, baseline_id: int) -> int:
     """How many answers of a measurement people have labelled by a version of the rubric."""
-    query = (
-        select(func.count()).select_from(JudgeLabelRow).join(JudgeRoundRow, JudgeRoundRow.id == JudgeLabelRow.round_id)
-    )
+    of_round = JudgeRoundRow.id == JudgeLabelRow.round_id
+    query = select(func.count()).select_from(JudgeLabelRow).join(JudgeRoundRow, of_round)
     mine = (JudgeRoundRow.rubric_id == rubric_id, JudgeRoundRow.baseline_id == baseline_id)
     return session.scalar(query.where(*mine, JudgeRoundRow.done_at.is_not(None))) or 0
 
