@@ -213,7 +213,11 @@ TERMS: tuple[Term, ...] = (
     Term("threshold.oracle_gain", "Oracle-retrieval gain", "What the gold passage in the prompt adds to the score.",
          "points"),
     Term("threshold.contradiction_rate", "Contradiction rate", "Share of rows whose twins have another answer.", "%"),
-    Term("threshold.kappa", "Inter-annotator agreement (from)", "Cohen's kappa of two people, at least."),
+    Term(
+        "threshold.kappa",
+        "Inter-annotator agreement (from)",
+        "Cohen's kappa of two people, or of an LLM judge and a person, at least.",
+    ),
     Term("threshold.kappa_high", "Inter-annotator agreement: high (from)", "Cohen's kappa that counts as high."),
     Term("threshold.tagged_failures", "Tagged failures (from)", "Failures that people have read.", "failures"),
     Term("threshold.behaviour_share", "Format or label errors (from)", "Share of the tagged failures.", "%"),
