@@ -251,6 +251,7 @@ TERMS: tuple[Term, ...] = (
     # What a contributor worked on, by the names that are kept of it.
     Term("work.created", "created the assessment", "Created it."),
     Term("work.measure", "baselines", "Ran baselines."),
+    Term("work.judge", "LLM judge", "Wrote its rubric, started it or labelled answers for it."),
     Term("work.recipe", "training config", "Saved the training config."),
     # Criteria of the gate; the policy's own titles are part of its hash and stay as they are.
     Term("gate.G1", "Enough usable examples", "Rows to learn from, counted in the uploaded file."),
@@ -274,7 +275,11 @@ TERMS: tuple[Term, ...] = (
     Term("threshold.oracle_gain", "Oracle-retrieval gain", "What the gold passage in the prompt adds to the score.",
          "points"),
     Term("threshold.contradiction_rate", "Contradiction rate", "Share of rows whose twins have another answer.", "%"),
-    Term("threshold.kappa", "Inter-annotator agreement (from)", "Cohen's kappa of two people, at least."),
+    Term(
+        "threshold.kappa",
+        "Inter-annotator agreement (from)",
+        "Cohen's kappa of two people, or of an LLM judge and a person, at least.",
+    ),
     Term("threshold.kappa_high", "Inter-annotator agreement: high (from)", "Cohen's kappa that counts as high."),
     Term("threshold.tagged_failures", "Tagged failures (from)", "Failures that people have read.", "failures"),
     Term("threshold.behaviour_share", "Format or label errors (from)", "Share of the tagged failures.", "%"),
@@ -293,6 +298,8 @@ TERMS: tuple[Term, ...] = (
     Term("case.metric", "Metric", "What turns a model output and the expected answer into a score."),
     Term("case.target", "Target score", "The score from which on the result is good enough.", "%"),
     Term("case.constraint", "Output constraint", "What an answer may look like; the model can write nothing else."),
+    Term("case.judge", "LLM judge", "A language model that says of each answer whether it passes, by your rubric."),
+    Term("case.rubric", "Rubric", "What an answer has to do to pass: one question with two answers, in your words."),
     Term("case.variant", "Variant", "One way to answer that is measured: a prompt, a baseline without an LLM, or the "
          "adapter."),
     Term("case.system_prompt", "System prompt", "The instructions that stand before every question."),

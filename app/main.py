@@ -68,6 +68,8 @@ from app.jobs import api as jobs_api
 from app.jobs import engine as job_engine
 from app.jobs import routes as jobs_routes
 from app.jobs import store as job_store
+from app.judging import api as judging_api
+from app.judging import routes as judging_routes
 from app.labelling import api as labelling_api
 from app.labelling import routes as labelling_routes
 from app.policies import api as policies_api
@@ -155,6 +157,8 @@ ROUTERS = (
     baselines_cost_api.router,
     instructions_routes.router,
     instructions_api.router,
+    judging_routes.router,
+    judging_api.router,
     baselines_second_routes.router,
     baselines_second_api.router,
     baselines_side_routes.router,

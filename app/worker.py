@@ -48,6 +48,7 @@ BODIES = {
     "watch": "app.baselines.watching:score_stored",
     "optimise": "app.instructions.job:optimise",
     "rerun": "app.baselines.reruns_job:rerun",
+    "judge": "app.judging.job:judge",
     "preflight": "app.training.job:preflight",
     "train": "app.results.job:train",
     "check_served": "app.deployed.job:check",

@@ -196,6 +196,15 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     ),
     "prompt.go_on": "{who} resumed the prompt optimizer for {what}",
     "prompt.take_over": "{who} took over the optimizer's best prompt so far for {what}",
+    "judge.rubric": "{who} wrote version [version] of the LLM judge's rubric of {what}",
+    "judge.start": lambda d: (
+        "{who} started [model] as LLM judge of {what}, sending answers to [sent_to]"
+        if d.get("sent_to")
+        else "{who} started [model] as LLM judge of {what}"
+    ),
+    "judge.go_on": "{who} resumed the LLM judge of {what}",
+    "judge.label_begin": "{who} began to label [labelled] of {what} for the LLM judge",
+    "judge.label_end": "{who} finished labelling [labelled] of {what} for the LLM judge",
     "baseline.tag": "{who} tagged [failures] of [variant]",
     "baseline.second_begin": "{who} began to tag [failures] as second person",
     "baseline.second_end": "{who} finished tagging [failures] as second person",
@@ -275,6 +284,7 @@ VALUES: Mapping[str, Callable[[Detail], str]] = {
     "price_after": lambda d: _price(d, "to"),
     "price_before": lambda d: _price(d, "from"),
     "price_name": lambda d: str(_inner(d, "to").get("name", "?")),
+    "labelled": lambda d: _count(d, "labelled", "answer"),
     "rows": lambda d: _count(d, "rows", "row"),
     "split": lambda d: _SPLITS.get(str(d.get("by")), "in another way"),
     "steering": _steering,

@@ -36,6 +36,7 @@ from app.gate.tables import LIVING, BarredRow, DecisionRow, ReviewRow
 from app.inference.tables import ModelRow
 from app.instructions.tables import CandidateRow, OptimisationRow
 from app.jobs.tables import JobEventRow, JobRow, WorkerRow
+from app.judging.tables import JudgeLabelRow, JudgementRow, JudgeRoundRow, JudgeRunRow, RubricRow
 from app.labelling.tables import LabelRoundRow, SecondLabelRow
 from app.policies.tables import PolicyRow
 from app.recipes.tables import RecipeRow
@@ -160,6 +161,11 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         VersionRow,
         OptimisationRow,  # its winner is an arm, and its job says that it is running
         CandidateRow,
+        RubricRow,  # a judge decides nothing, and its job says that it is running
+        JudgeRunRow,
+        JudgementRow,
+        JudgeRoundRow,
+        JudgeLabelRow,
         SecondLabelRow,  # what is said in a round counts once the round is done
         BarredRow,
         EntryRow,

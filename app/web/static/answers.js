@@ -56,7 +56,7 @@ addEventListener("keydown", (event) => {
   else if (key === "j") move(1);
   else if (key === "k") move(-1);
   else if (key === "o" && answer) answer.querySelector("a[data-open]")?.click();
-  else if (/^[0-9]$/.test(key) && answer) press(answer, answer.querySelector(`[data-key="${key}"]`));
+  else if (/^[0-9pf]$/.test(key) && answer) press(answer, answer.querySelector(`[data-key="${key}"]`));
   else if (key === "enter" && answer && !event.target.closest("a, button, summary")) press(answer, answer.querySelector("[data-suggested]"));
   else return;
   event.preventDefault();
