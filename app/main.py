@@ -44,6 +44,8 @@ from app.economics import api as economics_api
 from app.economics import routes as economics_routes
 from app.economics import service as economics
 from app.errors import Forbidden, GateClosed, Refusal
+from app.exchange import api as exchange_api
+from app.exchange import routes as exchange_routes
 from app.gate import api as gate_api
 from app.gate import evidence as gate
 from app.gate import routes as gate_routes
@@ -67,6 +69,10 @@ from app.results import api as results_api
 from app.results import routes as results_routes
 from app.retrieval import api as retrieval_api
 from app.retrieval import routes as retrieval_routes
+from app.serving import api as serving_api
+from app.serving import deps as serving
+from app.serving import openai_routes as serving_openai_routes
+from app.serving import routes as serving_routes
 from app.settings import Settings
 from app.sharing import api as sharing_api
 from app.sharing import routes as sharing_routes
@@ -129,6 +135,8 @@ ROUTERS = (
     baselines_answer_routes.router,
     baselines_api.router,
     baselines_passages_api.router,
+    exchange_routes.router,
+    exchange_api.router,
     instructions_routes.router,
     instructions_api.router,
     baselines_second_routes.router,
@@ -143,6 +151,9 @@ ROUTERS = (
     training_api.router,
     results_routes.router,
     results_api.router,
+    serving_openai_routes.router,
+    serving_routes.router,
+    serving_api.router,
     dossier_routes.router,
     demo_routes.router,
     demo_api.router,
@@ -204,6 +215,7 @@ def create_app(settings: Settings) -> Web:
     async def lifespan(_app: Web) -> AsyncIterator[None]:
         yield
         context.hub.closing = True
+        serving.close(_app)
         context.jobs.close()
         engine.dispose()
 
@@ -217,6 +229,7 @@ def create_app(settings: Settings) -> Web:
     )
     app.state.context = context
     app.state.files = static_files
+    serving.install(app, context)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)

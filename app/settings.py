@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     endpoint_first_wait: seconds before a server in trouble is asked again; doubled with each further time.
     ca_file: certificate authorities (PEM) that are trusted for model servers besides the usual ones, as companies have.
     approval_days: days after which an approval that was not used expires.
+    serve_idle: seconds after the last question until a served model is let go of. serve_a_minute: questions to served
+        models that one person may send within a minute.
     share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
     worker_poll: seconds between two looks of a worker for a job that waits; a look costs some 40 microseconds.
     worker_beat, worker_lost_after: how often a worker says that it is alive, and after how long a silence, in seconds,
@@ -57,6 +59,8 @@ class Settings(BaseSettings):
     endpoint_first_wait: Annotated[float, Field(gt=0, le=60)] = 0.5
     ca_file: str = ""
     approval_days: Annotated[int, Field(ge=1, le=365)] = 14
+    serve_idle: Annotated[float, Field(ge=1, le=86_400)] = 300.0
+    serve_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
     share_days: Annotated[int, Field(ge=0, le=365)] = 90
     upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3
     hash_time: Annotated[int, Field(ge=1)] = 2

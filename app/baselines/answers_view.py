@@ -1,11 +1,11 @@
-"""Single answers for reading: beside what was asked, with personal data hidden, and as lines of a file."""
+"""Single answers for reading: beside what was asked, with personal data hidden."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.baselines import answer_store, causes, exports, passage_use, prompts, standing, store, tag_store, with_passages
+from app.baselines import answer_store, causes, passage_use, prompts, standing, store, tag_store, with_passages
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
@@ -178,42 +178,3 @@ def prompt_of(
     visible = tuple(Message(turn.role, hide.text(turn.content)) for turn in rendered)
     own = tag_store.own_words(session, baseline.id, user_id)
     return answer, arm, view(baseline, examples, answer, hide, own=own), visible, same
-
-
-def export_lines(session: Session, baseline_id: int, user_id: int = 0) -> Iterator[exports.ExportedAnswer]:
-    """Every answer of a measurement, arm by arm. user_id: who downloads them."""
-    baseline = store.get(session, baseline_id)
-    own = tag_store.own_words(session, baseline_id, user_id)
-    hide = masking(session, baseline)
-    for split in ("dev", "test"):
-        examples = examples_of(session, baseline, split)
-        for arm in baseline.arms:
-            for answer in answer_store.answers(session, arm.id, split):
-                row = view(baseline, examples, answer, hide, own=own)
-                yield exports.ExportedAnswer(
-                    baseline=baseline.id,
-                    arm=arm.name,
-                    split=split,
-                    example_id=answer.example_id,
-                    line=row.line,
-                    question=row.question,
-                    target=row.target,
-                    output=row.output,
-                    raw=row.raw,
-                    compared_target=row.compared_target,
-                    compared_output=row.compared_output,
-                    metric=baseline.metric,
-                    score=answer.score,
-                    correct=row.right,
-                    status=answer.status,
-                    error=row.error,
-                    finish=answer.finish,
-                    cause=row.cause or None,
-                    prompt_sha256=answer.prompt_sha256,
-                    shots=tuple(answer.shots),
-                    prompt_tokens=answer.prompt_tokens if answer.tokens_known else None,
-                    completion_tokens=answer.completion_tokens if answer.tokens_known else None,
-                    latency_ms=round(1000 * answer.seconds),
-                    attempt=answer.attempt,
-                    created_at=answer.created_at.isoformat(),
-                )

@@ -30,6 +30,7 @@ from app.policies.tables import PolicyRow
 from app.recipes.tables import RecipeRow
 from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
 from app.retrieval.tables import IndexRow
+from app.serving.tables import ServedCallRow, ServedRow
 from app.sharing.tables import ShareRow
 from app.standing.tables import StandingRow
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
@@ -149,6 +150,8 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         EntryRow,
         PolicyRow,  # an assessment keeps the policy that it began with
         ShareRow,
+        ServedRow,
+        ServedCallRow,
         JobEventRow,
         WorkerRow,
         MetricRow,
