@@ -324,7 +324,8 @@ def _target(session: Session, row: ServedRow) -> Target | None:
         return None
     if training is None and not measured_model.model_of(session, arm.baseline).answers_as(model):
         return None
-    dtype = arm.settings.get("dtype") or standing.dtype_of(arm.baseline).get("dtype") or PRECISION
+    dtype = arm.settings.get("dtype") or standing.dtype_of(arm.baseline).get("dtype")
+    dtype = dtype or (training.training_facts.get("dtype") if training else None) or PRECISION
     adapter = str(training.adapter_sha256) if training else ""
     return _made(row, Weights(model.id, digest, cast("Dtype", dtype), adapter), arm, arm.baseline.max_tokens)
 
