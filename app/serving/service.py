@@ -174,7 +174,9 @@ def _best_prompt(session: Session, assessment_id: int) -> tuple[ArmRow, ModelRow
     every = baseline_store.of_assessment(session, assessment_id)
     counts = standing.counting(every, dataset.id if dataset else None, here)
     best = standing.best(counts.row) if counts.row is not None and here(counts.row) else None
-    return (best, by_id[best.baseline.model_id]) if best is not None and counts.row is not None else None
+    if best is None or counts.row is None:
+        return None
+    return baseline_store.arm(session, best.id), by_id[counts.row.model_id]
 
 
 def _against(session: Session, arm: ArmRow, model: ModelRow) -> str:

@@ -29,6 +29,7 @@ class Model:
         dropped: list[str] = []
         while not self.house.go.wait(0.01) and not stop():
             dropped += drops()
+        dropped += drops()
         self.house.dropped += dropped
         if self.house.dies:
             self.house.dies = False

@@ -27,3 +27,16 @@ def adapter_for(model: Path, folder: Path) -> Path:
     adapter.mkdir()
     learner.export(adapter, folder / "masters.safetensors", "someone/tiny", None)
     return adapter
+
+
+def talking(model: Path, folder: Path) -> Path:
+    """The tiny model with such an adapter merged into it: one that says words, others to other questions."""
+    from transformers import AutoTokenizer
+
+    from app.inference import loading
+
+    adapted = loading.adapted(loading.load(model, None, "float32", attention="eager"), adapter_for(model, folder))
+    made = folder / "talking"
+    adapted.model.merge_and_unload().save_pretrained(made)
+    AutoTokenizer.from_pretrained(model).save_pretrained(made)
+    return made

@@ -148,7 +148,7 @@ def test_items_of_openais_evals_are_rows() -> None:
     chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Capital of France?"}]
     lines = [
         {
-            "item": {"ticket_text": "My monitor won't turn on!", "correct_label": "Hardware"},
+            "item": {"ticket_text": "No picture!", "correct_label": "Hardware"},
             "sample": {"output_text": "x"},
         },
         {"item": {"input": chat, "ideal": "Paris"}},
