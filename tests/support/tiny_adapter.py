@@ -1,11 +1,13 @@
-"""A LoRA adapter of the tiny model that was really trained for a moment, so that its answers are others."""
+"""Tiny models that say something: one with a LoRA adapter that was really trained for a moment, and a loud one."""
 
+import shutil
 from pathlib import Path
 
 from app.chat import Message
 from app.training.recipe import Recipe
 from tests.support import tiny
 
+LOUD = 5.0
 RECIPE = Recipe(rank=4, alpha=8, learning_rate=3e-2, batch_rows=4, epochs=4, precision="float32")
 
 
@@ -30,13 +32,18 @@ def adapter_for(model: Path, folder: Path) -> Path:
 
 
 def talking(model: Path, folder: Path) -> Path:
-    """The tiny model with such an adapter merged into it: one that says words, others to other questions."""
-    from transformers import AutoTokenizer
+    """The tiny model with weights so large that it says something else to each question, and never what it was asked.
 
-    from app.inference import loading
+    As it is made it only repeats the last token. Imports torch: for tests with `torch_here`.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
 
-    adapted = loading.adapted(loading.load(model, None, "float32", attention="eager"), adapter_for(model, folder))
-    made = folder / "talking"
-    adapted.model.merge_and_unload().save_pretrained(made)
-    AutoTokenizer.from_pretrained(model).save_pretrained(made)
+    made = Path(shutil.copytree(model, folder / "talking"))
+    loud = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    with torch.no_grad():
+        for weights in loud.model.layers.parameters():
+            if weights.dim() > 1:
+                weights.mul_(LOUD)
+    loud.save_pretrained(made)
     return made
