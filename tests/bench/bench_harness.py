@@ -1,9 +1,10 @@
 """The same rows scored by us and, through `/v1/chat/completions`, by EleutherAI's harness: the numbers and the texts.
 
-    python tests/bench/bench_harness.py MODEL_FOLDER LM_EVAL_PYTHON [ROWS] [LABELS]
+    python tests/bench/bench_harness.py MODEL_FOLDER LM_EVAL_PYTHON [PRECISION] [ROWS] [LABELS]
 
 MODEL_FOLDER: the embedded model as the app sets it up. LM_EVAL_PYTHON: a Python that has `lm-eval[api]`, in an
-environment of its own. Rows are intents (banking77) of the LABELS commonest labels of `tests/data`. A measurement of
+environment of its own. PRECISION: float32, or bfloat16, in which how rows are batched changes digits, and with them
+words. Rows are intents (banking77) of the LABELS commonest labels of `tests/data`. A measurement of
 ours asks zero-shot, three random examples and five nearest; each is served by its name, and the harness sends nothing
 but the question. Last the harness brings the instructions itself and asks the model alone.
 """
@@ -72,7 +73,7 @@ def pairs(labels: int, rows: int) -> list[dict[str, str]]:
 class Place:
     """An installation in a folder of its own, with one measurement."""
 
-    def __init__(self, root: Path, model: Path, labels: int, rows: int) -> None:
+    def __init__(self, root: Path, model: Path, dtype: str, labels: int, rows: int) -> None:
         self.settings = Settings(data=root, threads=len(os.sched_getaffinity(0)), hash_time=1, hash_memory=8)
         schema.migrate(self.settings.url)
         self.engine = engine_for(self.settings)
@@ -92,6 +93,9 @@ class Place:
         started = measured.started(
             self.engine, queue, case, instructions=self.instructions, max_tokens=TOKENS, racing=False
         )
+        with writing(self.engine) as session:
+            for arm in session.scalars(select(ArmRow)):
+                arm.settings = {**arm.settings, "dtype": dtype}
         began = time.perf_counter()
         job.measure(measured.claim_of(self.engine, self.settings, queue, started.id))
         self.seconds = time.perf_counter() - began
@@ -147,18 +151,15 @@ def harness(python: str, address: str, token: str, model: str, root: Path, *, sy
     return summary["results"]["intents"]["exact_match,trimmed"], by_row
 
 
-def main(model: Path, python: str, rows: int, labels: int) -> None:
+def main(model: Path, python: str, dtype: str, rows: int, labels: int) -> None:
     version = subprocess.run(
         [python, "-c", "import importlib.metadata as m; print(m.version('lm_eval'))"],
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        place = Place(root / "data", model, labels, rows)
-        dtypes = {str(arm.settings.get("dtype")) for arm in place.asked()}
-        print(
-            f"lm-eval {version}; {rows} rows of {labels} labels, {', '.join(dtypes)}; measured in {place.seconds:.0f} s"
-        )
+        place = Place(root / "data", model, dtype, labels, rows)
+        print(f"lm-eval {version}; {rows} rows of {labels} labels, {dtype}; measured in {place.seconds:.0f} s")
         (root / "tasks").mkdir()
         task = TASK.format(name="intents", rows=place.rows(root / "rows.jsonl"), tokens=TOKENS)
         (root / "tasks" / "intents.yaml").write_text(task, encoding="utf-8")
@@ -183,5 +184,5 @@ def _line(place: Place, arm: ArmRow, name: str, python: str, address: str, root:
 
 
 if __name__ == "__main__":
-    numbers = [int(number) for number in sys.argv[3:]]
-    main(Path(sys.argv[1]), sys.argv[2], *(numbers + [40, 6][len(numbers) :]))
+    precision, *numbers = sys.argv[3:] or ["float32"]
+    main(Path(sys.argv[1]), sys.argv[2], precision, *([int(number) for number in numbers] + [40, 6][len(numbers) :]))
