@@ -26,6 +26,7 @@ MOST_TOKENS = answer_text.LONGEST
 USUAL_TOKENS = 512  # of an answer where nobody says how long it may be and no measurement did
 
 Written = Annotated[str, Field(max_length=LONGEST_PROMPT, pattern=NO_NUL)]
+Whole = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 Stop = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP, pattern=NO_NUL)]
 
 
@@ -69,14 +70,14 @@ class ChatRequest(BaseModel):
     stop: Stop | Annotated[list[Stop], Field(max_length=MOST_STOPS)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    seed: int | None = None
+    seed: Whole | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     response_format: dict[OneLine, Any] | None = None
     logprobs: bool | None = None
-    top_logprobs: int | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     logit_bias: dict[OneLine, float] | None = None
-    tools: list[Any] | None = None
+    tools: Annotated[list[Any], Field(max_length=128)] | None = None
     tool_choice: Any = None
     user: OneLine | None = None
     metadata: dict[OneLine, Any] | None = None

@@ -49,7 +49,7 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(16), nullable=False),
         sa.Column("prompt_tokens", sa.Integer(), nullable=False),
         sa.Column("completion_tokens", sa.Integer(), nullable=False),
-        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=False),
         sa.CheckConstraint(
             "outcome in ('stop', 'length', 'refused', 'failed', 'hung_up')", name=op.f("ck_served_calls_outcome")
         ),
