@@ -29,9 +29,7 @@ def upgrade() -> None:
         sa.Column("off_at", app.db.Moment(), nullable=True),
         sa.CheckConstraint("kind in ('model', 'prompt', 'adapter')", name=op.f("ck_served_models_kind")),
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_served_models_model_id_models")),
-        sa.ForeignKeyConstraint(
-            ["arm_id"], ["arms.id"], name=op.f("fk_served_models_arm_id_arms"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["arm_id"], ["arms.id"], name=op.f("fk_served_models_arm_id_arms"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["training_id"], ["trainings.id"], name=op.f("fk_served_models_training_id_trainings"), ondelete="CASCADE"
         ),
@@ -54,7 +52,10 @@ def upgrade() -> None:
             "outcome in ('stop', 'length', 'refused', 'failed', 'hung_up')", name=op.f("ck_served_calls_outcome")
         ),
         sa.ForeignKeyConstraint(
-            ["served_id"], ["served_models.id"], name=op.f("fk_served_calls_served_id_served_models"), ondelete="CASCADE"
+            ["served_id"],
+            ["served_models.id"],
+            name=op.f("fk_served_calls_served_id_served_models"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_served_calls_user_id_users")),
         sa.ForeignKeyConstraint(
