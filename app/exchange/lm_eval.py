@@ -56,7 +56,7 @@ def summary(measurement: Measurement, blocks: Sequence[Block]) -> dict[str, Any]
         "group_subtasks": {task: [] for task in tasks},
         "configs": {block.task: _config(measurement, block) for block in blocks},
         "versions": dict.fromkeys(tasks, VERSION),
-        "n-shot": {block.task: _shots(block) for block in blocks},
+        "n-shot": {block.task: block.examples for block in blocks},
         "higher_is_better": {task: {measurement.metric: True} for task in tasks},
         "n-samples": {block.task: {"original": block.tally.asked, "effective": block.tally.scored} for block in blocks},
         "config": {
@@ -117,7 +117,7 @@ def _config(measurement: Measurement, block: Block) -> dict[str, Any]:
         "description": block.instructions,
         "doc_to_text": "question",
         "doc_to_target": "target",
-        "num_fewshot": _shots(block),
+        "num_fewshot": block.examples,
         "output_type": "generate_until",
         "generation_kwargs": {"until": [], "do_sample": False, "max_gen_toks": measurement.max_tokens},
         "metric_list": [{"metric": measurement.metric, "aggregation": "mean", "higher_is_better": True}],
@@ -129,11 +129,6 @@ def _config(measurement: Measurement, block: Block) -> dict[str, Any]:
             "model_answered": list(block.answered),
         },
     }
-
-
-def _shots(block: Block) -> int | None:
-    """Examples that stand in each prompt: known to be none for instructions alone; else each sample names them."""
-    return 0 if block.family in ("zero_shot", "adapter") else None
 
 
 def sample(measurement: Measurement, block: Block, line: ExportedAnswer) -> dict[str, Any]:

@@ -114,6 +114,7 @@ def _blocks(session: Session, baseline: BaselineRow, rows: Rows) -> Iterator[Blo
                 title=arm.label,
                 family=arm.family,
                 instructions=standing.instructions_of(baseline, arm) if not standing.value(arm).free else "",
+                examples=int(arm.settings.get("k", 0)) if arm.settings.get("shots") else 0,
                 split=split,
                 model=named,
                 answered=answered,

@@ -82,7 +82,7 @@ class Tally:
 class Block:
     """One variant on one split.
 
-    model: the name that was asked for. answered: names that answered, as the server gave them; for a model of this
+    examples: that stand in each prompt. model: the name that was asked for. answered: names that answered, as the server gave them; for a model of this
     machine its name and the digest of its files.
     """
 
@@ -91,6 +91,7 @@ class Block:
     title: str
     family: str
     instructions: str
+    examples: int
     split: Split
     model: str
     answered: tuple[str, ...]

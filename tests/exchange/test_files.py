@@ -132,6 +132,7 @@ def test_the_harness_finds_a_summary_with_the_samples_of_each_task(client: TestC
     assert (task["exact_match,none"], task["errors"]) == (0.5, 1)
     assert task["exact_match_stderr,none"] == pytest.approx(0.5)
     assert summary["n-samples"]["zero_shot_dev"] == {"original": 3, "effective": 2}
+    assert [summary["n-shot"][f"{name}_dev"] for name in ("zero_shot", "few_shot_nearest")] == [0, 5]
     assert set(summary["configs"]) == set(summary["versions"]) == set(summary["results"])
     (mine,) = [rows for name, rows in samples.items() if "samples_zero_shot_dev_" in name]
     scored = [row["exact_match"] for row in mine if row["metrics"]]
