@@ -82,8 +82,8 @@ class Tally:
 class Block:
     """One variant on one split.
 
-    examples: that stand in each prompt. model: the name that was asked for. answered: names that answered, as the server gave them; for a model of this
-    machine its name and the digest of its files.
+    examples: that stand in each prompt. model: the name that was asked for. answered: names that answered, as the
+    server gave them; for a model of this machine its name and the digest of its files.
     """
 
     arm_id: int
