@@ -106,10 +106,10 @@ class Place:
             _, self.token = tokens.add_token(
                 session, who, name="harness", scope="ask", days=1, now=now, record=audit.record
             )
-            for name, arm in [(arm.name.replace("/", "-"), arm) for arm in self.asked()] + [(MODEL_ALONE, None)]:
-                served = ServedRow(name=name, kind="prompt" if arm else "model", model_id=self.model.id)
-                served.arm_id, served.on_by, served.on_at = arm.id if arm else None, author.id, now
-                session.add(served)
+            on = {"model_id": self.model.id, "on_by": author.id, "on_at": now}
+            session.add(ServedRow(name=MODEL_ALONE, kind="model", **on))
+            for arm in self.asked():
+                session.add(ServedRow(name=arm.name.replace("/", "-"), kind="prompt", arm_id=arm.id, **on))
 
     def asked(self) -> list[ArmRow]:
         wanted = ("zero_shot", "few_shot_random/1", "few_shot_nearest")
