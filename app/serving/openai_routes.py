@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy import Engine
+from starlette.types import Receive, Scope, Send
 
 from app.baselines import prompts
 from app.baselines.asking import Asked
@@ -90,7 +91,7 @@ async def chat(request: Request, body: ChatRequest, app: App, me: Asker, who: Id
     if first is None:
         return openai_errors.response(408, "The request was given up.")
     if isinstance(first, Piece):
-        return StreamingResponse(ticket.pieces(first), media_type="text/event-stream", headers=ticket.headers)
+        return Streamed(ticket, first)
     return ticket.at_once(first) if body.stream else ticket.whole(first)
 
 
@@ -192,23 +193,20 @@ class Ticket:
         return Response(body, media_type="text/event-stream", headers=self.headers)
 
     async def pieces(self, first: Event) -> AsyncIterator[bytes]:
-        """A stream from its first piece on. Whoever hangs up ends the answer as well."""
+        """A stream from its first piece on."""
         seen, event = Visible(), first
-        try:
-            yield self.completion.first()
-            while isinstance(event, Piece):
-                if text := seen.added(event.text):
-                    yield self.completion.piece(text)
-                event = await self.events.get()
-            answer = self._settled(event)
-            if isinstance(answer, Response):
-                yield broken_off(event.why if isinstance(event, Failure) else str(event.error))
-                return
-            if text := seen.end(answer.text):
+        yield self.completion.first()
+        while isinstance(event, Piece):
+            if text := seen.added(event.text):
                 yield self.completion.piece(text)
-            yield self.completion.last(answer, with_usage=self.with_usage)
-        finally:
-            self.serving.server.drop(self.call)
+            event = await self.events.get()
+        answer = self._settled(event)
+        if isinstance(answer, Response):
+            yield broken_off(event.why if isinstance(event, Failure) else str(event.error))
+            return
+        if text := seen.end(answer.text):
+            yield self.completion.piece(text)
+        yield self.completion.last(answer, with_usage=self.with_usage)
 
     def _settled(self, event: Answer | Failure | Piece) -> Answer | Response:
         """The answer as a measurement scores it: without its thinking and the numbers of passages that it cites."""
@@ -225,6 +223,20 @@ class Ticket:
         thinking = answer_text.apart(event.text).thinking if settled.raw is not None else ""
         kept, _ = self.asked.kept(settled, "")
         return replace(kept, thinking=thinking)
+
+
+class Streamed(StreamingResponse):
+    """An answer on its way. Whoever hangs up ends it as well, however early."""
+
+    def __init__(self, ticket: Ticket, first: Event) -> None:
+        super().__init__(ticket.pieces(first), media_type="text/event-stream", headers=ticket.headers)
+        self._ticket = ticket
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._ticket.serving.server.drop(self._ticket.call)
 
 
 def _noting(engine: Engine, who: Who, target: Target, at: datetime) -> Callable[[Answer | Failure, bool], None]:
