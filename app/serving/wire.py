@@ -26,7 +26,7 @@ MOST_TOKENS = answer_text.LONGEST
 USUAL_TOKENS = 512  # of an answer where nobody says how long it may be and no measurement did
 
 Written = Annotated[str, Field(max_length=LONGEST_PROMPT, pattern=NO_NUL)]
-Whole = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Whole = Annotated[int, Field(ge=-(10**15), le=10**15)]
 Stop = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP, pattern=NO_NUL)]
 
 
