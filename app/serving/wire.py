@@ -17,7 +17,7 @@ from app.errors import FieldError, Invalid
 from app.inference import answer_text, constraints
 from app.inference.constraints import Constraint
 from app.inference.generator import Answer
-from app.web.params import NO_NUL, OneLine
+from app.web.params import LARGEST, NO_NUL, OneLine
 
 LONGEST_PROMPT = 400_000  # characters of one message; a window of 32,000 tokens holds about a quarter of that
 MOST_MESSAGES = 500
@@ -26,7 +26,7 @@ MOST_TOKENS = answer_text.LONGEST
 USUAL_TOKENS = 512  # of an answer where nobody says how long it may be and no measurement did
 
 Written = Annotated[str, Field(max_length=LONGEST_PROMPT, pattern=NO_NUL)]
-Whole = Annotated[int, Field(ge=-(10**15), le=10**15)]
+Whole = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Stop = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP, pattern=NO_NUL)]
 
 
