@@ -55,6 +55,8 @@ from app.economics import api as economics_api
 from app.economics import routes as economics_routes
 from app.economics import service as economics
 from app.errors import Forbidden, GateClosed, Refusal
+from app.exchange import api as exchange_api
+from app.exchange import routes as exchange_routes
 from app.gate import api as gate_api
 from app.gate import evidence as gate
 from app.gate import routes as gate_routes
@@ -84,6 +86,10 @@ from app.retrieval import api as retrieval_api
 from app.retrieval import routes as retrieval_routes
 from app.scoring import api as scoring_api
 from app.scoring import routes as scoring_routes
+from app.serving import api as serving_api
+from app.serving import deps as serving
+from app.serving import openai_routes as serving_openai_routes
+from app.serving import routes as serving_routes
 from app.settings import Settings
 from app.sharing import api as sharing_api
 from app.sharing import routes as sharing_routes
@@ -155,6 +161,8 @@ ROUTERS = (
     baselines_reruns_routes.router,
     baselines_reruns_api.router,
     baselines_cost_api.router,
+    exchange_routes.router,
+    exchange_api.router,
     instructions_routes.router,
     instructions_api.router,
     judging_routes.router,
@@ -176,6 +184,9 @@ ROUTERS = (
     results_api.router,
     registry_routes.router,
     registry_api.router,
+    serving_openai_routes.router,
+    serving_routes.router,
+    serving_api.router,
     dossier_routes.router,
     demo_routes.router,
     demo_api.router,
@@ -239,6 +250,7 @@ def create_app(settings: Settings) -> Web:
     async def lifespan(_app: Web) -> AsyncIterator[None]:
         yield
         context.hub.closing = True
+        serving.close(_app)
         context.jobs.close()
         engine.dispose()
 
@@ -252,6 +264,7 @@ def create_app(settings: Settings) -> Web:
     )
     app.state.context = context
     app.state.files = static_files
+    serving.install(app, context)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     release_questions: general questions that base and adapter are asked after training, at most 240, and a sixth as
         many harmful requests; 0 asks nothing, and the result says that these checks were not made.
     approval_days: days after which an approval that was not used expires.
+    serve_idle: seconds after the last question until a served model is let go of. serve_a_minute: questions to served
+        models that one person may send within a minute.
     share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
     team_scorers: whether administrators may add scorers in Python. They run confined (`processes.seal`), but what they
         say decides what is measured; off unless the operator wants that.
@@ -65,6 +67,8 @@ class Settings(BaseSettings):
     ca_file: str = ""
     release_questions: Annotated[int, Field(ge=0, le=240)] = 240
     approval_days: Annotated[int, Field(ge=1, le=365)] = 14
+    serve_idle: Annotated[float, Field(ge=1, le=86_400)] = 300.0
+    serve_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
     share_days: Annotated[int, Field(ge=0, le=365)] = 90
     upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3
     hash_time: Annotated[int, Field(ge=1)] = 2

@@ -18,12 +18,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app import secret
-from app.baselines import exports
 from app.chat import Message, Record
 from app.datasets.checks.row_warnings import remarks
 from app.db import make_engine, reading, utcnow, writing
 from app.economics import prices
 from app.economics.prices import Price
+from app.exchange import tables_of_answers
+from app.exchange.values import ExportedAnswer
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store
@@ -230,10 +231,10 @@ def test_what_is_no_formula_stays(plain: str) -> None:
 
 def test_every_file_for_spreadsheets_and_every_warning_goes_by_the_same_rule() -> None:
     row = Record(1, (Message("user", "q"),), "\uff1d1+1")
-    given: dict[str, Any] = dict.fromkeys(exports.COLUMNS, "")
-    line = exports.ExportedAnswer(**given | {"question": " =1", "target": "x;=1", "output": "\uff1dx"})
+    given: dict[str, Any] = dict.fromkeys(tables_of_answers.COLUMNS, "")
+    line = ExportedAnswer(**given | {"question": " =1", "target": "x;=1", "output": "\uff1dx"})
 
-    answers = b"".join(exports.as_csv([line])).decode()
+    answers = b"".join(tables_of_answers.rows([line])).decode()
 
     assert ["spreadsheet formula" in fault.text for fault in remarks(row, table=True)] == [True]
     assert "' =1" in answers

@@ -245,6 +245,8 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
         else "{who} changed the model {what}"
     ),
     "model.retire": "{who} retired the model {what}",
+    "model.serve": "{who} switched on [name] for other programs, answered by {what}",
+    "model.stop_serving": "{who} switched off [name] for other programs",
     "policy.publish": "{who} published policy [version] with [changes]: [reason]",
     "price.add": "{who} added the price of [name]: [price] [currency] per [unit]",
     "price.change": "{who} changed the price of [price_name] from [price_before] to [price_after]",

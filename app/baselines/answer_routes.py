@@ -25,7 +25,7 @@ from app.baselines import (
     watching,
 )
 from app.baselines.answer_store import Selection, Show
-from app.baselines.deps import exported, shown_to
+from app.baselines.deps import shown_to
 from app.baselines.tables import AnswerRow, ArmRow
 from app.errors import NotFound
 from app.evaluation import metrics
@@ -230,11 +230,6 @@ def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me, wante
         total=answer_store.number_of(db, selection),
         watched=watching.of_answers(db, arm.baseline, [answer.id]).get(answer.id, []),
     )
-
-
-@router.get("/baselines/{baseline_id}/answers.{kind}", name="export_answers")
-def export_answers(baseline_id: Id, kind: Literal["csv", "jsonl"], app: App, db: Db, me: Me) -> Response:
-    return exported(app, db, me, store.get(db, baseline_id), kind)
 
 
 def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:

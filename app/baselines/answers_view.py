@@ -1,11 +1,11 @@
-"""Single answers for reading: beside what was asked, with personal data hidden, and as lines of a file."""
+"""Single answers for reading: beside what was asked, with personal data hidden."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from app.baselines import answer_store, causes, exports, passage_use, prompts, standing, store, tag_store, with_passages
+from app.baselines import answer_store, causes, passage_use, prompts, standing, store, tag_store, with_passages
 from app.baselines.prompts import Passage, Shot
 from app.baselines.spending import AnswerCost, Prices, Used
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
@@ -239,68 +239,8 @@ def prompt_of(
     return answer, arm, view(baseline, examples, answer, hide, own=own), visible, same
 
 
-def export_lines(
-    session: Session, blobs: Blobs, baseline_id: int, user_id: int = 0
-) -> Iterator[exports.ExportedAnswer]:
-    """Every answer of a measurement, arm by arm. user_id: who downloads them."""
-    baseline = store.get(session, baseline_id)
-    own = tag_store.own_words(session, baseline_id, user_id)
-    hide = masking(session, baseline)
-    for split in ("dev", "test"):
-        examples = examples_of(session, baseline, split)
-        for arm in baseline.arms:
-            answers = answer_store.answers(session, arm.id, split)
-            held, texts = arm.settings.get("constraint"), _texts(session, blobs, arm, answers)
-            for answer in answers:
-                row = view(baseline, examples, answer, hide, own=own)
-                yield exports.ExportedAnswer(
-                    baseline=baseline.id,
-                    arm=arm.name,
-                    split=split,
-                    example_id=answer.example_id,
-                    line=row.line,
-                    question=row.question,
-                    target=row.target,
-                    output=row.output,
-                    raw=row.raw,
-                    compared_target=row.compared_target,
-                    compared_output=row.compared_output,
-                    metric=baseline.metric,
-                    score=answer.score,
-                    correct=row.right,
-                    status=answer.status,
-                    error=row.error,
-                    finish=answer.finish,
-                    cause=row.cause or None,
-                    prompt_sha256=answer.prompt_sha256,
-                    shots=tuple(answer.shots),
-                    prompt_tokens=answer.prompt_tokens if answer.tokens_known else None,
-                    completion_tokens=answer.completion_tokens if answer.tokens_known else None,
-                    latency_ms=None if answer.taken_from else round(1000 * answer.seconds),
-                    taken_from=answer.taken_from,
-                    cost=row.cost.money if row.cost else None,
-                    cost_from=row.cost.source if row.cost else None,
-                    attempt=answer.attempt,
-                    created_at=answer.created_at.isoformat(),
-                    constraint=f"{held['kind']} {held['sha256']}" if held else None,
-                    passages=_exported(answer, texts),
-                )
-
-
-def _texts(session: Session, blobs: Blobs, arm: ArmRow, answers: Sequence[AnswerRow]) -> Mapping[int, Passage]:
+def passages_of(session: Session, blobs: Blobs, arm: ArmRow, answers: Sequence[AnswerRow]) -> Mapping[int, Passage]:
     """The passages that an arm's answers were given, by their ids, read once for all of them."""
     ids = {number for answer in answers for number, _ in (answer.details or {}).get("passages", ())}
     index = (arm.settings.get("passages") or {}).get("index")
     return with_passages.passages_of(session, blobs, int(index), ids) if ids and index is not None else {}
-
-
-def _exported(answer: AnswerRow, texts: Mapping[int, Passage]) -> tuple[exports.ExportedPassage, ...]:
-    kept = answer.details or {}
-    gold = set(kept.get("gold", ()))
-    return tuple(
-        exports.ExportedPassage(
-            number, texts[number].title, texts[number].text, score, number in gold if gold else None
-        )
-        for number, score in kept.get("passages", ())
-        if number in texts
-    )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import store as assessment_store
@@ -45,7 +45,7 @@ from app.baselines.api_models import (
     SurenessOf,
     Tagged,
 )
-from app.baselines.deps import exported, shown_to
+from app.baselines.deps import shown_to
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Known
 from app.baselines.passage_use import Failure
@@ -428,18 +428,6 @@ def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -
     _arm(db, baseline_id, arm_id)
     tags = {tagged.answer_id: tagged.cause for tagged in body.causes}
     return Tagged(changed=tagging.tag(db, arm_id, tags, by=me))
-
-
-@router.get("/baselines/{baseline_id}/answers.jsonl", name="api_export_jsonl", response_class=Response)
-def export_jsonl(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
-    """Every answer as JSON lines."""
-    return exported(app, db, me, store.get(db, baseline_id), "jsonl")
-
-
-@router.get("/baselines/{baseline_id}/answers.csv", name="api_export_csv", response_class=Response)
-def export_csv(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
-    """Every answer as CSV; cells that a spreadsheet would run as a formula are marked as text."""
-    return exported(app, db, me, store.get(db, baseline_id), "csv")
 
 
 def _known(app: App) -> Known:

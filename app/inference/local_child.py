@@ -10,13 +10,13 @@ import copy
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from app.chat import messages_from_json
-from app.inference import constrained, devices, folders, label_scoring, loading, tokens
+from app.inference import constrained, devices, folders, following, label_scoring, loading, tokens
 from app.processes import parent
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -26,6 +26,7 @@ ROWS = 32  # in one batch: past this a CPU core is at its limit, and a wider bat
 CACHE_BYTES = 1 << 30
 BATCH_TOKENS = 16384
 WORTH_SHARING = 16  # tokens
+DROPPED = "Nobody waits for this answer any more."
 
 
 @dataclass(slots=True)
@@ -33,7 +34,8 @@ class Row:
     """A request on its way: `ids` of its whole prompt, the tokens `generated` so far, `room` for how many.
 
     opened: thinking that the prompt leaves open, which is said with the answer. seconds: this row's own share of the
-    time that its batch has taken. guide: keeps the answer to its constraint, None where it has none.
+    time that its batch has taken. guide: keeps the answer to its constraint, None where it has none. follower: looks
+    on while it is written, None where nobody does.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Row:
     generated: list[int] = field(default_factory=list)
     seconds: float = 0.0
     guide: constrained.Guide | None = None
+    follower: following.Follower | None = None
 
 
 def answer(
@@ -50,10 +53,11 @@ def answer(
     requests: Sequence[dict[str, Any]],
     stop: threading.Event,
     keeper: constrained.Constraints | None = None,
+    followers: Mapping[str, following.Follower] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield one answer for each request as it is done; ends early, with fewer, once `stop` is set.
 
-    keeper: what this model needs for constraints, kept from one call to the next.
+    keeper: what this model needs for constraints, kept from one call to the next. followers: of answers, by their id.
     """
     keeper = keeper or constrained.Constraints(loaded)
     yield from _scored(loaded, [request for request in requests if request.get("choices")], stop, keeper)
@@ -65,6 +69,8 @@ def answer(
         if row is None:
             yield _answer(Row(str(request["id"]), [], 0), error=error)
         else:
+            if (follower := (followers or {}).get(row.id)) is not None:
+                follower.opened, row.follower = row.opened, follower
             rows.append(row)
     shared = _shared(loaded, rows)
     with torch.inference_mode():
@@ -275,6 +281,8 @@ def _taken(loaded: loading.Loaded, row: Row, token: int, keeper: constrained.Con
     if token in loaded.stops and not (row.guide and row.guide.fault):
         return _done(loaded, row, "stop")
     row.generated.append(token)
+    if row.follower is not None and (ended := row.follower.took(loaded.tokenizer, row.generated)) is not None:
+        return _answer(row, ended.text) if ended.text is not None else _answer(row, error=DROPPED)
     if row.guide is not None:
         keeper.took(row.guide, row.generated)
         if row.guide.fault:
@@ -343,14 +351,17 @@ def _open(order: dict[str, Any]) -> loading.Loaded:
 def serve() -> None:
     """Do what comes in until the parent is gone."""
     stop = threading.Event()
-    inbox = parent.orders(stop)
+    dropped = following.Dropped()
+    inbox = parent.orders(stop, dropped.add)
     loaded = _open(inbox.get())
     keeper = constrained.Constraints(loaded)
     while True:
         order = inbox.get()
         if order["do"] == "answer":
-            for answered in answer(loaded, order["requests"], stop, keeper):
+            followers = following.followers(order["requests"], dropped)
+            for answered in answer(loaded, order["requests"], stop, keeper, followers):
                 parent.say("answer", answer=answered)
+            dropped.forget()
         else:
             for counted in count(loaded, order["rows"]):
                 parent.say("counted", row=counted)

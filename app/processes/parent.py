@@ -5,7 +5,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 NICENESS = 10  # of 19
@@ -33,10 +33,11 @@ def messages() -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
-def orders(stop: threading.Event) -> "queue.Queue[dict[str, Any]]":
+def orders(stop: threading.Event, drop: Callable[[str], None] | None = None) -> "queue.Queue[dict[str, Any]]":
     """What the parent asks for, in the order it came, while this process computes.
 
-    `stop` is heard at once: it sets the event, which the next order clears. When the parent is gone this process ends,
+    `stop` is heard at once: it sets the event, which the next order clears. So is `drop`, with the id of something that
+    nobody waits for any more. When the parent is gone this process ends,
     whatever it is at: nobody waits for an answer any more.
     """
     inbox: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -45,6 +46,10 @@ def orders(stop: threading.Event) -> "queue.Queue[dict[str, Any]]":
         for message in messages():
             if message["do"] == "stop":
                 stop.set()
+                continue
+            if message["do"] == "drop":
+                if drop is not None:
+                    drop(str(message["id"]))
                 continue
             stop.clear()
             inbox.put(message)

@@ -45,6 +45,7 @@ from app.release.tables import ReleaseAnswerRow
 from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
 from app.retrieval.tables import IndexRow
 from app.scoring.tables import DatabaseRow, ScorerRow, WatchedResultRow, WatchedRow, WatchedScoreRow
+from app.serving.tables import ServedCallRow, ServedRow
 from app.sharing.tables import ShareRow
 from app.standing.tables import StandingRow
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
@@ -176,6 +177,8 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         WatchedRow,  # what is watched decides nothing
         WatchedScoreRow,
         WatchedResultRow,
+        ServedRow,
+        ServedCallRow,
         JobEventRow,
         WorkerRow,
         MetricRow,

@@ -67,7 +67,7 @@ class UserChange(BaseModel):
     active: bool | None = None
 
 
-Scope = Literal["read", "write", "launch", "approve"]
+Scope = Literal["read", "write", "launch", "approve", "ask"]
 
 
 class Token(BaseModel):
@@ -107,7 +107,8 @@ class AddedToken(Token):
 
 
 class FirstToken(NewToken):
-    """The token that comes with an account. `launch` includes write and read; `approve` is read and approving."""
+    """The token that comes with an account. `launch` includes write and read; `approve` is read and approving; `ask` is
+    asking models under `/v1`, and nothing else."""
 
     name: Short = "First token"
 

@@ -28,8 +28,8 @@ log = logging.getLogger("tunegate.web")
 TOKEN = HTTPBearer(
     scheme_name="token",
     auto_error=False,
-    description="An API token, `tg_...`, with the scope read, write, launch or approve. From `/setup` or `/join`, from "
-    "`/tokens`, or from the account page.",
+    description="An API token, `tg_...`, with the scope read, write, launch, approve or ask. From `/setup` or `/join`, "
+    "from `/tokens`, or from the account page.",
 )
 SESSION = APIKeyCookie(
     name="tunegate",

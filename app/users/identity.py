@@ -9,12 +9,14 @@ from app.users.tables import TokenRow, UserRow
 
 NOTICE_EVERY = timedelta(minutes=10)  # how often "last seen" and "last used" are worth a write
 # What a token of each scope may do. Approving is no more than writing, and no less: it is something else, so that a
-# program which writes or launches cannot also be the second person.
+# program which writes or launches cannot also be the second person. Asking is something else again: it reaches the
+# models that are served, and nothing that the pages have.
 SCOPES: Mapping[str, frozenset[str]] = {
     "read": frozenset({"read"}),
     "write": frozenset({"read", "write"}),
     "launch": frozenset({"read", "write", "launch"}),
     "approve": frozenset({"read", "approve"}),
+    "ask": frozenset({"ask"}),
 }
 
 

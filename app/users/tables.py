@@ -67,7 +67,7 @@ class TokenRow(Base):
     """An API token. Shown once; only its hash and last four characters stay. `scope`: see `identity.SCOPES`."""
 
     __tablename__ = "api_tokens"
-    __table_args__ = (CheckConstraint("scope in ('read', 'write', 'launch', 'approve')", name="scope"),)
+    __table_args__ = (CheckConstraint("scope in ('read', 'write', 'launch', 'approve', 'ask')", name="scope"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)

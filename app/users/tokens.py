@@ -40,7 +40,7 @@ def add_token(
     if not name.strip() or len(name) > 100 or not printable(name):
         errors.append(FieldError("#/name", "Give it a name of at most 100 characters, so that you know it again."))
     if scope not in SCOPES:
-        errors.append(FieldError("#/scope", "Use read, write, launch or approve."))
+        errors.append(FieldError("#/scope", "Use read, write, launch, approve or ask."))
     if days is not None and not 1 <= days <= 366:
         errors.append(FieldError("#/days", "Use 1 to 366 days."))
     if errors:

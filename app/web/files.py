@@ -27,6 +27,7 @@ BORROWED = {
     "swagger-ui.css": SWAGGER / "swagger-ui.css",
 }
 TYPES = {
+    ".yaml": "application/yaml",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",

@@ -280,7 +280,7 @@ NAV = (
     ("Reviews", "reviews", EVERYONE, ("/reviews",)),
     ("Jobs", "jobs", EVERYONE, ("/jobs",)),
     ("Policy", "policy", EVERYONE, ("/policy",)),
-    ("Models", "models", EVERYONE, ("/models",)),
+    ("Models", "models", EVERYONE, ("/models", "/serving")),
     ("Prices", "prices", EVERYONE, ("/prices",)),
     ("Users", "users", frozenset({"admin"}), ("/users",)),
     ("Audit", "audit", frozenset({"reviewer", "admin"}), ("/audit",)),

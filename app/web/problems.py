@@ -30,7 +30,7 @@ from app.errors import (
     Refusal,
     Stale,
 )
-from app.web import pages
+from app.web import openai_errors, pages
 from app.web.deps import context_of
 from app.web.faults import field_errors
 from app.web.params import Slug
@@ -210,8 +210,11 @@ def problem(
 ) -> Response:
     """Answer with a problem in the shape that whoever asks can read."""
     slug = slug or slug_for(status)
+    response: Response
     if request.url.path.startswith("/api/"):
         response = _document(request, slug, status, detail, errors, reasons)
+    elif openai_errors.asked_for(request):
+        response = openai_errors.of_fields(status, detail, errors)
     elif status == HTTPStatus.UNAUTHORIZED:
         response = _to_sign_in(request)
     else:
@@ -281,7 +284,7 @@ def _on_refusal(request: Request, error: Exception) -> Response:
     refusal = cast("Refusal", error)
     # Here and nowhere else, so that a route without a transaction of its own is on record as well.
     context_of(request).on_refusal(request, refusal)
-    if isinstance(refusal, SeeFirst) and not request.url.path.startswith("/api/"):
+    if isinstance(refusal, SeeFirst) and not request.url.path.startswith(("/api/", openai_errors.PREFIX)):
         return _lead(request, refusal.url)
     slug = slug_of(refusal)
     headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else None

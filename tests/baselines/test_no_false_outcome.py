@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow
-from app.baselines import answers_view, arms, job, planning, runs, standing, views
+from app.baselines import answer_store, arms, job, planning, runs, standing, views
 from app.baselines.arms import Arm, ArmResult, Scored
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Estimate
@@ -231,8 +231,8 @@ def test_the_raw_text_stands_beside_what_is_scored_and_is_counted(run: Run, peop
     page = people(run.case.author).get(f"/baselines/{arm.baseline_id}/arms/{arm.id}").text
     assert "&lt;think&gt;hm-hm&lt;/think&gt;" in page
     with reading(run.engine) as session:
-        lines = [line for line in answers_view.export_lines(session, arm.baseline_id) if line.arm == "zero_shot"]
-    assert all(line.raw and line.raw.endswith(line.output) and "<think>" not in line.output for line in lines)
+        answers = answer_store.answers(session, arm.id, "dev")
+    assert all(one.raw and one.raw.endswith(one.output) and "<think>" not in one.output for one in answers)
 
 
 # ---------------------------------------------------------------- one arm, money, cancel

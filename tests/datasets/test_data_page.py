@@ -343,6 +343,8 @@ def test_the_small_files_to_start_from_are_what_they_are_called(client: TestClie
         "table.csv": "prompt_completion",
         "alpaca.jsonl": "alpaca",
         "sharegpt.jsonl": "sharegpt",
+        "promptfoo.yaml": "promptfoo",
+        "evals.jsonl": "prompt_completion",
     }
 
 

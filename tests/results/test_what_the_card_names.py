@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
+import yaml
 from sqlalchemy import Engine, update
 
 from app.baselines.tables import BaselineRow

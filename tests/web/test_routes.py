@@ -61,7 +61,7 @@ def test_nobody_gets_in_without_signing_in(app: Web, people: People) -> None:
         if route.path in OPEN:
             continue
         answer = stranger.request(method, fill(route.path))
-        if fill(route.path).startswith("/api/"):
+        if fill(route.path).startswith(("/api/", "/v1/")):
             assert answer.status_code == 401, (method, route.path)
             assert answer.headers["www-authenticate"], (method, route.path)
         else:

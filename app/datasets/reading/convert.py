@@ -43,7 +43,7 @@ def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     if shape is COLUMNS:
         return marks | {how.question, how.answer, how.system} | _beside_columns(how)
     if shape in (PROMPTFOO, MLFLOW):
-        return marks | ({"vars", "assert", test_cases.EXPECTED} if shape is PROMPTFOO else {"inputs", "expectations"})
+        return marks | (_PROMPTFOO if shape is PROMPTFOO else {"inputs", "expectations"})
     more = context_fields.names(_asked_under(shape)) | {
         "system",
         *_TOOLS,
@@ -56,6 +56,7 @@ def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     return marks | more | {*_asked_under(shape), *_ALSO.get(shape.name, ())}
 
 
+_PROMPTFOO = {"vars", "assert", test_cases.EXPECTED, *(f"{test_cases.EXPECTED}{number}" for number in range(1, 10))}
 _TOOLS = ("tools", "functions", "toolConfig")
 _ALSO = {"alpaca": ("history",), "prompt_completion": ("label",)}
 _ASKED_UNDER: dict[str, tuple[str, ...]] = {
@@ -262,17 +263,13 @@ def _case(shape: Shape, record: Mapping[str, Any]) -> list[Turn]:
         inputs, wanted = (json_text.list_in_cell(record[name], "{") for name in ("inputs", "expectations"))
         key, wanted, at = "inputs", test_cases.expectations(wanted), "expectations"
     elif "vars" in record and "assert" in record:
-        inputs, wanted = json_text.list_in_cell(record["vars"], "{"), json_text.list_in_cell(record["assert"])
-        key, wanted, at = "vars", test_cases.asserted(wanted), "assert"
-        if isinstance(inputs, str):
-            raise Unfit("vars", "vars names a file; write its variables into the case.")
+        cells = json_text.list_in_cell(record["vars"], "{"), json_text.list_in_cell(record["assert"])
+        asked, wanted = test_cases.question_and_answer(*cells)
+        return [*_asked(asked, "vars"), *_answered(wanted, "assert")]
     else:
-        key, inputs, wanted = (
-            "the columns",
-            test_cases.variables(record),
-            test_cases.expected(record.get(test_cases.EXPECTED)),
-        )
-        at = test_cases.EXPECTED
+        wanted, taken = test_cases.expected(record)
+        inputs = {name: value for name, value in test_cases.variables(record).items() if name != taken}
+        key, at = "the columns", test_cases.EXPECTED
     return [*_asked(test_cases.inputs(inputs, key), key), *_answered(wanted, at)]
 
 

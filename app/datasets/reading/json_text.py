@@ -46,5 +46,10 @@ def answer_as_written(value: object, at: str) -> Any:
     return value
 
 
+def written(value: object) -> str:
+    """A value in the words of its file; lists and objects as JSON, with plain numbers in them."""
+    return value.words if isinstance(value, Written) else orjson.dumps(value, default=float).decode()
+
+
 def to_text(value: object) -> str:
     return orjson.dumps(value).decode()

@@ -60,10 +60,13 @@ class Observations:
     def note(self, value: Mapping[str, Any], record: Record, shape: Shape, how: ReadAs) -> None:
         """Count what of a record was not read, and what its marks say that can't be read."""
         if not (used := self._used(shape, how)).issuperset(value):
-            variables = test_cases.variables(value) if shape is PROMPTFOO and test_cases.EXPECTED in value else ()
+            table = shape is PROMPTFOO and "vars" not in value
+            variables = test_cases.variables(value) if table else ()
             free = [key for key in list(value)[:50] if key and key not in used and key not in variables]
             self._count_unused(free)
             self._long.update(key for key in free if key in self.unused and _is_long(value[key]))
+        if shape is PROMPTFOO:
+            self._count_unused(f"assert: {kind}" for kind in test_cases.other_assertions(value.get("assert")))
         if record.source is not None:
             self.tool_rows += _uses_tools(record.source)
             self._count_unused(

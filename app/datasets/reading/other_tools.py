@@ -90,7 +90,21 @@ def _spoken(turn: object, at: str) -> list[dict[str, Any]]:
 def _item(record: Known) -> dict[str, Any] | None:
     """OpenAI's evals and others keep a case under one key, with what a model said beside it."""
     held = record.get("item", record.get("example"))
-    return dict(held) if isinstance(held, dict) and held else None
+    if not isinstance(held, dict) or not held:
+        return None
+    wanted = [name for name in held if name.casefold() in _ANSWERS]
+    asked = [name for name in held if name not in wanted and isinstance(held[name], str)]
+    if len(held) == 2 and len(wanted) == len(asked) == 1 and _OF_OURS.isdisjoint(held):
+        return {"prompt": held[asked[0]], "completion": held[wanted[0]]}
+    return dict(held)
+
+
+# What people call the answer of an item, whose fields are theirs to name; and names that have a shape of their own.
+_ANSWERS = {
+    *("correct_label", "correct_answer", "expected_label", "expected_answer", "reference_answer", "ideal_answer"),
+    *("label", "answer", "target", "expected", "reference", "ground_truth", "gold", "gold_label"),
+}
+_OF_OURS = {"messages", "prompt", "completion", "instruction", "conversations", "ideal"}
 
 
 def _ideal(record: Known) -> dict[str, Any] | None:

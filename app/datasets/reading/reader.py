@@ -20,7 +20,16 @@ from typing import Any
 import orjson
 
 from app.chat import Record
-from app.datasets.reading import csv_rows, encodings, gzip_stream, json_pieces, other_tools, parquet
+from app.datasets.reading import (
+    csv_rows,
+    encodings,
+    gzip_stream,
+    json_pieces,
+    other_tools,
+    parquet,
+    promptfoo_file,
+    yaml_text,
+)
 from app.datasets.reading.conversations import order_remark
 from app.datasets.reading.convert import CUT, convert, used_keys
 from app.datasets.reading.delimiters import delimiter_of, why_no_table
@@ -47,6 +56,7 @@ CHUNK = 1 << 18
 MOST_READ = 200_000
 # Characters that a turn counts for besides its text: a conversation of a hundred thousand turns is long, too.
 A_TURN = 16
+YAML = "YAML"  # a layout
 LINE_WORDS = {"CSV": "row", "Parquet": "row", "JSON array": "record"}  # what a number counts, else it is a line
 
 
@@ -76,7 +86,7 @@ class Reading:
         self._longest = longest_line
         self.how = source.how
         self.shape: Shape | None = None
-        self.layout = ""  # "JSON lines", "JSON array", "CSV" or "Parquet"
+        self.layout = ""  # "JSON lines", "JSON array", "CSV", "YAML" or "Parquet"
         self.encoding = encodings.UTF_8
         self.delimiter = ""
         self.lines = 0
@@ -184,6 +194,10 @@ class Reading:
         if start[:1] == b"<":
             yield Fault(first[: len(first) - len(start)].count(b"\n") + 1, "", "The file is a web page or XML.")
             return
+        first, cases = self._as_cases(first, start, chunks)
+        if cases is not None:
+            yield from self._cases(cases)
+            return
         whole = itertools.chain((first,), chunks)
         line, *others = json_pieces.LINE_END.split(start, 1)
         if start[:1] == b"[" and not (is_json(line) and others and others[0].strip()):
@@ -279,6 +293,31 @@ class Reading:
             yield Fault(None, "", text)
         yield from self._observations.faults(records=self.lines, shape=self.shape, how=self.how)
 
+    def _as_cases(
+        self, first: bytes, start: bytes, chunks: Iterator[bytes]
+    ) -> tuple[bytes, Iterator[promptfoo_file.Item] | None]:
+        """The beginning of a file as far as it was read, and the cases that it is as a whole, if it is promptfoo's."""
+        if yaml_text.begins(start):
+            self.layout = YAML
+            return first, promptfoo_file.cases_in_yaml(_at_most(yaml_text.LONGEST, first, chunks))
+        if start[:1] == b"{" and b'"tests"' in start:
+            first = _at_most(yaml_text.LONGEST, first, chunks)
+            if (config := promptfoo_file.config_in(first)) is not None:
+                self.layout = JSON_ARRAY
+                return first, promptfoo_file.cases(config)
+        return first, None
+
+    def _cases(self, items: Iterable[promptfoo_file.Item]) -> Iterator[Record | Fault]:
+        """Test cases out of one document."""
+        for item in items:
+            if isinstance(item, Fault):
+                yield item
+                continue
+            self.lines += 1
+            number, case = item
+            yield from self._converted(case, number)
+        yield from self._closing()
+
     # ------------------------------------------------------------------ CSV
     def _table(self, chunks: Iterator[bytes], *, spaced: bool) -> Iterator[Record | Fault]:
         self.how = self.how.in_lower_case()
@@ -339,6 +378,15 @@ class Reading:
             return None
         text = "The first row names no columns that we know. Begin with a row such as: prompt,completion"
         return Fault(None, "", f"{text}; or say under Read it another way which column holds what.")
+
+
+def _at_most(limit: int, start: bytes, chunks: Iterator[bytes]) -> bytes:
+    """A text as a whole, or one byte more of it than `limit` at least: what is larger is not read any further."""
+    parts, size = [start], len(start)
+    while size <= limit and (chunk := next(chunks, None)) is not None:
+        parts.append(chunk)
+        size += len(chunk)
+    return b"".join(parts)
 
 
 def read(upload: Source | Upload, longest_line: int = LONGEST_LINE) -> Reading:

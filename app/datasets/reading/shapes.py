@@ -103,6 +103,7 @@ _BY_KEYS: tuple[tuple[set[str], Shape], ...] = (
     ({"conversations"}, SHAREGPT),
     ({"vars", "assert"}, PROMPTFOO),
     ({test_cases.EXPECTED}, PROMPTFOO),
+    ({f"{test_cases.EXPECTED}1"}, PROMPTFOO),
     ({"inputs", "expectations"}, MLFLOW),
     *((set(pair), shape) for pair, shape in PAIRS.items()),
 )

@@ -4,10 +4,13 @@ Only a case that names the one answer it wants can be used; one that describes t
 program) is refused by name.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.datasets.reading.faults import Unfit, kind_of, short
+from app.datasets.reading.json_text import written
+from app.text import json_value
 
 EXPECTED = "__expected"  # the column of promptfoo's tables
 _EXACT = ("equals", "is-exactly")
@@ -28,44 +31,154 @@ def inputs(value: object, at: str) -> Any:
     return "\n".join(f"{name}: {value}" for name, value in value.items())
 
 
-def asserted(assertions: object) -> Any:
-    """The answer of promptfoo's `assert`: that of its first exact comparison."""
+def question_and_answer(variables: object, assertions: object) -> tuple[Any, Any]:
+    """What a case of promptfoo's asks, and the one answer that it wants.
+
+    A template that is a variable's name alone stands for that variable, which then is the answer and is not asked.
+
+    Raises:
+        Unfit: there is no such answer, or finding it would take opening a file or running a program.
+    """
+    if isinstance(variables, str):
+        raise Unfit("vars", "vars names a file; write its variables into the case.")
+    if isinstance(variables, dict):
+        for name, value in variables.items():
+            if isinstance(value, str) and value.startswith("file://"):
+                raise Unfit("vars", f"{name[:80]} names {short(value)}, which is never opened; write its text in.")
+            if isinstance(value, list) and not all(isinstance(part, dict) for part in value):
+                text = f"{name[:80]} lists several values, of which promptfoo makes a case each; write the cases out."
+                raise Unfit("vars", text)
+        variables = {
+            name: value if isinstance(value, str | list | dict) else written(value) for name, value in variables.items()
+        }
+    answer, taken = _asserted(assertions, variables if isinstance(variables, dict) else {})
+    if taken and isinstance(variables, dict):
+        variables = {name: value for name, value in variables.items() if name != taken}
+    return inputs(variables, "vars"), answer
+
+
+def other_assertions(assertions: object) -> Iterator[str]:
+    """The kinds of assertions that name no answer, for what is said of a file."""
+    for assertion in assertions if isinstance(assertions, list) else ():
+        if isinstance(assertion, dict) and assertion.get("type") not in (*_EXACT, *_SCHEMAS):
+            yield str(assertion.get("type"))[:40]
+
+
+def _asserted(assertions: object, variables: Mapping[str, Any]) -> tuple[Any, str]:
+    """The answer of promptfoo's `assert`, and the variable that it is, if it is one."""
     if not isinstance(assertions, list):
         raise Unfit("assert", f"assert has to be a list, not {kind_of(assertions)}.")
-    for assertion in assertions:
-        if isinstance(assertion, dict) and assertion.get("type") == "equals":
-            return assertion.get("value")
+    named = [
+        answer for assertion in assertions if isinstance(assertion, dict) for answer in _named(assertion, variables)
+    ]
+    if len({written(answer) for answer, _ in named}) > 1:
+        raise Unfit("assert", "The case names several answers; keep the one that is to be given.")
+    if named:
+        return named[0]
     kinds = (
         ", ".join(sorted({str(assertion.get("type"))[:40] for assertion in assertions if isinstance(assertion, dict)}))
         or "nothing"
     )
-    raise Unfit("assert", f"The case asks for {kinds}; only equals names the expected answer.")
+    raise Unfit("assert", f"The case asks for {kinds}; {_ONLY}.")
 
 
-def expected(cell: object) -> Any:
-    """The answer of promptfoo's column: a bare text, or `equals:` and a text."""
+def _named(assertion: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    """The answer that one assertion names, if it does."""
+    kind, value = assertion.get("type"), assertion.get("value")
+    if kind in _EXACT:
+        if assertion.get("transform"):
+            text = "The case transforms the output before it compares, which is never run here; take transform out."
+            raise Unfit("assert", text)
+        yield _exactly(value, variables, "assert")
+    elif kind in _SCHEMAS:
+        schema = value
+        if isinstance(value, str) and not value.startswith("file://"):
+            schema = json_value(value)
+        if (only := _only_value(schema)) is not None:
+            yield only, ""
+
+
+def _exactly(value: Any, variables: Mapping[str, Any], at: str) -> tuple[Any, str]:
+    if isinstance(value, str):
+        if value.startswith(("file://", "javascript:", "python:")):
+            raise Unfit(at, f"The expected answer is {short(value)}, which is never opened or run; write it in.")
+        if (template := _VARIABLE.fullmatch(value.strip())) and template[1] in variables:
+            return variables[template[1]], template[1]
+        if "{{" in value or "{%" in value:
+            raise Unfit(at, f"The expected answer {short(value)} is a template, which is not filled in; write it out.")
+    return (value if isinstance(value, str) else written(value)), ""
+
+
+def _only_value(schema: object) -> str | None:
+    """The one JSON text that a schema allows, where it allows no other."""
+    if not isinstance(schema, dict):
+        return None
+    if "const" in schema:
+        return written(schema["const"])
+    if isinstance(one := schema.get("enum"), list) and len(one) == 1:
+        return written(one[0])
+    fields, required = schema.get("properties"), schema.get("required")
+    if (
+        not isinstance(fields, dict)
+        or not fields
+        or not isinstance(required, list)
+        or {*fields} - {*map(str, required)}
+    ):
+        return None
+    inside = {name: _only_value(field) for name, field in fields.items()}
+    if schema.get("additionalProperties") is not False or None in inside.values():
+        return None
+    return "{" + ",".join(f"{written(name)}:{text}" for name, text in inside.items()) + "}"
+
+
+def expected(record: Mapping[str, Any]) -> tuple[Any, str]:
+    """The answer of promptfoo's column, a bare text or `equals:` and a text, and the variable that it is, if any."""
+    cells = [value for name, value in record.items() if _COLUMN.fullmatch(name) and value not in (None, "")]
+    faults = []
+    for cell in cells:
+        try:
+            return _in_cell(cell, variables(record))
+        except Unfit as unfit:
+            faults.append(unfit)
+    raise faults[0] if faults else Unfit(EXPECTED, f"{EXPECTED} is empty.", "empty")
+
+
+def _in_cell(cell: object, known: Mapping[str, Any]) -> tuple[Any, str]:
     if not isinstance(cell, str):
-        return cell
+        return cell, ""
     if cell.strip() in _BARE:
         raise Unfit(EXPECTED, f"The case asks for {cell.strip()!r}; only a text or equals names the expected answer.")
     kind, colon, value = cell.partition(":")
-    if not colon or " " in kind.strip():
-        return cell
-    if kind.strip() in _EXACT:
-        return value.strip()
-    if kind.strip() in _OTHERS or kind.strip().startswith(("not-", "llm-", "is-", "model-")):
-        raise Unfit(
-            EXPECTED, f"The case asks for {short(kind.strip())}; only a text or equals names the expected answer."
-        )
-    return cell
+    kind = kind.strip()
+    if not colon or " " in kind:
+        return _exactly(cell, known, EXPECTED)
+    if kind in _EXACT:
+        return _exactly(value.strip(), known, EXPECTED)
+    if kind in _SCHEMAS and (only := _only_value(json_value(value))) is not None:
+        return only, ""
+    if kind in _OTHERS or kind.startswith(("not-", "llm-", "is-", "model-", "contains-", "icontains", "context-")):
+        raise Unfit(EXPECTED, f"The case asks for {short(kind)}; only a text or equals names the expected answer.")
+    return _exactly(cell, known, EXPECTED)
 
 
+def is_expected(column: str) -> bool:
+    """Whether a column holds what promptfoo expects."""
+    return _COLUMN.fullmatch(column) is not None
+
+
+_COLUMN = re.compile(r"__expected[1-9]?")
+_VARIABLE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
+_SCHEMAS = ("is-json", "contains-json")
+_ONLY = "only equals, and a JSON schema that allows a single value, name the expected answer"
 _BARE = {"is-json", "contains-json", "is-valid-openai-tools-call", "is-valid-openai-function-call"}
 _OTHERS = {
     *("contains", "icontains", "contains-all", "contains-any", "contains-json", "regex", "starts-with", "similar"),
     *(
         "javascript",
         "python",
+        "ruby",
+        "file",
+        "exec",
         "fn",
         "eval",
         "grade",

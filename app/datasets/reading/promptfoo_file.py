@@ -1,0 +1,95 @@
+"""A file of promptfoo's as a whole: a configuration with its tests, or a list of test cases. Nothing in it is executed.
+
+What a case inherits from `defaultTest` is written into it. What names another file or a program (`file://`,
+`exec:`) is refused by name, for neither is here.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from app.datasets.reading import yaml_text
+from app.datasets.reading.faults import Fault, kind_of, short, too_deep
+from app.datasets.reading.yaml_text import LONGEST, Lined
+
+_NOT_READ = ("prompts", "providers", "targets", "scenarios", "redteam")
+_REFERS = ("file://", "exec:", "huggingface://", "http://", "https://", "az://", "s3://")
+
+Item = tuple[int, dict[str, Any]] | Fault
+"""A case with its line (in YAML) or its place among the cases (in JSON), from 1."""
+
+
+def config_in(data: bytes) -> dict[str, Any] | None:
+    """The configuration that a JSON file is; None where it is anything else."""
+    if len(data) > LONGEST:
+        return None
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    is_config = isinstance(value, dict) and "tests" in value and "vars" not in value and not too_deep(value)
+    return value if is_config else None
+
+
+def cases_in_yaml(data: bytes) -> Iterator[Item]:
+    try:
+        document = yaml_text.load(data)
+    except yaml_text.Unreadable as refusal:
+        yield Fault(refusal.line, "", str(refusal))
+        return
+    if isinstance(document, dict) and "tests" not in document and {"vars", "assert"} & document.keys():
+        document = [document]  # one case alone
+    yield from cases(document)
+
+
+def cases(document: object) -> Iterator[Item]:
+    """The cases of a document, and what is said of what is none."""
+    config = document if isinstance(document, dict) else {"tests": document}
+    for name in _NOT_READ:
+        if config.get(name):
+            text = f"{name} of the file is not read: a measurement here has prompts and models of its own."
+            yield Fault(None, name, text, "note")
+    tests, default = config.get("tests"), config.get("defaultTest") or {}
+    if isinstance(tests, str):
+        yield Fault(
+            None, "tests", f"tests names {short(tests)}, which is not here. Upload that file, or write the cases in."
+        )
+        return
+    if isinstance(default, str):
+        yield Fault(None, "defaultTest", f"defaultTest names {short(default)}, which is not here. Write it in.")
+        return
+    if not isinstance(tests, list) or not isinstance(default, dict):
+        yield Fault(None, "tests", f"tests has to be a list of cases, not {kind_of(tests)}.")
+        return
+    if not tests:
+        yield Fault(None, "tests", "tests is empty.")
+    for place, case in enumerate(tests, start=1):
+        number = case.line if isinstance(case, Lined) else place
+        if isinstance(case, dict):
+            yield number, _with_default(case, default)
+        elif isinstance(case, str) and case.startswith(_REFERS):
+            yield Fault(number, "tests", f"The case {short(case)} is a reference, which is never opened. Write it in.")
+        else:
+            yield Fault(number, "tests", f"A case has to be an object, not {kind_of(case)}.")
+
+
+def _with_default(case: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    """A case with what it inherits: variables that it lacks, and assertions below its own."""
+    merged = {**default, **case}
+    for name, join in (("vars", _variables), ("assert", _assertions)):
+        own, inherited = case.get(name), default.get(name)
+        if inherited and own is not None:
+            merged[name] = join(own, inherited)
+    options = case.get("options")
+    if isinstance(options, dict) and options.get("disableDefaultAsserts"):
+        merged["assert"] = case.get("assert") or []
+    return merged
+
+
+def _variables(own: Any, inherited: Any) -> Any:
+    return {**inherited, **own} if isinstance(own, dict) and isinstance(inherited, dict) else own
+
+
+def _assertions(own: Any, inherited: Any) -> Any:
+    return [*own, *inherited] if isinstance(own, list) and isinstance(inherited, list) else own
