@@ -5,8 +5,8 @@ from alembic import op
 
 import app.db
 
-revision = "0044"
-down_revision = "0032"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 import app.db
 
-revision = "0045"
-down_revision = "0032"
+revision = "0038"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 

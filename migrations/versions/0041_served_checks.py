@@ -5,8 +5,8 @@ from alembic import op
 
 import app.db
 
-revision = "0049"
-down_revision = "0048"
+revision = "0041"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 import app.db
 
-revision = "0043"
-down_revision = "0032"
+revision = "0036"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 

@@ -5,7 +5,7 @@ from alembic import op
 
 import app.db
 
-revision = "0040"
+revision = "0033"
 down_revision = "0032"
 branch_labels = None
 depends_on = None

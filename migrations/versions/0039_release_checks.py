@@ -5,8 +5,8 @@ from alembic import op
 
 import app.db
 
-revision = "0047"
-down_revision = "0032"
+revision = "0039"
+down_revision = "0038"
 branch_labels = None
 depends_on = None
 

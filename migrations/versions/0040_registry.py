@@ -5,8 +5,8 @@ from alembic import op
 
 import app.db
 
-revision = "0048"
-down_revision = "0047"
+revision = "0040"
+down_revision = "0039"
 branch_labels = None
 depends_on = None
 
