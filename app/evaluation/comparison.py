@@ -62,6 +62,11 @@ class Comparison:
     design: Design | None = None
 
     @property
+    def same(self) -> int:
+        """Rows that were neither fixed nor broken."""
+        return self.rows - len(self.fixed) - len(self.broken)
+
+    @property
     def narrower(self) -> float:
         """By how much `MORE` rows would narrow the interval, from end to end."""
         return statistics.narrower(self.high - self.low, self.rows, MORE)

@@ -48,6 +48,11 @@ class Flips:
         return self.rate > LIMIT
 
     @property
+    def mean(self) -> float:
+        """Of both runs."""
+        return (self.first + self.second) / 2
+
+    @property
     def shifted(self) -> bool:
         """Whether the second run as a whole was surely better or worse."""
         return self.p < statistics.ALPHA
