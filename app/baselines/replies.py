@@ -73,9 +73,9 @@ def known(
         for row in _rows(session, assessment_id, hashes[start : start + CHUNK]):
             there.setdefault(str(row.asked_sha256), row)
     return {
-        request.id: Reply(_restored(request.id, row), row.taken_from or row.id)
+        request.id: Reply(_restored(request.id, earlier), earlier.taken_from or earlier.id)
         for request in requests
-        if not request.fresh and (row := there.get(keys[request.id] or "")) is not None
+        if not request.fresh and (earlier := there.get(keys[request.id] or "")) is not None
     }
 
 

@@ -142,7 +142,7 @@ class Nearest:
         questions = [question(shot.messages) for shot in self._pool]
         self._matrix = self._vectorizer.fit_transform(_countable(questions)) if questions else None
         self._at = {text: at for at, text in enumerate(dict.fromkeys(texts))}
-        self._asked = self._vectorizer.transform(_countable(list(self._at))) if questions and self._at else None
+        self._asked: Any = self._vectorizer.transform(_countable(list(self._at))) if questions and self._at else None
 
     def alike(self, text: str, limit: int) -> list[Shot]:
         """See `Ranked`."""

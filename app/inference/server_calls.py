@@ -286,7 +286,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         Raises:
             Busy, Unusable: see `_give_up`.
         """
-        everybody = busy.wide and self._traffic.away(str(busy), entered, busy.after)
+        everybody = busy.wide and self._traffic.away(str(busy), entered, busy.after, load=busy.load)
         if everybody:
             self._go_on_waiting(busy)
         if busy.load and not everybody and self._limits.patience:

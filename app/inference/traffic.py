@@ -104,15 +104,16 @@ class Traffic:
         with self._door:
             self._halve()
 
-    def away(self, reason: str, entered: float, after: float | None = None) -> bool:
+    def away(self, reason: str, entered: float, after: float | None = None, *, load: bool = False) -> bool:
         """The server turned away a call that went in at `entered`, or could not be had at all; `after`: seconds it
-        asked us to wait. Whether all have to wait: else it is this call alone."""
+        asked us to wait. load: it is there, and says that it is asked too much. Whether all have to wait: else it is
+        this call alone."""
         with self._door:
             now = self._clock()
             self._in_a_row += 1
             self._wanted = max(self._wanted, now + (after or 0.0))
             if self._down_since is None:
-                single = self.ever and self._in_a_row < max(WAVE, math.ceil(self.allowed / 2))
+                single = (self.ever or load) and self._in_a_row < max(WAVE, math.ceil(self.allowed / 2))
                 if single or self._answered > entered:  # answered since: what this call met is over
                     self._count(lost=1)
                     return False
