@@ -148,7 +148,7 @@ class Nearest:
         """See `Ranked`."""
         if self._matrix is None:
             return []
-        known = self._at.get(text)
+        known = None if self._asked is None else self._at.get(text)
         one = self._vectorizer.transform(_countable([text])) if known is None else self._asked[known]
         return _most_alike((self._matrix @ one.T).toarray()[:, 0], self._pool, text, limit)
 

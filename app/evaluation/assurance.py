@@ -108,7 +108,7 @@ def needed_target(score: float, rows: float, target: float, spread: float | None
         more = max(0, math.ceil(total - rows))
         if spread is None:
             right = passed + np.random.default_rng(15).binomial(more, rate)
-            low, high = _wilson(right / (rows + more), np.full(WORLDS, rows + more), intervals.z())
+            low, high = _wilson((right / (rows + more)).astype(np.float64), np.full(WORLDS, rows + more), intervals.z())
         else:
             seen = mean + noise * spread / math.sqrt(more) if more else mean
             middle = (rows * score + more * seen) / (rows + more)
@@ -135,7 +135,7 @@ def _least(settled: Callable[[int], float], so_far: float) -> Needed | None:
 
 def rounded(rows: float) -> int:
     """A number of rows to two figures, up: more of them would say more than anybody knows."""
-    figures = 10 ** max(0, len(str(math.ceil(rows))) - 2)
+    figures = int(10 ** max(0, len(str(math.ceil(rows))) - 2))
     return math.ceil(rows / figures) * figures
 
 

@@ -112,7 +112,7 @@ def _inside(t: float, freedom: int) -> float:
 def _by_group(values: Floats, groups: Codes) -> tuple[Floats, Floats]:
     """The sum and the number of rows of each group."""
     _, place = np.unique(np.asarray(groups), return_inverse=True)
-    return np.bincount(place, weights=values), np.bincount(place).astype(np.float64)
+    return np.bincount(place, weights=values).astype(np.float64), np.bincount(place).astype(np.float64)
 
 
 def alone(groups: Codes | None) -> bool:
@@ -161,7 +161,8 @@ def paired(
         first, second = sum(one > 0 for one in a), sum(other > 0 for other in b)
         cells = (both, first - both, second - both, len(a) - first - second + both)
         share = design(changes.tolist(), groups).rows / len(a)
-        return replace(statistics.paired_rates(*(cell * share for cell in cells), confidence), delta=delta)
+        both_right, lost, gained, neither = (cell * share for cell in cells)
+        return replace(statistics.paired_rates(both_right, lost, gained, neither, confidence), delta=delta)
     if np.ptp(changes) == 0 or len(set(groups)) < 2:
         room = intervals.wilson(0, design(changes.tolist(), groups).rows, confidence).high
         return Difference(delta, max(-1.0, delta - room), min(1.0, delta + room))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from app.assessments import own_servers
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.baselines import arms, measured_model, outlines, runs
@@ -120,7 +121,7 @@ def _judgeable(session: Session, baseline: BaselineRow) -> Iterator[Judgeable]:
 
 def _judge(session: Session, assessment: AssessmentRow, baseline: BaselineRow | None, row: ModelRow) -> JudgeChoice:
     state, job = models.state(session, row)
-    against = measured_model.against_sending(assessment, row)
+    against = own_servers.against_sending(assessment, row)
     if not against and state in UNUSABLE:
         tested = trials.last(row)
         against = (tested.error if tested else str(job.failure or "") if job else "") or f"It is {state}."

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy.orm import Session
 
+from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import arms, measured_model
+from app.baselines import arms
 from app.baselines import store as baseline_store
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.tables import BaselineRow
@@ -228,7 +229,7 @@ def _unjudged_labels(session: Session, row: JudgeRunRow) -> bool:
 def against_judge(session: Session, row: JudgeRunRow) -> str:
     """Why the judge may not be asked any more; empty where it may."""
     model = model_store.get(session, row.judge_id)
-    if against := measured_model.against_sending(assessment_store.get(session, row.assessment_id), model):
+    if against := own_servers.against_sending(assessment_store.get(session, row.assessment_id), model):
         return against
     if model.retired_at is not None:
         return f"{model.name} is retired. Start a new run with another judge."
