@@ -22,8 +22,6 @@ from app.baselines import (
     concluding,
     error_share,
     other_models,
-    prompts,
-    replies,
     rivals,
     scored,
     standing,
@@ -42,12 +40,10 @@ from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
-from app.inference import answer_text
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request
 from app.jobs.claims import Claim, Failed
 from app.privacy import masking
-from app.scoring.scores import Scoring
 from app.wording import percent, plural
 
 WITHIN_REACH = "within reach on dev"
@@ -163,7 +159,7 @@ def _not_asked(claim: Claim, model_id: int, why: str) -> None:
         for example in work.waiting:
             request = Request(str(example.id), (), 0)
             nothing = Answer(request.id, "", "", 0, 0, 0.0, error=why)
-            outbox.put(_answer(claim, work.arm, work.split, example, request, Asked(()), nothing))
+            outbox.put(scored.stored(claim, work.arm, work.split, example, request, Asked(()), nothing))
         outbox.flush()
         _conclude(claim, work, None)
 
@@ -322,7 +318,7 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
 
     def keep(answer: Answer, taken_from: int | None = None) -> dict[str, Any]:
         request, name = batch.unanswered.pop(answer.id), answer.id
-        row = _answer(
+        row = scored.stored(
             claim, arm, split, batch.examples[name], request, batch.asked[name], answer, scorer=scorer, unseen=unseen
         )
         row |= {"asked_sha256": batch.keys[name], "taken_from": taken_from}
@@ -385,7 +381,7 @@ def _put_unasked(claim: Claim, work: Work, batch: Batch, outbox: Outbox) -> None
         nothing = Answer(str(example.id), "", "", 0, 0, 0.0, error=why)
         request = batch.unanswered.get(nothing.id, Request(nothing.id, (), 0))
         asked = batch.asked.get(nothing.id, Asked(()))
-        outbox.put(_answer(claim, work.arm, work.split, example, request, asked, nothing))
+        outbox.put(scored.stored(claim, work.arm, work.split, example, request, asked, nothing))
     work.done = {example.id for example in work.examples}
     outbox.flush()
 
@@ -406,50 +402,6 @@ def _give_up(claim: Claim, arm: ArmRow, split: str, why: str) -> None:
     claim.log(f"{arm.label} was given up. {why}")
 
 
-def _answer(
-    claim: Claim,
-    arm: ArmRow,
-    split: str,
-    example: Example,
-    request: Request,
-    asked: Asked,
-    answer: Answer,
-    *,
-    scorer: Scoring | None = None,
-    unseen: bool = False,
-) -> dict[str, Any]:
-    """An answer as it is stored; without a scorer it has to be an error."""
-    score, came = None, answer
-    if arm.family not in arms.FREE:
-        answer = answer_text.settled(answer, request.max_tokens, example.target, unseen=unseen)
-    answer, details = asked.kept(answer, example.target)
-    if scorer is not None:
-        answer, details, score = scored.settle(scorer, answer, details, example)
-    return {
-        "arm_id": arm.id,
-        "split": split,
-        "example_id": example.id,
-        "status": "error" if answer.error else "ok",
-        "output": answer.text,
-        "raw": answer.raw,
-        "error": answer.error,
-        "score": score,
-        "finish": answer.finish,
-        "prompt_sha256": prompts.sha256(request.messages),
-        "shots": [shot.line for shot in asked.shots],
-        "details": details,
-        "prompt_tokens": answer.prompt_tokens,
-        "completion_tokens": answer.completion_tokens,
-        "prompt_characters": sum(len(message.content) for message in request.messages) or None,
-        "asked_sha256": None,
-        "reply": None if answer.error else replies.beside(came, answer.raw, answer.text),
-        "taken_from": None,
-        "seconds": answer.seconds,
-        "attempt": claim.attempt,
-        "created_at": utcnow(),
-    }
-
-
 def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
     """Answer without a language model. One that needs an embedding model which can't be had costs this arm only."""
     arm, outbox = work.arm, Outbox(claim, FREE_ROWS)
@@ -458,14 +410,14 @@ def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
         for free in without_model.answers(arm, waiting, work.pool, asked_model.embed_for(claim, arm)):
             request, asked = Request(str(free.example.id), (), 0), Asked((), free.copied)
             answer = Answer(request.id, free.text, "stop", 0, 0, 0.0, chances=free.chances or None)
-            outbox.put(_answer(claim, arm, work.split, free.example, request, asked, answer, scorer=scorer))
+            outbox.put(scored.stored(claim, arm, work.split, free.example, request, asked, answer, scorer=scorer))
     except Failed as failure:
         claim.check()
         claim.log(f"{arm.label} was given up. {failure}")
         for example in waiting:
             request = Request(str(example.id), (), 0)
             nothing = Answer(request.id, "", "", 0, 0, 0.0, error=f"Not asked: {failure}")
-            outbox.put(_answer(claim, arm, work.split, example, request, Asked(()), nothing))
+            outbox.put(scored.stored(claim, arm, work.split, example, request, Asked(()), nothing))
     finally:
         scorer.close()
     outbox.flush()

@@ -3,11 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from app.baselines import prompts
-from app.baselines.tables import BaselineRow
+from app.baselines import arms, prompts, replies
+from app.baselines.asking import Asked
+from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets.store import Example
+from app.db import utcnow
 from app.errors import Conflict
-from app.inference.generator import Answer
+from app.inference import answer_text
+from app.inference.generator import Answer, Request
 from app.jobs.claims import Claim, Failed
 from app.processes.sealed import Unavailable
 from app.scoring import service as scoring
@@ -55,3 +58,47 @@ def settle(
 def about(example: Example) -> AboutRow:
     """What a team's scorer is told of a row."""
     return AboutRow(example.line, prompts.question(example.messages))
+
+
+def stored(
+    claim: Claim,
+    arm: ArmRow,
+    split: str,
+    example: Example,
+    request: Request,
+    asked: Asked,
+    answer: Answer,
+    *,
+    scorer: Scoring | None = None,
+    unseen: bool = False,
+) -> dict[str, Any]:
+    """An answer as it is stored; without a scorer it has to be an error."""
+    score, came = None, answer
+    if arm.family not in arms.FREE:
+        answer = answer_text.settled(answer, request.max_tokens, example.target, unseen=unseen)
+    answer, details = asked.kept(answer, example.target)
+    if scorer is not None:
+        answer, details, score = settle(scorer, answer, details, example)
+    return {
+        "arm_id": arm.id,
+        "split": split,
+        "example_id": example.id,
+        "status": "error" if answer.error else "ok",
+        "output": answer.text,
+        "raw": answer.raw,
+        "error": answer.error,
+        "score": score,
+        "finish": answer.finish,
+        "prompt_sha256": prompts.sha256(request.messages),
+        "shots": [shot.line for shot in asked.shots],
+        "details": details,
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "prompt_characters": sum(len(message.content) for message in request.messages) or None,
+        "asked_sha256": None,
+        "reply": None if answer.error else replies.beside(came, answer.raw, answer.text),
+        "taken_from": None,
+        "seconds": answer.seconds,
+        "attempt": claim.attempt,
+        "created_at": utcnow(),
+    }

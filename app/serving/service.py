@@ -31,6 +31,7 @@ from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.local import Dtype
 from app.inference.tables import ModelRow
+from app.registry import service as registry
 from app.retrieval.tables import IndexRow
 from app.serving import store
 from app.serving.answering import Weights
@@ -159,7 +160,10 @@ def _of_assessment(session: Session, assessment: AssessmentRow) -> Iterator[Offe
         arm, model = baseline_store.arm(session, training.arm_id), model_store.get(session, training.model_id)
         name = f"assessment-{assessment.id}/adapter-{training.id}"
         title = f"{assessment.title}: adapter of run {training.id}"
-        yield Offer(name, "adapter", title, model, arm, training, _against(session, arm, model))
+        against = _against(session, arm, model)
+        if registry.state_of(session, training.id) == "retired":
+            against = "It is retired: its page under Adapters says why."
+        yield Offer(name, "adapter", title, model, arm, training, against)
 
 
 def _best_prompt(session: Session, assessment_id: int) -> tuple[ArmRow, ModelRow] | None:
