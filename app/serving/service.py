@@ -328,6 +328,8 @@ def _target(session: Session, row: ServedRow) -> Target | None:
     training = trainings.get(session, row.training_id) if row.training_id is not None else None
     if not _in_use(assessment_store.get(session, arm.baseline.assessment_id)) or arm.outdated:
         return None
+    if training is not None and registry.state_of(session, training.id) == "retired":
+        return None
     if training is None and not measured_model.model_of(session, arm.baseline).answers_as(model):
         return None
     dtype = arm.settings.get("dtype") or standing.dtype_of(arm.baseline).get("dtype")

@@ -8,7 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, update
 
-from app.db import writing
+from app.db import reading, writing
+from app.serving import service as serving
 from app.settings import Settings
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
@@ -95,9 +96,11 @@ def test_a_reason_is_asked_for_and_kept_in_the_form(reviewer: TestClient, reason
     assert state(reviewer) == "candidate"
 
 
-def test_a_retired_adapter_stays_retired(reviewer: TestClient) -> None:
+def test_a_retired_adapter_stays_retired_and_is_not_served(reviewer: TestClient, engine: Engine) -> None:
     said(reviewer, "retire", "Its base model is no longer served.")
 
+    with reading(engine) as session:
+        assert serving.offered(session, "assessment-1/adapter-1").against.startswith("It is retired")
     assert state(reviewer) == "retired"
     assert said(reviewer, "promote").status_code == 409
     assert said(reviewer, "retire").status_code == 409
