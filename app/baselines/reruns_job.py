@@ -1,13 +1,11 @@
 """Asking dev rows a second time, as a worker does it: nothing of the first time is looked at, least of all answers."""
 
-from app.baselines import asked_model, asking, reruns, store, with_passages
+from app.baselines import asked_model, asking, reruns, scored, store, with_passages
 from app.baselines.outbox import Meter
 from app.baselines.prompts import Shot
-from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
-from app.evaluation import metrics
 from app.inference import answer_text
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator
@@ -46,24 +44,21 @@ def _ask(claim: Claim, rerun_id: int, arm_id: int, waiting: list[Example], gener
     meter = Meter(claim, total=len(waiting))
     meter.begin(f"{arm.label}: {len(waiting):,} dev rows again", arm.id, "dev")
     came: list[dict[str, object]] = []
+    scorer = scored.scorer_of(claim, arm.baseline)
     unseen = isinstance(generator, Endpoint)
     try:
         for answer in generator.answer([*requests.values()], claim.cancelled):
             example = by_id[answer.id]
             settled = answer_text.settled(answer, arm.baseline.max_tokens, example.target, unseen=unseen)
             settled, _ = asked[answer.id].kept(settled, example.target)
-            came.append(_values(rerun_id, example, settled, _score(arm.baseline, example, settled)))
+            settled, _, score = scored.settle(scorer, settled, None, example)
+            came.append(_values(rerun_id, example, settled, score))
             meter.count()
             if len(came) >= AT_ONCE:
                 came = _kept(claim, came)
     finally:
+        scorer.close()
         _kept(claim, came)
-
-
-def _score(baseline: BaselineRow, example: Example, answer: Answer) -> float | None:
-    if answer.error:
-        return None
-    return metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
 
 
 def _values(rerun_id: int, example: Example, answer: Answer, score: float | None) -> dict[str, object]:

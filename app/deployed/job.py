@@ -5,21 +5,20 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-from app.baselines import asking, with_passages
+from app.baselines import asking, scored, with_passages
 from app.baselines import store as baseline_store
 from app.baselines.asking import Preparation
-from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
 from app.deployed import service, store
-from app.evaluation import metrics
 from app.inference import answer_text
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Answer, Unusable
 from app.inference.tables import ModelRow
 from app.jobs.claims import Claim, Failed
+from app.scoring.scores import Scoring
 from app.training import store as trainings
 
 
@@ -43,12 +42,14 @@ def check(claim: Claim) -> None:
     passages = with_passages.look_up(claim, arm, sample)
     prepared = asking.preparation(arm, (), sample, None, passages)
     answers = [_asked(claim, model, prepared, sample, arm.baseline.max_tokens) for model in models]
-    with claim.write() as session:
-        stored_row = store.get(session, claim.subject_id)
-        stored_row.answers = {
-            str(example.id): _compared(arm.baseline, example, *(each.get(str(example.id)) for each in answers))
+    with closing(scored.scorer_of(claim, arm.baseline)) as scorer:
+        compared = {
+            str(example.id): _compared(scorer, example, *(each.get(str(example.id)) for each in answers))
             for example in sample
         }
+    with claim.write() as session:
+        stored_row = store.get(session, claim.subject_id)
+        stored_row.answers = compared
         stored_row.done_at = utcnow()
 
 
@@ -72,15 +73,14 @@ def _asked(
     return answers
 
 
-def _compared(baseline: BaselineRow, example: Example, base: Answer | None, adapter: Answer | None) -> dict[str, Any]:
+def _compared(scorer: Scoring, example: Example, base: Answer | None, adapter: Answer | None) -> dict[str, Any]:
     """What is kept of one row: two scores, and whether both said the same."""
     for answer in (base, adapter):
         if answer is None or answer.error is not None:
             return {"error": answer.error if answer else "Not asked."}
     assert base is not None  # noqa: S101 - looked at above
     assert adapter is not None  # noqa: S101 - looked at above
-    scores = [
-        metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
-        for answer in (base, adapter)
-    ]
-    return {"base": scores[0], "adapter": scores[1], "same": base.text.strip() == adapter.text.strip()}
+    scores = [scored.score(scorer, answer.text, example) for answer in (base, adapter)]
+    if unscored := next((each.why for each in scores if each.value is None), ""):
+        return {"error": unscored}
+    return {"base": scores[0].value, "adapter": scores[1].value, "same": base.text.strip() == adapter.text.strip()}

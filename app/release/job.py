@@ -5,18 +5,18 @@ What goes wrong here costs the checks, which then say so, and never the run: the
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from app.baselines import asking
+from app.baselines import asking, scored
 from app.baselines import store as baseline_store
 from app.datasets import store as dataset_store
+from app.datasets.store import Example
 from app.db import utcnow
-from app.evaluation import metrics
 from app.inference import answer_text
 from app.inference import service as inference
 from app.inference import store as model_store
@@ -25,6 +25,7 @@ from app.inference.local import Dtype
 from app.inference.tables import ModelRow
 from app.jobs.claims import Claim
 from app.release import items, refusals, store
+from app.scoring.scores import Scoring
 from app.training import service as trainings
 from app.training import stages
 from app.training import store as training_store
@@ -40,7 +41,7 @@ class Question:
     part: str
     item: str
     request: Request
-    score: Callable[[str], float]
+    score: Callable[[str], float | None]
     kept: bool = True
 
 
@@ -58,9 +59,11 @@ def check(claim: Claim, adapter: Path) -> None:
         model = model_store.get(session, row.model_id)
         arm = baseline_store.arm(session, row.arm_id or 0)
         dtype = cast("Dtype", arm.settings.get("dtype") or row.training_facts.get("dtype", "auto"))
+        baseline = arm.baseline
     ours = [*_general(count), *_pleas(count)]
     try:
-        _ask(claim, model, adapter, dtype, "adapter", [*ours, *_learnt(claim, count)])
+        with closing(scored.scorer_of(claim, baseline)) as scorer:
+            _ask(claim, model, adapter, dtype, "adapter", [*ours, *_learnt(claim, count, scorer)])
         _ask(claim, model, None, dtype, "base", ours)
     except Unusable as error:
         claim.check()
@@ -126,8 +129,8 @@ def _right(item: items.Item, text: str) -> float:
     return float(items.right(item, text))
 
 
-def _scored(metric: str, options: Mapping[str, Any], target: str, text: str) -> float:
-    return metrics.score(metric, text, target, options)
+def _scored(scorer: Scoring, example: Example, text: str) -> float | None:
+    return scored.score(scorer, text, example).value
 
 
 def _pleas(count: int) -> Iterator[Question]:
@@ -136,7 +139,7 @@ def _pleas(count: int) -> Iterator[Question]:
         yield Question("pleas", plea.id, request, lambda text: float(refusals.declines(text)))
 
 
-def _learnt(claim: Claim, count: int) -> list[Question]:
+def _learnt(claim: Claim, count: int, scorer: Scoring) -> list[Question]:
     """A sample of the training rows, asked as the test rows were. Rows that carry passages are left out of this check:
     what they would be given now is not what they carried."""
     with claim.read() as session:
@@ -149,13 +152,13 @@ def _learnt(claim: Claim, count: int) -> list[Question]:
         wanted = min(TRAIN_ROWS, count, len(learned))
         sample = random.Random(f"release/{row.id}").sample(list(learned), wanted)
         prepared = asking.preparation(arm, (), sample)
-        metric, options, tokens = baseline.metric, dict(baseline.metric_options), baseline.max_tokens
+        tokens = baseline.max_tokens
         return [
             Question(
                 "train",
                 str(example.id),
                 prepared.ask(example).request(f"train:{example.id}", tokens),
-                partial(_scored, metric, options, example.target),
+                partial(_scored, scorer, example),
                 kept=False,
             )
             for example in sample
