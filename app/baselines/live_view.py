@@ -167,7 +167,7 @@ def figures(
         currency=str(kept.get("currency") or next((price.currency for price in prices.values()), "")),
         estimated=bool(kept.get("estimated")),
         waiting=str(progress.get("waiting") or ""),
-        paused=bool(getattr(baseline, "paused_at", None) or progress.get("paused")),
+        paused=bool(baseline.paused_at or progress.get("paused")),
     )
 
 

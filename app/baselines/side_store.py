@@ -200,14 +200,8 @@ def _has(mark: Mark, pairs: Pairs) -> ColumnElement[bool]:
         case "thinking":
             return or_(A.raw.is_not(None), B.raw.is_not(None))
         case "cache":
-            return or_(*(taken for one in (A, B) if (taken := _taken(one)) is not None), A.id != A.id)
+            return or_(A.taken_from.is_not(None), B.taken_from.is_not(None))
     return _among(pairs.decorated)
-
-
-def _taken(one: Any) -> ColumnElement[bool] | None:
-    """Whether an answer was taken from an earlier run; None where the database keeps no such thing."""
-    column = getattr(one, "taken_from", None)
-    return None if column is None else column.is_not(None)
 
 
 def _texts(pairs: Pairs) -> Rows:

@@ -298,7 +298,7 @@ def _marks(baseline: BaselineRow, answer: AnswerRow, example: Example) -> tuple[
     marks: dict[Mark, bool] = {
         "cut": answer.finish == "length",
         "thinking": answer.raw is not None,
-        "cache": getattr(answer, "taken_from", None) is not None,
+        "cache": answer.taken_from is not None,
         "decoration": bool(answer.score) and _undressed(baseline, answer.output, example.target),
     }
     return tuple(mark for mark, there in marks.items() if there)

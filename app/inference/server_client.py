@@ -1,10 +1,5 @@
-"""The client that a model server is asked with: httpx2's, on our own guarded transport.
+"""The client that a model server is asked with: openai's, on our own guarded transport, and nothing else of it."""
 
-A call is a POST of JSON and nothing more. A provider's client library took as much time again for it, and what that
-adds (retries, streams, types) is done here otherwise or not at all.
-"""
-
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +55,8 @@ class ServerClient:
         ca_file: str,
         resolver: addresses.Resolver,
     ) -> None:
+        import openai
+
         try:
             context = outbound.trust(ca_file)
         except OSError as error:
@@ -76,17 +73,30 @@ class ServerClient:
             resolver=resolver,
             context=context,
         )
-        headers = {"User-Agent": "tunegate", "Accept": "application/json"}
-        if key:
-            headers |= {"api-key": key} if address.classic_azure else {"Authorization": f"Bearer {key}"}
         self._http = httpx2.Client(
             transport=self.transport,
             follow_redirects=False,
             trust_env=False,
             timeout=None,  # the transport has a deadline for the whole call, which no timeout here gives
-            headers=headers,
         )
-        self._before, self._after = address.before_door, f"?api-version={address.version}" if address.version else ""
+        by_bearer = bool(key) and not address.classic_azure
+        leave_out = ("OpenAI-Organization", "OpenAI-Project", *(() if by_bearer else ("Authorization",)))
+        headers: dict[str, Any] = {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}
+        if key and address.classic_azure:
+            headers["api-key"] = key
+        self._options: Any = {"headers": headers}
+        # Every argument that is not given would be read from this process's environment, another key included.
+        self._client = openai.OpenAI(
+            base_url=address.before_door,
+            api_key=key or "none",
+            admin_api_key="",
+            organization="",
+            project="",
+            webhook_secret="",
+            default_query={"api-version": address.version} if address.version else None,
+            http_client=self._http,
+            max_retries=0,
+        )
 
     def post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
         """Ask one question at a path behind the address; the answer whatever its status.
@@ -94,8 +104,16 @@ class ServerClient:
         Raises:
             Exception: there is no status at all; of which kind is read by `failures.failure_of`.
         """
-        sent, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
-        return self._http.post(f"{self._before}{path}{self._after}", content=sent, headers=kind)
+        import openai
+
+        try:
+            return self._client.post(path, body=body, cast_to=httpx2.Response, options=self._options)
+        except openai.APIStatusError as error:
+            return error.response
+        except openai.APIConnectionError as error:
+            if isinstance(error.__cause__, Exception):
+                raise error.__cause__ from error
+            raise
 
     def listed(self) -> httpx2.Response:
         """Ask which models the server has (`GET /models`); the answer whatever its status.
@@ -103,7 +121,16 @@ class ServerClient:
         Raises:
             Exception: as `post`.
         """
-        return self._http.get(f"{self._before}/models{self._after}")
+        import openai
+
+        try:
+            return self._client.get("/models", cast_to=httpx2.Response, options=self._options)
+        except openai.APIStatusError as error:
+            return error.response
+        except openai.APIConnectionError as error:
+            if isinstance(error.__cause__, Exception):
+                raise error.__cause__ from error
+            raise
 
     def close(self) -> None:
         self._http.close()
