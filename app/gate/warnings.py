@@ -117,14 +117,16 @@ def _free_ahead(evidence: Evidence) -> Iterator[Statement]:
     on_test = share(evidence.baseline)
     prompts = [share(result) for name, result in arms.items() if name not in (*NO_MODEL, *BEYOND)]
     on_dev = max((score for score in prompts if score is not None), default=None)
-    ahead = []
+    ahead: list[tuple[bool, float, dict[str, Any]]] = []
     for name in NO_MODEL:
         result = arms.get(name)
         score, best = share(result), on_dev if result is not None and result.split is None else on_test
         if result is not None and score is not None and best is not None and score > best:
-            ahead.append({"variant": name, "score": score, "best": best, "split": result.split or "dev"})
+            split = result.split or "dev"
+            said = {"variant": name, "score": score, "best": best, "split": split}
+            ahead.append((split == "test", score - best, said))
     if ahead:
-        yield state("free_ahead", **max(ahead, key=lambda one: (one["split"] == "test", one["score"] - one["best"])))
+        yield state("free_ahead", **max(ahead, key=lambda one: one[:2])[2])
 
 
 def share(result: Score | None) -> float | None:

@@ -19,6 +19,7 @@ from app.baselines.arms import Arm, ArmResult, Scored
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Estimate
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.blobs import Blobs
 from app.db import reading, writing
 from app.economics import service as economics
 from app.inference.generator import Request
@@ -215,7 +216,7 @@ def test_a_run_of_nothing_but_thinking_ends_early_with_the_way_out(run: Run) -> 
     assert len(server.calls) <= job.HOPELESS + 8
 
 
-def test_the_raw_text_stands_beside_what_is_scored_and_is_counted(run: Run, people: People) -> None:
+def test_the_raw_text_stands_beside_what_is_scored_and_is_counted(run: Run, people: People, blobs: Blobs) -> None:
     with serving(lambda body: f"<think>hm-hm</think>\n{right(body)}") as server:
         job.measure(run.begin(server))
 
@@ -227,7 +228,8 @@ def test_the_raw_text_stands_beside_what_is_scored_and_is_counted(run: Run, peop
     page = people(run.case.author).get(f"/baselines/{arm.baseline_id}/arms/{arm.id}").text
     assert "&lt;think&gt;hm-hm&lt;/think&gt;" in page
     with reading(run.engine) as session:
-        lines = [line for line in answers_view.export_lines(session, arm.baseline_id) if line.arm == "zero_shot"]
+        exported = answers_view.export_lines(session, blobs, arm.baseline_id)
+        lines = [line for line in exported if line.arm == "zero_shot"]
     assert all(line.raw and line.raw.endswith(line.output) and "<think>" not in line.output for line in lines)
 
 
