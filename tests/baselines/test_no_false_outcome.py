@@ -19,6 +19,7 @@ from app.baselines.arms import Arm, ArmResult, Scored
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Estimate
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.blobs import Blobs
 from app.db import reading, writing
 from app.economics import service as economics
 from app.inference.generator import Request
@@ -219,7 +220,7 @@ def test_a_run_of_nothing_but_thinking_ends_early_with_the_way_out(run: Run) -> 
     assert len(server.calls) <= job.HOPELESS + 8
 
 
-def test_the_raw_text_stands_beside_what_is_scored_and_is_counted(run: Run, people: People) -> None:
+def test_the_raw_text_stands_beside_what_is_scored_and_is_counted(run: Run, people: People, blobs: Blobs) -> None:
     with serving(lambda body: f"<think>hm-hm</think>\n{right(body)}") as server:
         job.measure(run.begin(server))
 
@@ -231,8 +232,14 @@ def test_the_raw_text_stands_beside_what_is_scored_and_is_counted(run: Run, peop
     page = people(run.case.author).get(f"/baselines/{arm.baseline_id}/arms/{arm.id}").text
     assert "&lt;think&gt;hm-hm&lt;/think&gt;" in page
     with reading(run.engine) as session:
+<<<<<<< HEAD
         answers = answer_store.answers(session, arm.id, "dev")
     assert all(one.raw and one.raw.endswith(one.output) and "<think>" not in one.output for one in answers)
+=======
+        exported = answers_view.export_lines(session, blobs, arm.baseline_id)
+        lines = [line for line in exported if line.arm == "zero_shot"]
+    assert all(line.raw and line.raw.endswith(line.output) and "<think>" not in line.output for line in lines)
+>>>>>>> n-room
 
 
 # ---------------------------------------------------------------- one arm, money, cancel

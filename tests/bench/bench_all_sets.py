@@ -72,7 +72,7 @@ CASES: Mapping[str, Case] = {
         ("zero_shot", "few_shot_nearest", "label_scoring/nearest", "embedding_classifier"), 16,
     ),
     "slots_snips": Case(
-        ("train.jsonl",), 500, "json_match", "json_valid", 0.8, ("format", "extract"),
+        ("train.jsonl",), 2000, "json_match", "json_valid", 0.8, ("format", "extract"),
         "Answer with one JSON object: intent, and slots with the words of the command.",
         (*FEW_SHOT, "schema/nearest", "schema"), 72,
     ),
