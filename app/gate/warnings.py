@@ -117,27 +117,16 @@ def _free_ahead(evidence: Evidence) -> Iterator[Statement]:
     on_test = share(evidence.baseline)
     prompts = [share(result) for name, result in arms.items() if name not in (*NO_MODEL, *BEYOND)]
     on_dev = max((score for score in prompts if score is not None), default=None)
-<<<<<<< HEAD
     ahead: list[tuple[bool, float, Statement]] = []
-=======
-    ahead: list[tuple[bool, float, dict[str, Any]]] = []
->>>>>>> n-room
     for name in NO_MODEL:
         result = arms.get(name)
         score, best = share(result), on_dev if result is not None and result.split is None else on_test
         if result is not None and score is not None and best is not None and score > best:
             split = result.split or "dev"
-<<<<<<< HEAD
             found = state("free_ahead", variant=name, score=score, best=best, split=split)
             ahead.append((split == "test", score - best, found))
     if ahead:
         yield max(ahead, key=lambda one: one[:2])[2]
-=======
-            said = {"variant": name, "score": score, "best": best, "split": split}
-            ahead.append((split == "test", score - best, said))
-    if ahead:
-        yield state("free_ahead", **max(ahead, key=lambda one: one[:2])[2])
->>>>>>> n-room
 
 
 def share(result: Score | None) -> float | None:

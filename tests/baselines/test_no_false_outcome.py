@@ -232,14 +232,8 @@ def test_the_raw_text_stands_beside_what_is_scored_and_is_counted(run: Run, peop
     page = people(run.case.author).get(f"/baselines/{arm.baseline_id}/arms/{arm.id}").text
     assert "&lt;think&gt;hm-hm&lt;/think&gt;" in page
     with reading(run.engine) as session:
-<<<<<<< HEAD
         answers = answer_store.answers(session, arm.id, "dev")
     assert all(one.raw and one.raw.endswith(one.output) and "<think>" not in one.output for one in answers)
-=======
-        exported = answers_view.export_lines(session, blobs, arm.baseline_id)
-        lines = [line for line in exported if line.arm == "zero_shot"]
-    assert all(line.raw and line.raw.endswith(line.output) and "<think>" not in line.output for line in lines)
->>>>>>> n-room
 
 
 # ---------------------------------------------------------------- one arm, money, cancel
