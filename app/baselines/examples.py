@@ -72,7 +72,8 @@ def _how_many(context: Context) -> tuple[int, str]:
     window = trials.window(model)
     if not window:
         if model.kind == "endpoint":
-            return 0, f"Nobody said how many tokens {model.name} reads: meet the server, under Models."
+            way = "meet the server or enter its context window under Models."
+            return 0, f"Nobody said how many tokens {model.name} reads: {way}"
         return 0, f"{model.name} is not set up yet, so nobody knows how many tokens it reads."
     asked = [row for split in ("dev", "test") for row in context.examples[split]]
     longest = max((sum(len(turn.content) for turn in row.messages) for row in asked), default=0)
