@@ -77,7 +77,8 @@ def _how_many(context: Context, model: ModelRow | None) -> tuple[int, str]:
     window = trials.window(model)
     if not window:
         if model.kind == "endpoint":
-            return 0, f"Nobody said how many tokens {model.name} reads: meet the server, under Models."
+            way = "meet the server or enter its context window under Models."
+            return 0, f"Nobody said how many tokens {model.name} reads: {way}"
         return 0, f"{model.name} is not set up yet, so nobody knows how many tokens it reads."
     train = context.examples["train"]
     seen = [*train, *context.examples["dev"]]  # test rows choose nothing; one that is longer still is shown fewer

@@ -64,6 +64,10 @@ class Estimate:
     tokens_in: int
     tokens_out: int
 
+    def cost(self, price_in: float, price_out: float) -> float:
+        """What that costs, at prices of a million tokens."""
+        return (self.tokens_in * price_in + self.tokens_out * price_out) / 1e6
+
 
 def estimate(budget: int) -> Estimate:
     """budget: tokens that may be sent to find the context window."""
