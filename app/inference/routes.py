@@ -267,6 +267,8 @@ def _meeting(
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
     )
+
+
 def _seconds(text: str) -> float | None:
     """Seconds as typed; -1 stands for what is no number, which the service refuses."""
     try:

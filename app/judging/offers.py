@@ -183,6 +183,10 @@ class Estimate:
     cost: float | None
     warnings: tuple[Kinship, ...]
 
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in + self.tokens_out
+
 
 def estimate(
     session: Session, baseline: BaselineRow, rubric: RubricRow, order: Order, sample: Sequence[int]

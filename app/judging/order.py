@@ -45,6 +45,10 @@ class Spent:
     write: int = 0
     reused: int = 0
 
+    @property
+    def tokens(self) -> int:
+        return self.read + self.write
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

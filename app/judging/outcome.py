@@ -67,7 +67,12 @@ class PairScore:
     @property
     def judged(self) -> int:
         """Pairs that count: read in both orders, or one text."""
-        return self.wins + self.losses + self.ties + self.flips + self.same
+        return self.wins + self.losses + self.not_won
+
+    @property
+    def not_won(self) -> int:
+        """Ties of any kind: said so twice, orders that disagree, one text."""
+        return self.ties + self.flips + self.same
 
     @property
     def asked(self) -> int:

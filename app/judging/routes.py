@@ -134,6 +134,7 @@ def _judging(
         enough=LEAST,
         runs=[_brief(db, row) for row in runs[:LISTED]],
         earlier=runs[LISTED:],
+        number=len(runs),
         names=user_store.names(db, [row.created_by for row in versions]),
         typed=typed or {},
         writing=writing or not versions,

@@ -12,7 +12,7 @@ from app.registry import service
 from app.registry.service import Entry
 from app.users.deps import Approver, Author, Me
 from app.web.deps import Db
-from app.web.params import LARGEST, Id, Number
+from app.web.params import LARGEST, Id, Number, Text
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["registry"], responses=REFUSALS)
@@ -68,7 +68,7 @@ class Word(BaseModel):
     """What becomes of an adapter, and why."""
 
     state: Literal["promoted", "retired"]
-    reason: str = Field(max_length=2000, description="at most 500 characters")
+    reason: Text = Field(description="at most 500 characters")
 
 
 @router.get("/adapters", name="api_adapters")
@@ -119,6 +119,7 @@ class ServedCheck(BaseModel):
 
 class ServedChecks(BaseModel):
     data: list[ServedCheck]
+    has_more: bool
 
 
 class NewServedCheck(BaseModel):
@@ -130,10 +131,17 @@ class NewServedCheck(BaseModel):
 
 
 @router.get("/trainings/{training_id}/served-checks", name="api_served_checks")
-def list_served_checks(training_id: Id, db: Db, me: Me) -> ServedChecks:
+def list_served_checks(
+    training_id: Id,
+    db: Db,
+    me: Me,
+    skip: Annotated[int, Query(ge=0, le=LARGEST, description="how many to leave out")] = 0,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> ServedChecks:
     """All looks at a served adapter, the newest first."""
     service.entry(db, training_id)
-    return ServedChecks(data=[ServedCheck.of(look) for look in deployed.looks(db, training_id)])
+    looks = deployed.looks(db, training_id)[skip : skip + limit + 1]
+    return ServedChecks(data=[ServedCheck.of(look) for look in looks[:limit]], has_more=len(looks) > limit)
 
 
 @router.post("/trainings/{training_id}/served-checks", name="api_check_served", status_code=202)

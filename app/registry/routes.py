@@ -1,7 +1,7 @@
 """The pages of the registry: all adapters, and what is said of one."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BeforeValidator
@@ -14,7 +14,7 @@ from app.users.deps import Author, Me
 from app.web.deps import Db
 from app.web.forms import by_field
 from app.web.pages import page, see
-from app.web.params import LARGEST, Id, OneLine
+from app.web.params import LARGEST, Id, OneLine, Text
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,19 +41,25 @@ def show_adapter(request: Request, training_id: Id, db: Db, me: Me) -> Response:
     return _adapter(request, training_id, db, me)
 
 
-@router.post("/trainings/{training_id}/adapter/{act}", name="say_of_adapter")
-def say_of_adapter(
-    request: Request,
-    training_id: Id,
-    act: Literal["promote", "retire"],
-    db: Db,
-    me: Me,
-    reason: Annotated[OneLine, Form(max_length=2000)] = "",
+@router.post("/trainings/{training_id}/adapter/promote", name="promote_adapter")
+def promote_adapter(
+    request: Request, training_id: Id, db: Db, me: Me, reason: Annotated[Text, Form(max_length=2000)] = ""
 ) -> Response:
     try:
-        (service.promote if act == "promote" else service.retire)(db, training_id, me, reason)
+        service.promote(db, training_id, me, reason)
     except Invalid as refusal:
-        return _adapter(request, training_id, db, me, refusal, act, reason)
+        return _adapter(request, training_id, db, me, refusal, "promote", reason)
+    return see(request, "adapter", training_id=training_id)
+
+
+@router.post("/trainings/{training_id}/adapter/retire", name="retire_adapter")
+def retire_adapter(
+    request: Request, training_id: Id, db: Db, me: Me, reason: Annotated[Text, Form(max_length=2000)] = ""
+) -> Response:
+    try:
+        service.retire(db, training_id, me, reason)
+    except Invalid as refusal:
+        return _adapter(request, training_id, db, me, refusal, "retire", reason)
     return see(request, "adapter", training_id=training_id)
 
 
@@ -65,7 +71,7 @@ def check_served(
     me: Author,
     base_model_id: OptionalId = None,
     adapter_model_id: OptionalId = None,
-    consent: Annotated[str, Form(max_length=10)] = "",
+    consent: Annotated[OneLine, Form(max_length=10)] = "",
 ) -> Response:
     try:
         deployed.start(db, training_id, me, base_model_id, adapter_model_id, consent=consent == "on")

@@ -239,7 +239,9 @@ def against(
 
 
 def choices(session: Session, settings: Settings, assessment_id: int) -> dict[str, list[tuple[str, str]]]:
-    """What a form offers for options that name something stored: pairs of SHA-256 and label, by the option's kind."""
+    """What a form offers for options that name something stored: pairs of SHA-256 and label, by the option's kind, each
+    after the line that asks to choose."""
     databases = [(row.sha256, f"{row.name}, {row.sha256[:12]}…") for row in store.databases(session, assessment_id)]
     scorers = [(row.sha256, f"{row.label}, {row.sha256[:12]}…") for row in store.scorers(session)]
-    return {"database": databases, "scorer": scorers if settings.team_scorers else []}
+    none = ("", "Choose one")
+    return {"database": [none, *databases], "scorer": [none, *(scorers if settings.team_scorers else [])]}

@@ -240,7 +240,7 @@ def get_checkpoints(training_id: Id, db: Db, me: Me) -> Checkpoints:
 
 
 @router.post("/trainings/{training_id}/pause", name="api_pause_training")
-def pause(training_id: Id, db: Db, me: Launcher) -> Training:
+def pause_training(training_id: Id, db: Db, me: Launcher) -> Training:
     """Stop a run after its step, with a checkpoint; `resume` goes on from there under the same approval."""
     return Training.of(db, service.pause(db, training_id, me))
 

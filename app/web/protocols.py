@@ -153,6 +153,8 @@ class OnCopy(Protocol):
     """`constraints.service.take_over`: what a copy of an assessment has besides its answers."""
 
     def __call__(self, session: Session, source_id: int, copy: "AssessmentRow", me: "UserRow", /) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ListedPrice:
     """The same with where it is from: the name in the list, the day on which it held, and the source."""

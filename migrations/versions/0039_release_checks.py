@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("who", sa.String(8), nullable=False),
         sa.Column("version", sa.String(8), nullable=False),
         sa.Column("output", sa.Text(), nullable=False),
-        sa.Column("score", sa.Float(), nullable=True),
+        sa.Column("score", sa.Double(), nullable=True),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("at", app.db.Moment(), nullable=False),
         sa.CheckConstraint("part in ('general', 'pleas', 'train')", name=op.f("ck_release_answers_part")),

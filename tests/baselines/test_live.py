@@ -157,7 +157,7 @@ def test_the_page_of_a_run_asks_the_same_however_much_is_answered(claim: Claim, 
     after = statements()
 
     assert len(before) <= len(after) <= 10
-    texts = [one for one in after if "answers.output" in one]
+    texts = [one for one in after if "answers.output" in one and "length(" not in one]  # sums read no text into here
     assert all("LIMIT" in one for one in texts)
 
 

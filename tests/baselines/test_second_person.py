@@ -249,5 +249,5 @@ def test_failures_are_shown_ten_at_a_time_and_a_button_leads_back(failures: Fail
 
     saved = cora.post(action[1], data={"cause": "facts"})
 
-    assert saved.headers["location"].startswith(f"{page}?page=1#answer-")
+    assert "&page=1#answer-" in saved.headers["location"]
     assert "Finish and compare" in cora.get(f"{page}?page=3").text

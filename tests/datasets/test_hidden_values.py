@@ -5,6 +5,7 @@ rows has to hide values too, or fails here.
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
@@ -81,7 +82,7 @@ def answers_of_app(client: TestClient, row: DatasetRow, lines: Iterable[int]) ->
         if method != "GET" or "events" in path or "{path" in path:
             continue
         for line in lines if "{line}" in path else (1,):
-            address = path.format_map({**dict.fromkeys(_names(path), 1), **ids, "line": line})
+            address = re.sub(r":\w+}", "}", path).format_map({**dict.fromkeys(_names(path), 1), **ids, "line": line})
             yield address, client.get(address).text
     for query in ("?page=2", "?page=3", "?remark=identifiers", "?status=near_duplicate", "?file=test", "?status=fault"):
         yield query, client.get(f"/datasets/{row.id}/rows{query}").text
@@ -90,7 +91,7 @@ def answers_of_app(client: TestClient, row: DatasetRow, lines: Iterable[int]) ->
 
 
 def _names(path: str) -> list[str]:
-    return [part.partition("}")[0] for part in path.split("{")[1:]]
+    return [part.partition("}")[0].partition(":")[0] for part in path.split("{")[1:]]
 
 
 def places_with_values(client: TestClient, row: DatasetRow, lines: Iterable[int]) -> list[tuple[str, str]]:

@@ -11,11 +11,7 @@ from scipy import stats
 from app.evaluation import grouped, statistics
 from app.evaluation.comparison import Pair, compare
 from app.intervals import wilson
-
-# Sixty rows in twelve groups of unequal size, the same in every process.
-GROUPS = [(number * number // 5 + number // 7) % 12 for number in range(60)]
-BEFORE = [float((number * 7 + GROUPS[number]) % 5 < 2 + GROUPS[number] % 3) for number in range(60)]
-AFTER = [float((number * 3 + 2 * GROUPS[number]) % 7 < 3 + GROUPS[number] % 4) for number in range(60)]
+from tests.support.in_groups import AFTER, BEFORE, GROUPS
 
 
 def test_students_reach_is_that_of_scipy() -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from app.evaluation import grouped, statistics
 from app.intervals import wilson
-from tests.evaluation.test_grouped import AFTER, BEFORE, GROUPS
+from tests.support.in_groups import AFTER, BEFORE, GROUPS
 
 CHANGES = [after - before for before, after in zip(BEFORE, AFTER, strict=True)]
 
