@@ -4,6 +4,7 @@ The job looks at it twice a second, in one short query. A pause and a budget tha
 way: nothing further is begun, what is under way is still answered and kept, and the job lets go of its worker.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,7 @@ class RunControl:
         self._prices = Prices.from_json(baseline.prices)
         self.spent = spent(session, baseline)
         self._why = ""  # no further question is begun
+        self._sums = threading.Lock()  # threads that would begin a question read them while answers are added
         self._at_once: int | None = None
         self._budget = Budget()
         self._looked = 0.0
@@ -60,8 +62,9 @@ class RunControl:
             written = len(row["raw"] or row["output"])
             used = Used.of(row["prompt_tokens"], row["completion_tokens"], row["prompt_characters"], written)
         model_id = int(arm.settings.get("model_id", self._model_id))
-        self.spent.add(1, used, self._prices.cost(model_id, used) if used else None)
-        self._why = self._why or self.spent.over(self._budget)
+        with self._sums:
+            self.spent.add(1, used, self._prices.cost(model_id, used) if used else None)
+            self._why = self._why or self.spent.over(self._budget)
 
     def check(self) -> None:
         """Raises: Ended: nothing further is to be asked, and why."""
@@ -74,8 +77,9 @@ class RunControl:
         return bool(self._why) or self._claim.cancelled()
 
     def _may_begin(self, under_way: int) -> bool:
-        self._why = self._why or self.spent.over(self._budget, under_way)
-        return not self._why
+        with self._sums:
+            self._why = self._why or self.spent.over(self._budget, under_way)
+            return not self._why
 
     def _look(self) -> None:
         if time.monotonic() - self._looked < EVERY:
