@@ -47,10 +47,18 @@ class RunControl:
 
         def stop() -> bool:
             self._look()
-            generator.at_once(self._at_once or self._claim.settings.endpoint_concurrency)
+            generator.at_once(self._most_at_once)
             return self._claim.cancelled()
 
+        generator.at_once(self._most_at_once)
         return stop
+
+    @property
+    def _most_at_once(self) -> int:
+        """One, until a first answer has said what a call takes of a budget in tokens or money."""
+        if not self.spent.calls and set(self._budget.limits) - {"calls"}:
+            return 1
+        return self._at_once or self._claim.settings.endpoint_concurrency
 
     def count(self, row: dict[str, Any], arm: ArmRow) -> None:
         """An answer came. row: as it is stored."""
