@@ -99,9 +99,12 @@ class Schedule(Generic[Question, Result]):
                 first = self._come.get_nowait()
         except Empty:
             pass
-        with self._change:
-            self._not_taken -= len(batch)
         return batch
+
+    def taken(self) -> None:
+        """One of the results that came was dealt with: what it cost is counted by now."""
+        with self._change:
+            self._not_taken -= 1
 
     @property
     def over(self) -> bool:
