@@ -80,11 +80,11 @@ class NewWatched(BaseModel):
 
 
 class DatabaseTable(BaseModel):
-    """A table or view; `rows`: as there were at the upload."""
+    """A table or view; `rows`: as there were at the upload, null for a view."""
 
     name: str
     columns: list[str]
-    rows: int
+    rows: int | None
 
 
 class Database(BaseModel):

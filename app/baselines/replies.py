@@ -37,7 +37,8 @@ def identity(arm: ArmRow, model: MeasuredModel, model_id: int) -> dict[str, Any]
     if arm.family in (*arms.FREE, "adapter"):
         return None
     if model.kind == "endpoint":
-        return {"model": model_id, "base_url": model.base_url, "name": model.reference}
+        server = {"model": model_id, "base_url": model.base_url, "name": model.reference}
+        return server | {"manner": manner} if (manner := model.manner.differs()) else server
     return {"files": dict(sorted(model.files.items())), "dtype": arm.settings.get("dtype")} if model.files else None
 
 

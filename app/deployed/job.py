@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
+from app.assessments import own_servers
+from app.assessments import store as assessment_store
 from app.baselines import asking, scored, with_passages
 from app.baselines import store as baseline_store
 from app.baselines.asking import Preparation
@@ -26,7 +28,7 @@ def check(claim: Claim) -> None:
     """Ask the same dev rows of both, with the adapter's own prompt, and note where their answers differ.
 
     Raises:
-        Failed: a connection was changed, or cannot be used.
+        Failed: a connection was changed, cannot be used, or rows may not be sent there any more.
     """
     with claim.read() as session:
         row = store.get(session, claim.subject_id)
@@ -36,8 +38,12 @@ def check(claim: Claim) -> None:
         models = [model_store.get(session, number) for number in (row.base_model_id, row.adapter_model_id)]
         stored = [row.base_as, row.adapter_as]
         names = [model.name for model, was in zip(models, stored, strict=True) if not service.unchanged(model, was)]
+        assessment = assessment_store.get(session, run.assessment_id)
+        sending = [own_servers.against_sending(assessment, model) for model in models]
     if names:
         raise Failed(f"The connection of {names[0]} was changed since. Check again.")
+    if against := next(filter(None, sending), ""):
+        raise Failed(against)
     sample = random.Random(f"served/{row.training_id}").sample(rows, min(service.ROWS, len(rows)))
     passages = with_passages.look_up(claim, arm, sample)
     prepared = asking.preparation(arm, (), sample, None, passages)

@@ -24,6 +24,8 @@ PAIRS = (
     (r"\[", r"\]"),
 )
 LEAD = re.compile(r"\A(?:(?:[-*+•·–—>]|#{1,6})\s+(?![\d.,])|[¡¿]+|(?:\.{2,}|…)\s*(?=[^\W\d]))")  # bullets, headings
+LAYERS = 50  # of form that are taken off one answer: a model that repeats itself puts ten thousand bullets in a row
+STOPS = ".,;:!?。．，；：！？…"
 # A full stop after a letter or a digit; ! and ? only after a word (not n!, not a lone ?); any of them after a mark.
 SENTENCE_END = re.compile(
     r"(?<=[^\W_])[.,;:。．，；：…]+$|(?<=[^\W\d_]{2})[!?！？.,;:…]+$|(?<=[)\]}>%\"'*`_”’“»›」』】》])[.,;:!?。！？]+$"
@@ -65,7 +67,7 @@ def bared(text: str) -> str:
 
 def _bared(text: str, rules: set[str]) -> str:
     """The same; the names of the rules that took something off are added to `rules`."""
-    while True:
+    for _ in range(LAYERS):
         before = text = text.strip()
         taken = set()
         for opened, closed in PAIRS:
@@ -73,15 +75,18 @@ def _bared(text: str, rules: set[str]) -> str:
                 text = text[len(opened) : -len(closed)].strip()
                 taken.add("pair")
                 break
-        led = LEAD.sub("", text, count=1)
-        ended = SENTENCE_END.sub("", led)
+        lead = LEAD.match(text)
+        led = text[lead.end() :] if lead else text
+        stop = SENTENCE_END.search(led, len(led.rstrip(STOPS)))
+        ended = led[: stop.start()] if stop else led
         taken |= {name for name, changed in (("lead", led != text), ("end", ended != led)) if changed}
         text = ended
         if not text.strip():
             return before
         rules |= taken
         if text == before:
-            return text
+            break
+    return text
 
 
 def _one_pair(text: str, opened: str, closed: str) -> bool:

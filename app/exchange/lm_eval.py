@@ -41,8 +41,9 @@ def archive(measurement: Measurement, blocks: Sequence[Block], lines: Lines) -> 
 
 
 def sanitized(name: str) -> str:
-    """A model's name as a folder's, as the harness makes it of one."""
-    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name) or "model"
+    """A model's name as a folder's, as the harness makes it of one; dots alone would be a folder above."""
+    made = re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)
+    return made if made.strip(". ") else "model"
 
 
 def summary(measurement: Measurement, blocks: Sequence[Block]) -> dict[str, Any]:

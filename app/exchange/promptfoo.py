@@ -107,7 +107,12 @@ def _result(measurement: Measurement, block: Block, prompt: Mapping[str, Any], l
         "provider": {"id": prompt["provider"], "label": ", ".join(block.answered) or block.model},
         "prompt": {"raw": prompt["raw"], "label": prompt["label"]},
         "vars": variables,
-        "response": {"output": line.output, "tokenUsage": usage, "cached": False, "raw": line.raw},
+        "response": {
+            "output": line.output,
+            "tokenUsage": usage,
+            "cached": line.taken_from is not None,
+            "raw": line.raw,
+        },
         "error": line.error,
         "failureReason": NO_ANSWER if line.score is None else PASSED if success else FAILED,
         "success": success,

@@ -60,6 +60,15 @@ class Manner(Frozen):
         """What goes with every question beside what a question needs."""
         return {**({} if self.seed is None else {"seed": self.seed}), **(self.wire or {})}
 
+    def differs(self) -> dict[str, Any]:
+        """What of it answers may depend on; nothing where it is asked as one that nobody met."""
+        asked = {"without": sorted(self.without), "sent": self.also_sent, "form": self.form}
+        return {name: value for name, value in asked.items() if value}
+
+    def asks_like(self, other: "Manner") -> bool:
+        """Whether the same question is sent in the same way by both."""
+        return self.differs() == other.differs()
+
 
 PLAIN = Manner(at="")  # of a server that nobody met: everything is learnt from being refused
 

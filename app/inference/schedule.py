@@ -8,8 +8,7 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
@@ -87,19 +86,25 @@ class Schedule(Generic[Question, Result]):
         for _ in range(lacking):
             threading.Thread(target=self._serve, name="endpoint", daemon=True).start()
 
-    def came(self, timeout: float = LOOK) -> Iterator[Result | BaseException]:
-        """What has come since the last time: waits for the first of it, at most so many seconds.
+    def came(self, timeout: float = LOOK) -> list[Result | BaseException]:
+        """What has come since the last time: waits for the first of it, at most so many seconds."""
+        batch: list[Result | BaseException] = []
+        try:
+            first = self._come.get(timeout=timeout)
+            while True:
+                if first is not None:
+                    batch.append(first)
+                if len(batch) >= BATCH:
+                    break
+                first = self._come.get_nowait()
+        except Empty:
+            pass
+        return batch
 
-        A result counts as taken once its taker comes back for more: till then it is counted by nobody but here, and
-        what may begin is decided by what is counted.
-        """
-        with suppress(Empty):
-            for number in range(BATCH):
-                one = self._come.get_nowait() if number else self._come.get(timeout=timeout)
-                if one is not None:
-                    yield one
-                    with self._change:
-                        self._not_taken -= 1
+    def taken(self) -> None:
+        """One of the results that came was dealt with: what it cost is counted by now."""
+        with self._change:
+            self._not_taken -= 1
 
     @property
     def over(self) -> bool:

@@ -131,6 +131,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
                         ended = ended or came
                     else:
                         yield came
+                    schedule.taken()
                 if ended:
                     yield from self._last_ones(schedule, stop)
                     raise ended

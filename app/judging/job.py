@@ -17,6 +17,7 @@ from app.inference import job as inference_job
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.endpoint import Endpoint
+from app.inference.findings import Manner
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.jobs.claims import Claim, Failed
 from app.judging import items, offers, replies, service, store
@@ -47,7 +48,8 @@ def judge(claim: Claim) -> None:
         rubric, baseline = store.rubric(session, run.rubric_id), baseline_store.get(session, run.baseline_id)
         there = items.items(session, baseline, rubric, Wanted.of_run(session, run))
         done = {row.answer_id for row in store.judged(session, run.id)}
-        known = offers.known_replies(session, run.assessment_id, model)
+        manner = service.judge_of(run).manner
+        known = offers.known_replies(session, run.assessment_id, model, manner)
     outbox = Outbox(claim, run.spent, total=len(there), done=len(done))
     waiting = [item for item in there if item.answer_id not in done]
     outbox.reuse([(item, known[item.sha256]) for item in waiting if item.sha256 in known])
@@ -58,7 +60,7 @@ def judge(claim: Claim) -> None:
     allowed = len(asked) if run.calls is None else max(0, min(len(asked), run.calls - run.spent.calls))
     within = dict(list(asked.items())[:allowed])
     if within:
-        with _opened(claim, model.id) as generator:
+        with _opened(claim, model.id, manner) as generator:
             _ask(claim, within, generator, outbox)
     claim.check()
     with claim.write() as session:
@@ -75,12 +77,13 @@ def _prepare(claim: Claim, model_id: int) -> None:
 
 
 @contextmanager
-def _opened(claim: Claim, model_id: int) -> Iterator[Generator]:
+def _opened(claim: Claim, model_id: int, manner: Manner) -> Iterator[Generator]:
+    """The judge, asked as when the run began."""
     with claim.read() as session:
         model = model_store.get(session, model_id)
     claim.report({"stage": f"Starting {model.name}"}, now=True)
     try:
-        generator = inference.generator(claim.settings, model)
+        generator = inference.generator(claim.settings, model, asked_as=manner)
         try:
             yield generator
         finally:

@@ -15,6 +15,7 @@ from app.baselines.tables import ArmRow, BaselineRow
 from app.inference import service as models
 from app.inference import store as model_store
 from app.inference import trials, weights
+from app.inference.findings import Manner
 from app.inference.tables import ModelRow
 from app.instructions import offers as critics
 from app.instructions.budget import Prices
@@ -195,7 +196,7 @@ def estimate(
     wanted = Wanted.of_order(order, baseline.seed, sample)
     there = items.items(session, baseline, rubric, wanted)
     judge = model_store.get(session, order.judge_id)
-    known = known_replies(session, baseline.assessment_id, judge)
+    known = known_replies(session, baseline.assessment_id, judge, MeasuredModel.of(judge).manner)
     asked: dict[str, Item] = {}
     for item in there:
         if item.sha256 not in known:
@@ -219,9 +220,11 @@ def estimate(
     )
 
 
-def known_replies(session: Session, assessment_id: int, judge: ModelRow) -> dict[str, JudgementRow]:
-    """What this very judge has replied in this assessment, by the hash of the prompt."""
+def known_replies(session: Session, assessment_id: int, judge: ModelRow, manner: Manner) -> dict[str, JudgementRow]:
+    """What this very judge, asked like this, has replied in this assessment, by the hash of the prompt."""
     mine = [
-        run.id for run in store.of_assessment(session, assessment_id) if MeasuredModel(**run.judge_as).answers_as(judge)
+        run.id
+        for run in store.of_assessment(session, assessment_id)
+        if (then := MeasuredModel(**run.judge_as)).answers_as(judge) and then.manner.asks_like(manner)
     ]
     return store.known_replies(session, mine) if mine else {}

@@ -177,7 +177,7 @@ def _object(answer: bytes) -> dict[str, Any]:
     lines = answer.splitlines()
     try:
         value = json.loads(lines[0])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Broken("wrote something that is no answer") from error
     if len(lines) != 1 or not isinstance(value, dict):
         raise Broken("wrote something that is no answer")

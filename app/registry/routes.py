@@ -101,7 +101,7 @@ def _adapter(
         entry=entry,
         words=words,
         names=user_store.names(db, sorted({word.by for word in words} | {entry.training.launched_by})),
-        against=service.against_promoting(entry, me),
+        against=service.against_promoting(db, entry, me),
         errors=by_field(refusal) if refusal else {},
         act=act,
         typed=typed,

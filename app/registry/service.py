@@ -17,7 +17,7 @@ from app.audit import service as audit
 from app.baselines import store as baseline_store
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Forbidden, Invalid
-from app.gate import reviews
+from app.gate import people, reviews
 from app.gate import store as review_store
 from app.inference import store as model_store
 from app.registry import store
@@ -105,12 +105,25 @@ def _entry(session: Session, row: TrainingRow, word: AdapterStateRow | None) -> 
 # ------------------------------------------------------------------ what people say
 
 
-def against_promoting(entry: Entry, me: UserRow) -> str:
+def against_promoting(session: Session, entry: Entry, me: UserRow) -> str:
     """Why somebody can't promote it, in a sentence; empty where they can."""
+    return _against_person(session, entry, me) or _against_state(entry)
+
+
+def _against_person(session: Session, entry: Entry, me: UserRow) -> str:
     if me.role not in (Role.REVIEWER, Role.ADMIN):
         return "A reviewer or an administrator promotes adapters."
     if me.id == entry.training.launched_by:
         return "Somebody other than who launched the run promotes its adapter."
+    if entry.training.launched_by in people.person(session, me).kept_by:
+        return (
+            "Your account was made, opened or given its role by who launched the run, which makes it no second "
+            "person's. Have the operator give you a new password on the server (python -m app reset-password)."
+        )
+    return ""
+
+
+def _against_state(entry: Entry) -> str:
     if entry.state != "candidate":
         return f"It is {entry.state} already."
     if entry.training.state != "done":
@@ -124,11 +137,12 @@ def promote(session: Session, training_id: int, me: UserRow, reason: str) -> Ada
     """Put an adapter to use; the one that was in use is retired with it.
 
     Raises:
-        Forbidden, Conflict: see `against_promoting`.
+        Forbidden, Conflict: see `against_promoting`; or its assessment was put away.
         Invalid: no reason, or too long a one.
     """
-    found = _changing(session, training_id)
-    if against := against_promoting(found, me):
+    assessment_store.opened(session, trainings.assessment_of(session, training_id))  # one word at a time
+    found = entry(session, training_id)
+    if against := against_promoting(session, found, me):
         raise (Forbidden if found.state == "candidate" and found.verdict == "improved" else Conflict)(against)
     said = _reason(reason)
     others = [row.id for row in trainings.of_assessment(session, found.training.assessment_id)]
@@ -144,17 +158,14 @@ def retire(session: Session, training_id: int, me: UserRow, reason: str) -> Adap
     Raises:
         Forbidden: somebody else. Conflict: it is retired already. Invalid: no reason, or too long a one.
     """
-    found = _changing(session, training_id)
+    assessment = assessment_store.changing(session, trainings.assessment_of(session, training_id))
+    assessment_store.refuse_recorded(assessment)
+    found = entry(session, training_id)
     if me.role not in (Role.REVIEWER, Role.ADMIN) and me.id != found.training.launched_by:
         raise Forbidden("Whoever launched the run, a reviewer or an administrator retires its adapter.")
     if found.state == "retired":
         raise Conflict("It is retired already.")
     return _say(session, training_id, found.training.assessment_id, me, "retired", _reason(reason))
-
-
-def _changing(session: Session, training_id: int) -> Entry:
-    assessment_store.changing(session, trainings.assessment_of(session, training_id))  # one word at a time
-    return entry(session, training_id)
 
 
 def _reason(text: str) -> str:

@@ -22,6 +22,7 @@ BYTES = 16 << 20  # that they may have, all together
 SPARE = 384 << 20  # bytes beside the database: the interpreter, sorting, results
 PROCESSOR = 600  # seconds for all statements of one process
 STEPS = 5_000  # of SQLite's machine between two looks at the clock
+DESCRIBED = 60_000  # characters of what a database holds: `sealed` takes no longer line
 KEPT = 64  # results of expected statements that are kept
 REFUSED = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "random", "randomblob"})
 LIMITS = {
@@ -87,14 +88,22 @@ def opened(content: bytearray) -> sqlite3.Connection:
 
 
 def described(connection: sqlite3.Connection) -> list[dict[str, Any]]:
-    """Each table and view with its columns and the number of its rows."""
-    names = "select name from sqlite_schema where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'"
-    tables = []
-    for (name,) in connection.execute(f"{names} order by name limit 200").fetchall():
-        quoted = '"' + str(name).replace('"', '""') + '"'
-        columns = [str(column[1]) for column in connection.execute(f"pragma table_info({quoted})")]
-        (count,) = connection.execute(f"select count(*) from {quoted}").fetchone()  # noqa: S608 - quoted above
-        tables.append({"name": str(name)[:100], "columns": [each[:100] for each in columns[:100]], "rows": count})
+    """Each table and view with its columns and the number of its rows, as far as a first answer holds them.
+
+    A view is not counted: it may be anything, also one of a table that is gone, which costs nobody the others.
+    """
+    names = "select name, type from sqlite_schema where type in ('table', 'view')"
+    tables, left = [], DESCRIBED
+    for name, kind in connection.execute(f"{names} and name not like 'sqlite\\_%' escape '\\' order by name limit 200"):
+        quoted, count, columns = '"' + str(name).replace('"', '""') + '"', None, []
+        with contextlib.suppress(*([sqlite3.OperationalError] if kind == "view" else [])):
+            columns = [str(column[1])[:100] for column in connection.execute(f"pragma table_info({quoted})")][:100]
+        if kind == "table":
+            (count,) = connection.execute(f"select count(*) from {quoted}").fetchone()  # noqa: S608 - quoted above
+        table = {"name": str(name)[:100], "columns": columns, "rows": count}
+        if (left := left - len(json.dumps(table)) - 2) < 0:
+            break
+        tables.append(table)
     return tables
 
 

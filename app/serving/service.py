@@ -96,17 +96,33 @@ class Target:
 
 
 def slug(model: ModelRow) -> str:
-    """A model of this machine as programs name it."""
+    """A model of this machine as programs name it, where it is alone with that."""
     if model.kind == "bundled":
         return models.BUNDLED_FOLDER
     plain = re.sub(r"[^a-z0-9._-]+", "-", model.name.casefold().encode("ascii", "ignore").decode()).strip("-.")
     return (plain or f"model-{model.id}")[:100]
 
 
+def _models(session: Session) -> list[Offer]:
+    """Models of this machine. One that would be named as one that was there before it has its number behind."""
+    taken: set[str] = set()
+    named: list[Offer] = []
+    for model in sorted(model_store.everything(session), key=lambda row: (row.kind != "bundled", row.id)):
+        if model.kind == "endpoint":
+            continue
+        name = slug(model)
+        while name in taken:
+            name += f"-{model.id}"
+        taken.add(name)
+        if model.retired_at is None:
+            named.append(_of_model(model, name))
+    return named
+
+
 def offers(session: Session) -> list[Offer]:
     """Everything that could be served: models of this machine, then prompts and adapters of the newest assessments."""
     local = [model for model in model_store.usable(session) if model.kind != "endpoint"]
-    listed = [_of_model(model) for model in local]
+    listed = _models(session)
     for assessment in _measured_here(session, local):
         listed += _of_assessment(session, assessment)
     return list({offer.name: offer for offer in listed}.values())
@@ -122,7 +138,7 @@ def offered(session: Session, name: str) -> Offer:
         assessment = session.get(AssessmentRow, int(match[1]))
         mine = _of_assessment(session, assessment) if assessment is not None and _in_use(assessment) else []
     else:
-        mine = [_of_model(model) for model in model_store.usable(session) if model.kind != "endpoint"]
+        mine = _models(session)
     offer = next((offer for offer in mine if offer.name == name), None)
     if offer is None:
         raise NotFound("There is nothing of this name that could be served.")
@@ -133,9 +149,9 @@ def _in_use(assessment: AssessmentRow) -> bool:
     return assessment.archived_at is None and not assessment.recorded
 
 
-def _of_model(model: ModelRow) -> Offer:
+def _of_model(model: ModelRow, name: str) -> Offer:
     against = "" if model.files else "It is not set up yet: open it under Models and set it up."
-    return Offer(slug(model), "model", model.name, model, against=against)
+    return Offer(name, "model", model.name, model, against=against)
 
 
 def _measured_here(session: Session, local: Sequence[ModelRow]) -> Sequence[AssessmentRow]:

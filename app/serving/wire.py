@@ -200,7 +200,9 @@ def usage(answer: Answer) -> dict[str, int]:
 
 
 def _sent(value: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+    """One event, in ASCII: clients that split lines as Unicode does would take U+2028 in an answer for the end of one,
+    and what follows it for an event of ours."""
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
 
 
 class Visible:

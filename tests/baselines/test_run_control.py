@@ -15,6 +15,8 @@ from app.baselines.tables import BaselineRow
 from app.db import reading, writing
 from app.economics import service as economics
 from app.errors import Conflict, Invalid
+from app.inference import store as model_store
+from app.inference.findings import Findings, Manner
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
@@ -27,6 +29,7 @@ from tests.support.measured import Case, a_case, baseline_of, claim_of, clever, 
 from tests.support.model_server import ModelServer, Raw, completion, last_user, serving
 
 DEV, TEST = 20, 20
+MET = "2026-11-30T12:00:00+00:00"
 ONE_ARM = {"arms": ("zero_shot",)}
 ALL = DEV + TEST  # calls of a measurement of one prompt
 
@@ -252,6 +255,28 @@ def test_nothing_is_taken_from_another_assessment_or_another_model(
     job.measure(claim)
 
     assert len(server.calls) == 3 * ALL
+
+
+def test_nothing_is_taken_that_was_asked_in_another_manner(
+    begin: Callable[..., Claim], case: Case, engine: Engine, server: ModelServer
+) -> None:
+    """The thinking of a server is switched off between two runs: its answers with thinking are no answers without."""
+    again(begin, engine, fresh=False)
+    for calls, wire in (
+        (2 * ALL, {"reasoning_effort": "none"}),
+        (2 * ALL, {"reasoning_effort": "none"}),
+        (2 * ALL, None),
+    ):
+        met = Findings(
+            base_url=server.url, model="loopback-1", calls=1, seconds=1.0, manner=Manner(at=MET, wire=wire), lines=()
+        )
+        with writing(engine) as session:
+            model_store.get(session, case.model.id).met = met.to_json()
+        again(begin, engine, fresh=False)
+
+        assert len(server.calls) == calls
+
+    assert ["reasoning_effort" in call.body for call in server.calls] == [False] * ALL + [True] * ALL
 
 
 def test_a_run_that_was_cut_off_takes_its_own_answers_and_asks_the_rest(

@@ -9,6 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from app.assessments import service as assessments
+from app.assessments.tables import AssessmentRow
 from app.db import reading, utcnow, writing
 from app.deployed import job, judgement, service, store
 from app.inference.tables import ModelRow
@@ -144,6 +146,33 @@ def test_a_connection_that_was_changed_since_is_not_asked(
     )  # fmt: skip
     with pytest.raises(Failed, match="was changed since"):
         job.check(claim)
+
+
+def test_rows_that_have_to_stay_since_are_not_sent(
+    look: Callable[[str], judgement.Served], engine: Engine, settings: Settings, server: ModelServer, make: Make
+) -> None:
+    look("adapter")
+    server.calls.clear()
+    with writing(engine) as session:
+        row = store.of_training(session, 1)[0]
+        for number in (row.base_model_id, row.adapter_model_id):
+            model = session.get_one(ModelRow, number)
+            model.base_url = model.base_url.replace("127.0.0.1", "models.example.org")
+        row.base_as, row.adapter_as = (
+            {**kept, "base_url": kept["base_url"].replace("127.0.0.1", "models.example.org")}
+            for kept in (row.base_as, row.adapter_as)
+        )
+        assessment = session.get_one(AssessmentRow, 1)
+        assert assessments.answers(assessment)["data_location"] == "own_servers"
+        row.done_at = None
+        stored = job_store.get(session, row.job_id or 0)
+    claim = Claim(
+        job_id=stored.id, subject_id=row.id, attempt=1, engine=engine, settings=settings, blobs=make.blobs,
+        queue=None, stopping=threading.Event(),  # type: ignore[arg-type]
+    )  # fmt: skip
+    with pytest.raises(Failed, match="may not leave your own servers"):
+        job.check(claim)
+    assert server.calls == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The metrics that look at form, fields, words and sections: small texts with the score that a person would give."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -135,3 +136,12 @@ def test_each_decoration_rule_says_when_it_was_at_work() -> None:
     counted = form.decoration(["refund", "**Refund**.", "-1"])
     assert (counted.rows, counted.changed, counted.by_rule["pair"], counted.by_rule["end"]) == (3, 1, 1, 1)
     assert set(counted.by_rule) == set(form.RULES)
+
+
+@pytest.mark.parametrize("said", ["- " * 20_000, "-\n" * 20_000 + "x.", "(" * 20_000 + "a" + ")" * 20_000])
+def test_a_model_that_repeats_itself_holds_nobody_up(said: str) -> None:
+    began = time.process_time()
+    for name in ("normalised_match", "number_match"):
+        metrics.score(name, said, "refund" if name == "normalised_match" else "7", {})
+
+    assert time.process_time() - began < 2

@@ -182,3 +182,4 @@ def test_the_standard_error_is_that_of_the_harness() -> None:
     assert tally.standard_error == pytest.approx(0.23935677693908453)
     assert Tally(right=1, total=1.0, squares=1.0).standard_error is None
     assert lm_eval.sanitized("acme/x:1") == "acme__x__1"
+    assert lm_eval.sanitized("..") == "model"

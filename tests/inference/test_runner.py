@@ -240,6 +240,19 @@ def test_the_ceiling_can_be_changed_and_the_run_wound_up_while_it_runs() -> None
     assert 80 <= len(came) <= 80 + 12 + 64
 
 
+def test_what_came_and_was_not_counted_yet_is_under_way_for_a_budget() -> None:
+    """Whoever counts takes longer than the server: by scoring, by a database."""
+    with serving(lambda _: "x") as server:
+        model, counted = endpoint(server, 16), 0
+        model.may_begin = lambda under_way: counted + under_way < 30
+        for _ in model.answer([Request(f"q{row}", (Message("user", f"q{row}"),), 16) for row in range(90)], bool):
+            time.sleep(0.01)
+            counted += 1
+        model.close()
+
+    assert len(server.questions) == counted == 30
+
+
 # ---------------------------------------------------------------- Azure's older addresses
 
 CLASSIC = "/openai/deployments/d/chat/completions?api-version=2024-10-21"

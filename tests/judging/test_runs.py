@@ -15,6 +15,7 @@ from app.baselines.tables import AnswerRow
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, writing
 from app.errors import Conflict, Invalid
+from app.inference.findings import Findings, Manner
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
@@ -66,6 +67,24 @@ def test_a_fair_judge_says_what_the_metric_says_and_learns_no_variant(case: Judg
     asked = " ".join(turn["content"] for call in judge.calls for turn in call.body["messages"])
     assert not any(word in asked for word in ("zero_shot", "Zero-shot", "nearest", "few_shot", "loopback-1"))
     assert [one["kind"] for one in run.warnings] == ["unknown"]
+
+
+def test_a_run_is_judged_in_one_manner_and_takes_no_word_that_came_in_another(
+    case: Judgeable, judge: ModelServer
+) -> None:
+    calls = case.run(case.judged()).spent.calls
+    begun = case.start(calls=3)
+    with writing(case.engine) as session:
+        found = Findings(
+            base_url=judge.url, model=case.judge.reference, calls=1, seconds=1.0, lines=(),
+            manner=Manner(at="2026-11-30T12:00:00+00:00", wire={"reasoning_effort": "none"}),
+        )  # fmt: skip
+        session.get_one(ModelRow, case.judge.id).met = found.to_json()
+    case.work(begun)
+    assert case.run(begun).spent.calls == 0, "it goes on as it began, and takes what was said like that"
+    assert case.run(case.judged()).spent.calls == calls
+
+    assert ["reasoning_effort" in call.body for call in judge.calls] == [False] * calls + [True] * calls
 
 
 def test_nothing_is_asked_twice_by_the_same_judge(case: Judgeable, judge: ModelServer) -> None:

@@ -8,7 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, update
 
-from app.db import reading, writing
+from app.assessments.tables import AssessmentRow
+from app.audit import service as audit
+from app.db import reading, utcnow, writing
 from app.serving import service as serving
 from app.settings import Settings
 from app.training.tables import TrainingRow
@@ -66,6 +68,28 @@ def test_who_launched_the_run_does_not_promote_its_adapter(
 
     assert refused.status_code == 403
     assert "Somebody other than who launched" in refused.text
+
+
+def test_nor_does_an_account_that_they_made(
+    engine: Engine, make: Make, people: Callable[[UserRow], TestClient]
+) -> None:
+    puppet = make.reviewer("Puppet")
+    with writing(engine) as session:
+        launcher = session.get_one(UserRow, session.get_one(TrainingRow, 1).launched_by)
+        audit.record(session, launcher, "user.add", "user", puppet.id, {})
+    refused = said(people(puppet), "promote")
+
+    assert refused.status_code == 403
+    assert "no second person" in refused.text
+
+
+@pytest.mark.parametrize("put_away", [{"archived_at": utcnow()}, {"recorded": "example"}])
+def test_of_what_was_put_away_none_is_promoted(reviewer: TestClient, engine: Engine, put_away: dict[str, Any]) -> None:
+    with writing(engine) as session:
+        session.execute(update(AssessmentRow).values(**put_away))
+
+    assert said(reviewer, "promote").status_code == 409
+    assert state(reviewer) == "candidate"
 
 
 def test_an_author_promotes_nothing(make: Make, people: Callable[[UserRow], TestClient]) -> None:

@@ -49,6 +49,7 @@ def test_a_scorer_scores_and_keeps_its_process(tmp_path: Path) -> None:
         ("import numpy", "No module named 'numpy'"),
         ("while True: os.write(1, b'x' * 60_000)", "wrote more than 65,536 bytes"),
         ("os.write(1, b'{\"score\": 1.0}\\n')\nreturn 0.0", "no answer"),
+        ("os.write(1, b'[' * 60_000 + b'\\n')", "no answer"),
         ("sys.exit(0)", "SystemExit"),
         ("os._exit(0)", "ended with code 0"),
         ("ctypes.string_at(0)", "SIGSEGV"),
@@ -179,3 +180,25 @@ def test_a_file_that_is_no_database_is_named_and_one_that_is_tells_its_tables(da
         made.tables()
     with closing(Statements(database)) as made:
         assert made.tables() == [{"name": "t", "columns": ["a", "b", "r"], "rows": 50}]
+
+
+def test_a_wide_database_and_one_with_views_that_cannot_run_are_told_as_far_as_they_can_be(tmp_path: Path) -> None:
+    """Some hundred tables of thirty columns are no rare thing, nor is a view whose table is gone."""
+    path = tmp_path / "wide.db"
+    with closing(sqlite3.connect(path)) as made:
+        for table in range(150):
+            made.execute(f"create table t{table:03} ({', '.join(f'a_column_of_{table}_{n}' for n in range(30))})")
+        made.execute("create view a_broken as select * from gone")
+        made.execute(
+            "create view b_endless as with recursive c(x) as (select 1 union all select x from c) select x from c"
+        )
+        made.commit()
+    with closing(Statements(path)) as one:
+        tables = one.tables()
+        assert one.score("select count(*) from t149", "select 0", ROW) == Score(1.0)
+
+    assert tables[:2] == [
+        {"name": "a_broken", "columns": [], "rows": None},
+        {"name": "b_endless", "columns": ["x"], "rows": None},
+    ]
+    assert len(tables) > 50

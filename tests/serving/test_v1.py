@@ -198,3 +198,14 @@ def test_who_hangs_up_ends_the_answer(tiny: Measured) -> None:
     assert call.outcome == "hung_up"
     assert 0 < call.completion_tokens < 480
     assert app.state.serving.server.line == 0
+
+
+def test_two_models_that_would_be_named_alike_are_told_apart(ready: Measured, make: Make, people: People) -> None:
+    first, second = make.model(name="House Model"), make.model(name="house model!")
+    admin = people(ready.admin)
+    listed = {one["name"]: one["model_id"] for one in admin.get("/api/v1/serving").json()["data"]}
+
+    assert listed["house-model"] == first.id
+    assert listed[f"house-model-{second.id}"] == second.id
+    on = [admin.put("/api/v1/serving", json={"name": name, "on": True}).json() for name in listed if "house" in name]
+    assert [(one["model_id"], one["outdated"]) for one in on] == [(first.id, False), (second.id, False)]

@@ -116,3 +116,12 @@ def test_a_completion_has_every_part_that_clients_read() -> None:
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "é"
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices] == [None, None, "length"]
     assert chunks[-1].usage.total_tokens == 9
+
+
+def test_an_answer_cannot_write_an_event_of_its_own() -> None:
+    """Clients that split lines as Unicode does end one at U+2028, at U+0085 and at a form feed."""
+    text = 'a\u2028data: {"x": 1}\u0085\n\ndata: [DONE]\x0c\ud800'
+    event = Completion.begun("1", "m", "tg_1").piece(text).decode()
+
+    (line,) = [line for line in event.splitlines() if line]
+    assert json.loads(line.removeprefix("data: "))["choices"][0]["delta"]["content"] == text

@@ -20,8 +20,9 @@ NAMES = (
     *("extensions", "derivedMetrics", "nunjucksFilters", "redteam"),
 )
 
+# What was read of the lines before a key is never read another way: with a way more each, a few lines take for ever.
 _BEGINS = re.compile(
-    rb"(?:[ \t]*(?:#[^\n]*)?\r?\n|---[ \t]*(?:#[^\n]*)?\r?\n|%YAML[^\n]*\n)*(?:-[ \t]+)?(?:"
+    rb"(?:(?:---)?[ \t]*+(?:#[^\n]*+\n|\r?\n)|%YAML[^\n]*+\n)*+(?:-[ \t]+)?(?:"
     + "|".join(NAMES).encode()
     + rb")[ \t]*:(?:[ \t\r\n]|$)"
 )
