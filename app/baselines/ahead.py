@@ -6,7 +6,7 @@ from app.baselines import answer_store, arms, other_models, rivals, standing, wi
 from app.baselines.arms import ArmResult
 from app.baselines.outbox import Meter
 from app.baselines.run_control import RunControl
-from app.baselines.tables import BaselineRow
+from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.jobs.claims import Claim
@@ -25,6 +25,15 @@ def waits(result: ArmResult | None) -> bool:
     return result is None or (bool(result.errors) and not result.dropped)
 
 
+def asked_again(baseline: BaselineRow, model_id: int | None = None) -> list[ArmRow]:
+    """Prompts that looked at the test rows before and whose errors were taken away to be asked again: they are, whether
+    or not they still lead or are near the best. model_id: of another model than the run's own."""
+    mine = [arm for arm in baseline.arms if other_models.own(arm) and arm.family not in ("adapter", *arms.FREE)]
+    if model_id is not None:
+        mine = other_models.arms_of(baseline, model_id)
+    return [arm for arm in mine if arm.test is not None and waits(arm.test) and not arm.outdated]
+
+
 def own_waits(session: Session, baseline: BaselineRow) -> bool:
     """Whether the run's own model, or what asks none, has rows left to answer."""
     of_run = [arm for arm in baseline.arms if other_models.own(arm) and arm.family != "adapter"]
@@ -33,6 +42,7 @@ def own_waits(session: Session, baseline: BaselineRow) -> bool:
     return (
         any(waits(arm.dev) for arm in of_run)
         or any(arm is None or waits(arm.test) for arm in tested)
+        or bool(asked_again(baseline))
         or bool(rivals.rivals_to_ask(session, baseline))
     )
 

@@ -127,8 +127,9 @@ def _beside(claim: Claim, model_id: int, meter: Meter) -> None:
     with claim.write() as session:
         baseline = store.get(session, claim.subject_id)
         on_dev = [arm.id for arm in other_models.settle(session, baseline, model_id) if ahead.waits(arm.dev)]
+        again = [arm.id for arm in ahead.asked_again(baseline, model_id)]
         best = other_models.best(baseline, model_id)
-        if not on_dev and (best is None or not ahead.waits(best.test)):
+        if not on_dev and not again and (best is None or not ahead.waits(best.test)):
             return
     try:
         with asked_model.opened(claim, model_id) as generator:
@@ -137,9 +138,10 @@ def _beside(claim: Claim, model_id: int, meter: Meter) -> None:
                 answer_arm(claim, arm_id, "dev", generator, meter=meter)
             with claim.read() as session:
                 best = other_models.best(store.get(session, claim.subject_id), model_id)
-            if best is not None and ahead.waits(best.test):
+            on_test = [best.id] if best is not None and ahead.waits(best.test) else []
+            for arm_id in dict.fromkeys(on_test + again):
                 asked_model.same_model(claim, model_id)
-                answer_arm(claim, best.id, "test", generator, meter=meter, why=other_models.BESIDE)
+                answer_arm(claim, arm_id, "test", generator, meter=meter, why=other_models.BESIDE)
     except Failed as failure:
         claim.check()
         claim.log(f"Another model could not be asked to the end. {failure}")
@@ -291,7 +293,9 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
     best_first = (
         [(best, "best on dev after a revision" if revised else "best on dev")] if ahead.waits(best.test) else []
     )
-    return best_first + [(arm, "") for arm in baseline.arms if arm.family in arms.FREE and ahead.waits(arm.test)]
+    again = [(arm, WITHIN_REACH) for arm in ahead.asked_again(baseline) if arm.id != best.id]
+    free = [(arm, "") for arm in baseline.arms if arm.family in arms.FREE and ahead.waits(arm.test)]
+    return best_first + again + free
 
 
 def _note_look(claim: Claim, arm: ArmRow, why: str) -> None:

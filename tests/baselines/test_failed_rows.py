@@ -18,6 +18,7 @@ from app.gate.reviewed import ModelMeasured
 from app.inference.findings import PLAIN, Changed, Findings, Manner
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
+from app.jobs import service as jobs
 from app.jobs.claims import Failed
 from app.policies import service as policies
 from app.settings import Settings
@@ -100,6 +101,41 @@ def test_the_failed_rows_of_a_run_that_is_through_are_asked_again_and_nothing_el
     assert (measured.dev.n, measured.dev.errors, measured.dev.score) == (10, 0, 1.0)
     again = author.post(f"/api/v1/baselines/{measured.id}/failed-rows")
     assert (again.status_code, again.json()["detail"]) == (409, "No row ended in an error.")
+
+
+def test_failed_test_rows_are_asked_again_of_a_prompt_that_does_not_lead(
+    make: Make, engine: Engine, settings: Settings, queue: job_engine.Client
+) -> None:
+    """A rival of the best prompt lost a test row to the server: its button has to bring that row back."""
+
+    def reply(body: Body) -> str | Raw:
+        rival = any(turn["role"] == "assistant" for turn in body["messages"])
+        number = number_of(last_user(body))
+        right_one = number % 3 != 0 if number <= 50 else number % 2 == 0
+        if failing and rival and number == 51:
+            return FLAGGED
+        return target(number) if right_one and not (rival and number == 41) else "no"
+
+    failing = True
+    with serving(reply) as server:
+        case = a_case(make, engine, server, dev=10, test=10)
+        baseline = started(engine, queue, case, variants=("zero_shot", "few_shot_nearest"))
+        for _ in range(2):
+            claim = claim_of(engine, settings, queue, baseline.id)
+            job.measure(claim)
+            finish_job(engine, claim)
+            tested = {arm.name: arm.test for arm in baseline_of(engine, baseline.id).arms}
+            if failing:
+                failing = False
+                with writing(engine) as session:
+                    jobs.bind(session, queue)
+                    runs.ask_failed_rows(session, baseline.id, by=case.author)
+                assert (rival := tested["few_shot_nearest"]) is not None
+                assert rival.errors == 1
+
+    assert (rival := tested["few_shot_nearest"]) is not None
+    assert (rival.n, rival.errors) == (10, 0)
+    assert standing.failed_rows(baseline_of(engine, baseline.id)) == 0
 
 
 def test_what_an_adapter_was_evaluated_against_is_asked_no_more(

@@ -144,7 +144,7 @@ def test_what_differs_is_marked_and_said(both: Both) -> None:
     assert re.search(r'<ins title="not in A">\d+</ins>', page)
     assert "thinking removed" in page
     assert "&lt;think&gt;hm&lt;/think&gt;" in page
-    assert "Raw, extracted and compared text" in page
+    assert "Raw, extracted and compared" in page
 
 
 def test_reading_test_rows_is_a_look_at_both_variants_that_have_any(both: Both) -> None:

@@ -95,7 +95,7 @@ def test_the_page_shows_both_answers_of_the_rows_that_changed(client: TestClient
 
     assert page.status_code == 200
     assert page.text.count('<details class="more"') == 10
-    assert f"Line {first.line}:" in page.text
+    assert f"Row {first.line}:" in page.text
     assert first.after in page.text
     assert first.target in page.text
 

@@ -1,5 +1,6 @@
 """The checks as they travel: with the result, on its page, over the API, in the card, in the status."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from app.baselines.tables import BaselineRow
 from app.db import utcnow, writing
 from app.release import service, store
 from app.results import job
@@ -86,3 +88,18 @@ def test_people_and_programs_read_the_same(engine: Engine, make: Make, people: C
     assert "100.0 % right before, 75.0 % after" in page
     assert (sent["checks"][0]["name"], sent["checks"][0]["state"]) == ("forgetting", "fail")
     assert sent["slices"] == []
+
+
+@pytest.mark.parametrize(("forgot", "first"), [(0, "Download adapter"), (60, "See what fails")])
+def test_a_target_that_is_reached_leads_to_the_download_only_where_no_check_fails(
+    forgot: int, first: str, engine: Engine, make: Make, people: Callable[[UserRow], TestClient]
+) -> None:
+    client = people(make.user(name="Zoe", email="zoe@example.org"))
+    with writing(engine) as session:
+        run = session.get_one(TrainingRow, 1)
+        session.get_one(BaselineRow, run.baseline_id).target = 0.8
+        asked(session, forgot=forgot)
+        job.conclude(session, run)
+    page = client.get("/assessments/1/result").text
+
+    assert re.findall(r'<a class="btn" href="[^"]*">([^<]*)</a>', page)[0] == first
