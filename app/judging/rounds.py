@@ -102,7 +102,7 @@ def begin(session: Session, assessment_id: int, *, by: UserRow) -> JudgeRoundRow
         raise Conflict("Let the baselines finish first: the sample is drawn from all of their answers.")
     row = draw(session, there.rubric, there.baseline, [arm.id for arm in there.asked])
     if row is None:
-        raise Conflict("Every dev answer was labelled already, or there is none.")
+        raise Conflict("Every dev answer was labelled already or is in somebody's open round, or there is none.")
     row.user_id, row.started_at = by.id, utcnow()
     session.flush()
     _note(session, row, by, "judge.label_begin", {"labelled": len(row.answers)})
