@@ -28,9 +28,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["training_id"], ["trainings.id"], name=op.f("fk_served_checks_training_id_trainings"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["base_model_id"], ["models.id"], name=op.f("fk_served_checks_base_model_id_models")
-        ),
+        sa.ForeignKeyConstraint(["base_model_id"], ["models.id"], name=op.f("fk_served_checks_base_model_id_models")),
         sa.ForeignKeyConstraint(
             ["adapter_model_id"], ["models.id"], name=op.f("fk_served_checks_adapter_model_id_models")
         ),

@@ -60,7 +60,9 @@ def test_two_variants_are_compared_by_page_and_program(client: TestClient, engin
         page.text.replace("\n", " ").split()
     )
     assert "These rows were used to choose the best variant" in page.text
-    assert f"/baselines/1/arms/{second}?split=dev&amp;against={first}&amp;show=fixed" in page.text
+    fixed = f"/baselines/1/side-by-side?split=dev&a={first}&b={second}&which=fixed"
+    assert fixed.replace("&", "&amp;") in page.text
+    assert "20 rows" in client.get(fixed).text
 
 
 def test_one_against_every_other_takes_into_account_how_many_there_are(client: TestClient, engine: Engine) -> None:

@@ -72,8 +72,8 @@ def test_they_are_offered_where_answers_are_labels_and_the_model_can_score(
     assert not {"label_scoring", "embedding_classifier", "small_classifier"} & no_labels.keys()
 
 
+@pytest.mark.deep  # two processes load real models, one after the other
 @pytest.mark.torch
-@pytest.mark.long("two processes load real models, one after the other")
 def test_a_model_scores_labels_and_embeddings_are_learnt_on_the_same_rows(
     case: Case,
     engine: Engine,
