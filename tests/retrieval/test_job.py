@@ -93,8 +93,8 @@ def test_the_three_ways_over_a_server_that_embeds(corpus: Indexing, model: Model
     assert "Build the index again" in tried.against
 
 
+@pytest.mark.deep  # 90 MB of weights are read and hashed in a process that loads torch, twice
 @pytest.mark.torch
-@pytest.mark.long("90 MB of weights are read and hashed in a process that loads torch, twice")
 def test_the_bundled_model_finds_what_shares_no_word(indexing: Indexing, warm_children: None) -> None:
     indexing.add(
         ("a.md", b"## Account\n\nTo change a forgotten passphrase, follow the link.\n\n## Food\n\nBananas are yellow.")
