@@ -63,7 +63,7 @@ class Meter:
             self.expect(0)
         self.in_stage = 0
         self.since = time.monotonic()
-        self.tell(now=True)
+        self.claim.report(self._progress(), now=True)
 
     def expect(self, more: int, at_most: int | None = None) -> None:
         """Say how many answers are still to come, and how many that may become, once that is known better."""
@@ -78,20 +78,20 @@ class Meter:
         """timed: whether they tell how fast the others will come; what asks no model is there at once."""
         self.done += answers
         self.in_stage += answers if timed else 0
-        self.tell()
+        self.claim.tell(self._progress())
 
     def take(self, answers: int) -> None:
         """So many answers were there from earlier runs: they say nothing of how fast answers come."""
         self.done += answers
-        self.tell()
+        self.claim.tell(self._progress())
 
     def waits(self, why: str) -> None:
         """Say that nothing comes for now, and why."""
-        self.tell(now=True, stage=why)
+        self.claim.tell(self._progress(why), now=True)
 
-    def tell(self, *, now: bool = False, stage: str = "") -> None:
+    def _progress(self, waiting: str = "") -> dict[str, Any]:
         progress: dict[str, Any] = {
-            "stage": stage or self.stage,
+            "stage": waiting or self.stage,
             "done": self.done,
             "total": max(self.total, self.done),
             "most": max(self.most, self.total, self.done),
@@ -99,11 +99,11 @@ class Meter:
             "arm": self.arm_id,
             "split": self.split,
         }
-        if stage:
-            progress["waiting"] = stage
+        if waiting:
+            progress["waiting"] = waiting
         if self.control is not None:
             progress["spent"] = self.control.spent.to_json()
-        if self.in_stage >= 4 and not stage:
+        if self.in_stage >= 4 and not waiting:
             rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
             progress |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}
-        self.claim.report(progress, now=now)
+        return progress

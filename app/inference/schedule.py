@@ -9,6 +9,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
@@ -99,6 +100,15 @@ class Schedule(Generic[Question, Result]):
                 first = self._come.get_nowait()
         except Empty:
             pass
+        return batch
+
+    def came_by_now(self) -> list[Result | BaseException]:
+        """All that has come and nobody has taken; waits for nothing."""
+        batch: list[Result | BaseException] = []
+        with suppress(Empty):
+            while True:
+                if (one := self._come.get_nowait()) is not None:
+                    batch.append(one)
         return batch
 
     def taken(self) -> None:

@@ -111,7 +111,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
 
     def results(self, questions: Sequence[Question], stop: Callable[[], bool]) -> Iterator[Result]:
         """Yield what comes of each question as it is done, in any order; fewer once `stop()` is true, which drops what
-        is under way, or `may_begin` is false, which waits for it.
+        is under way but nothing that has come, or `may_begin` is false, which waits for it.
 
         Raises:
             Unusable: no further question can succeed.
@@ -138,9 +138,15 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
                 if self.on_wait and self._clock() - reported_at >= 1 and (text := self.waiting()):
                     reported_at = self._clock()
                     self.on_wait(text)
+            schedule.close()
+            yield from self._answers(schedule.came_by_now())
         finally:
             stopped.set()
             schedule.close()
+
+    @staticmethod
+    def _answers(came: Sequence[Result | BaseException]) -> Iterator[Result]:
+        return (each for each in came if not isinstance(each, BaseException) and each.error is None)
 
     def _last_ones(self, schedule: Schedule[Question, Result], stop: Callable[[], bool]) -> Iterator[Result]:
         """What was under way when the run ended may have been paid for: wait a moment for its answers."""
@@ -149,9 +155,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         until = time.monotonic() + min(DRAIN, self._limits.total_seconds)
         while not stop() and (left := until - time.monotonic()) > 0:
             last = not schedule.under_way  # then all that came is there to be taken
-            for came in schedule.came(0.0 if last else min(LOOK, left)):
-                if not isinstance(came, BaseException) and came.error is None:
-                    yield came
+            yield from self._answers(schedule.came_by_now() if last else schedule.came(min(LOOK, left)))
             if last:
                 return
 

@@ -7,7 +7,7 @@ asleep while another took its job over finds the door closed, whatever it had in
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,6 +138,17 @@ class Claim:
         with self.write() as session:
             store.fenced_update(session, self.job_id, self.attempt, progress=progress)
             session.add(self._event("progress", progress))
+
+    def tell(self, progress: dict[str, Any], *, now: bool = False) -> None:
+        """The same in a loop that ends by `cancelled`: what has come by then is still to be kept, so nothing is raised
+        of it here.
+
+        Raises:
+            Fenced: this attempt no longer owns the job.
+        """
+        if not self.cancelled():
+            with suppress(Cancelled, Stopping):
+                self.report(progress, now=now)
 
     def log(self, line: str) -> None:
         with self.write() as session:

@@ -222,4 +222,4 @@ class Outbox:
         if self.came >= 4 and not stage:
             rate = self.came / max(time.monotonic() - self.began, 1e-6)
             progress |= {"rate": rate, "seconds_left": max(0, self.total - self.done) / rate}
-        self.claim.report(progress, now=bool(stage))
+        self.claim.tell(progress, now=bool(stage))
