@@ -29,8 +29,8 @@ class Record:
 
     group: what the uploader says belongs together (a customer, a document); rows of one group stay on one side of the
     split. time: when it came up, as the uploader writes it. part: where the uploader wants the row, None where nothing
-    was said. source: the conversation in OpenAI's form (messages, tools) where turns of text can't hold all of it; the
-    export gives it back.
+    was said. reasoning: what was thought before the answer, where somebody wants that trained. source: the
+    conversation in OpenAI's form (messages, tools) where turns of text can't hold all of it; the export gives it back.
     """
 
     line: int
@@ -40,3 +40,4 @@ class Record:
     part: Part | None = None
     source: dict[str, Any] | None = None
     time: str = ""
+    reasoning: str = ""

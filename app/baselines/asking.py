@@ -23,18 +23,20 @@ from app.inference.generator import Answer, Request
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a model is asked for one row. details: what is kept with the answer, see `AnswerRow.details`."""
+    """What a model is asked for one row. thinks: whether it is to think before it answers. details: what is kept with
+    the answer, see `AnswerRow.details`."""
 
     messages: tuple[Message, ...]
     shots: Sequence[Shot] = ()
     passages: Sequence[Passage] = ()
     constraint: Constraint | None = None
     choices: tuple[str, ...] = ()
+    thinks: bool = False
     details: Mapping[str, Any] | None = None
 
     def request(self, name: str, max_tokens: int, *, fresh: bool = False) -> Request:
         """The same as the model's door takes it; `name` comes back with the answer. max_tokens: of the answer."""
-        return Request(name, self.messages, max_tokens, self.constraint, self.choices, fresh)
+        return Request(name, self.messages, max_tokens, self.constraint, self.choices, fresh, self.thinks)
 
     def kept(self, answer: Answer, target: str) -> tuple[Answer, dict[str, Any] | None]:
         """An answer as it is scored, without the passages that it cites, and what is kept with it. target: the wanted
@@ -52,8 +54,10 @@ class Asked:
 class Preparation:
     """All that an arm needs to ask any of the rows that it was prepared for.
 
-    passages: of each row, by its id, the best first, with their scores. gold: the right passages of rows where they are
-    known. retrieved: whether passages differ from row to row, and are kept with each answer.
+    thinks: the training rows have reasoning, so that models are asked to think; not where an answer is scored or held
+    to a constraint, which leave no place for it. passages: of each row, by its id, the best first, with their scores.
+    gold: the right passages of rows where they are known. retrieved: whether passages differ from row to row, and are
+    kept with each answer.
     """
 
     instructions: str
@@ -63,6 +67,7 @@ class Preparation:
     retrieved: bool = True
     constraint: Constraint | None = None
     choices: tuple[str, ...] = ()
+    thinks: bool = False
 
     def ask(self, example: Example) -> Asked:
         """What the model is asked for this row."""
@@ -75,7 +80,7 @@ class Preparation:
             details["passages"] = [[passage.id, round(score, 6)] for passage, score in scored]
         if gold := self.gold.get(example.id):
             details["gold"] = list(gold)
-        return Asked(messages, picked, passages, self.constraint, self.choices, details or None)
+        return Asked(messages, picked, passages, self.constraint, self.choices, self.thinks, details or None)
 
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -97,14 +102,16 @@ def preparation(
     window = arm.settings.get("window")
     room = arms.room(int(window), arm.baseline.max_tokens, instructions) if window else None
     picker = _picker(arm.settings, pool, [prompts.question(row.messages) for row in examples], embed, room)
+    constraint, choices = _held(arm), _choices(arm.settings, pool)
     return Preparation(
         instructions,
         picker,
         given.passages,
         given.gold,
         retrieved=(arm.settings.get("passages") or {}).get("way") != "all",
-        constraint=_held(arm),
-        choices=_choices(arm.settings, pool),
+        constraint=constraint,
+        choices=choices,
+        thinks=bool(arm.baseline.thinks) and not constraint and not choices,
     )
 
 

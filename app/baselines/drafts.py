@@ -17,6 +17,7 @@ from app.wording import inflect, percent, plural
 
 MOST_LABELS = 300  # more make a prompt that no model reads to its end
 SAMPLE = 2_000  # answers that are looked at for keys and lengths
+THINKING_ROOM = 1024  # tokens, where models are asked to think before they answer
 LEAST_ROOM, MOST_ROOM = 256, 4096  # tokens of an answer; a small model's may be longer than those wanted
 OFTEN = 0.9  # share of answers that have a trait before the draft asks for it
 

@@ -25,6 +25,7 @@ from app.datasets.tables import DatasetRow
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics
 from app.inference import store as model_store
+from app.inference import trials
 from app.inference.tables import ModelRow
 from app.wording import percent
 
@@ -97,7 +98,7 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
         options = metrics.checked(metric, order.metric_options)
     except Invalid as refusal:
         faults += refusal.errors
-    model = _usable(session, assessment, order, faults)
+    model = _usable(session, assessment, order, faults, thinks=context.dataset.trains_reasoning)
     faults += executing.faults(session, known.settings, context, metric, options)
     if "pattern" in options:
         faults += _pattern_faults(options["pattern"], [example.target for example in context.examples["dev"]])
@@ -218,13 +219,16 @@ def _pattern_faults(pattern: str, targets: Sequence[str]) -> list[FieldError]:
 
 
 def _usable(
-    session: Session, assessment: AssessmentRow, order: BaselineRequest, faults: list[FieldError]
+    session: Session, assessment: AssessmentRow, order: BaselineRequest, faults: list[FieldError], *, thinks: bool
 ) -> ModelRow | None:
     model = next((row for row in model_store.usable(session) if row.id == order.model_id), None)
     if model is None:
         faults.append(FieldError("#/model_id", "Choose one of the models."))
     elif against := own_servers.against_sending(assessment, model):
         faults.append(FieldError("#/model_id", against))
+    elif thinks and model.kind == "endpoint" and (known := trials.manner(model)) is not None and known.wire is not None:
+        sentence = f"{model.name}: its thinking is switched off under Models, and this data trains reasoning."
+        faults.append(FieldError("#/model_id", f"{sentence} Let it think again, or choose another model."))
     elif model.kind == "endpoint" and not order.consent:
         faults.append(FieldError("#/consent", f"Confirm that rows may be sent to {host_of(model.base_url)}."))
     return model

@@ -58,6 +58,7 @@ def key(asked_of: Mapping[str, Any] | None, request: Request) -> str | None:
         "messages": prompts.sha256(request.messages),
         "max_tokens": request.max_tokens,
         "constraint": request.constraint.sha256 if request.constraint else None,
+        **({"thinks": True} if request.thinks else {}),
         **PARAMETERS,
     }
     return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -247,7 +247,8 @@ def _measure(
     values = {**form.begins_with(newest), **(typed or {})}
     if newest is None and draft is not None:
         values.setdefault("instructions", draft.text)
-        values.setdefault("max_tokens", str(draft.max_tokens))
+        thinking = drafts.THINKING_ROOM if dataset is not None and dataset.trains_reasoning else 0
+        values.setdefault("max_tokens", str(max(draft.max_tokens, thinking)))
     passage_prompt = with_passages.proposed_instructions(db, assessment_id, dataset)
     values.setdefault("passage_instructions", passage_prompt)
     usable = [_choice(db, row) for row in model_store.usable(db)]

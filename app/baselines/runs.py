@@ -66,6 +66,7 @@ def start(
         budget=planned.budget.to_json(),
         prices=planned.prices.to_json(),
         fresh=order.fresh,
+        thinks=planned.dataset.trains_reasoning or None,
         metric_set_at=planned.assessment.metric_set_at,
         test_looks=[],
         created_by=by.id,

@@ -36,7 +36,8 @@ class BaselineRow(Base):
     measurements of versions that could not.
     at_once: calls at once that it may make to a server; None is as many as the installation allows. paused_at: set
     while somebody holds it. budget, prices: `spending.Budget` and `spending.Prices` as JSON, the latter as they were
-    when it was started or resumed. fresh: nothing is taken from earlier runs.
+    when it was started or resumed. fresh: nothing is taken from earlier runs. thinks: models are asked to
+    think before they answer, as the data trains reasoning; None where they are not.
     """
 
     __tablename__ = "baselines"
@@ -63,6 +64,7 @@ class BaselineRow(Base):
     budget: Mapped[dict[str, Any] | None]
     prices: Mapped[dict[str, Any] | None]
     fresh: Mapped[bool | None]
+    thinks: Mapped[bool | None]
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     concluded_at: Mapped[datetime | None]

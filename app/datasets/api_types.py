@@ -242,6 +242,9 @@ class Reading(BaseModel):
     time: OneLine = Field("", max_length=200, description="the column that says when a row came up")
     header: bool = Field(default=True, description="whether the first row of a table names its columns")
     encoding: OneLine = Field("", max_length=20, description=f"empty is UTF-8; else {', '.join(encodings.CHOICES)}")
+    reasoning: OneLine = Field(
+        "", max_length=20, description="what was thought before the answers: empty leaves it out, `train` trains it"
+    )
 
 
 class Count(BaseModel):

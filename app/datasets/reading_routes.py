@@ -14,7 +14,7 @@ from app.datasets import (
 from app.datasets.page_frame import frame
 from app.datasets.pages import preview
 from app.datasets.reading import encodings
-from app.datasets.reading.read_as import COLUMN_NAMES, ReadAs
+from app.datasets.reading.read_as import COLUMN_NAMES, REASONING, ReadAs
 from app.datasets.reading.shapes import COLUMNS, SHAPES
 from app.datasets.tables import DatasetRow
 from app.errors import FieldError, Invalid
@@ -44,6 +44,7 @@ class ReadingQuery:
     time: Column = ""
     header: Annotated[OneLine, Query(max_length=8)] = "yes"
     encoding: Annotated[OneLine, Query(max_length=20)] = ""
+    reasoning: Annotated[OneLine, Query(max_length=20)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class ReadingForm:
     time: Chosen = ""
     header: Annotated[OneLine, Form(max_length=8)] = "yes"
     encoding: Annotated[OneLine, Form(max_length=20)] = ""
+    reasoning: Annotated[OneLine, Form(max_length=20)] = ""
 
 
 @router.get("/datasets/{dataset_id}/reading", name="dataset_reading")
@@ -90,6 +92,7 @@ def _reading(
         saved=how == row.read_as,
         seen=beginning,
         encodings=[("", "Detect from the byte-order mark, else UTF-8"), *_encodings()],
+        reasoning=list(REASONING),
         shapes=[("", "guess for each record"), *((shape.name, shape.title) for shape in SHAPES.values())],
         columns=[("", "none"), *((name, name) for name in names)],
         errors=by_field(faults),
@@ -101,7 +104,7 @@ def _chosen(choice: ReadingQuery | ReadingForm) -> ReadAs:
     """The choice. Who names a column for question or answer has chosen columns; nobody says it twice."""
     names = {name: getattr(choice, name) for name in COLUMN_NAMES}
     shape = choice.shape or (COLUMNS.name if choice.question or choice.answer else "")
-    return ReadAs(shape, **names, header=choice.header != "no", encoding=choice.encoding)
+    return ReadAs(shape, **names, header=choice.header != "no", encoding=choice.encoding, reasoning=choice.reasoning)
 
 
 def _encodings() -> Iterator[tuple[str, str]]:

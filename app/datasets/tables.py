@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, T
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.datasets.checks.report import Report
-from app.datasets.reading.read_as import GUESS, ReadAs
+from app.datasets.reading.read_as import GUESS, TRAIN, ReadAs
 from app.datasets.split_plan import SplitPlan
 from app.datasets.thresholds import LABEL_LENGTH
 from app.db import Base, JsonOf
@@ -77,6 +77,11 @@ class DatasetRow(Base):
     uploaded_at: Mapped[datetime]
     frozen_at: Mapped[datetime | None]
     frozen_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    @property
+    def trains_reasoning(self) -> bool:
+        """Whether what was thought before the answers is trained, and models are asked to think."""
+        return self.read_as.reasoning == TRAIN
 
     @property
     def seen_rows(self) -> int:

@@ -12,7 +12,7 @@ from app.blobs import Blob
 from app.datasets import store
 from app.datasets.current_version import locked, why_overtaken
 from app.datasets.reading import encodings
-from app.datasets.reading.read_as import GUESS, ReadAs
+from app.datasets.reading.read_as import GUESS, REASONING, ReadAs
 from app.datasets.reading.shapes import COLUMNS, SHAPES
 from app.datasets.split_plan import DroppedTestFile, SplitPlan
 from app.datasets.tables import DatasetRow
@@ -202,6 +202,8 @@ def unreadable(how: ReadAs) -> Iterator[FieldError]:
         yield FieldError("#/shape", "Choose one of the formats in the list.")
     if how.encoding and how.encoding not in encodings.CHOICES:
         yield FieldError("#/encoding", f"Choose one of {', '.join(encodings.CHOICES)}; empty is UTF-8.")
+    if how.reasoning not in dict(REASONING):
+        yield FieldError("#/reasoning", "Choose train; empty leaves it out.")
     chosen = how.shape == COLUMNS.name
     for name in ("question", "answer"):
         if chosen and not getattr(how, name):

@@ -105,7 +105,8 @@ class RowCounts(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data(Frozen):
-    """The version of the data that counts. Hashes are SHA-256; None before there is such a file."""
+    """The version of the data that counts. Hashes are SHA-256; None before there is such a file. reasoning: only where
+    what was thought before the answers is trained."""
 
     id: int
     version: int
@@ -118,6 +119,7 @@ class Data(Frozen):
     rows: RowCounts
     human_checked: bool | None
     frozen_at: str | None
+    reasoning: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,8 @@ class ArmTried(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement(Frozen):
-    """The measurement that counts. before: only where something came before on the same test rows."""
+    """The measurement that counts. before: only where something came before on the same test rows. thinks:
+    only where models were asked to think before they answer."""
 
     id: int
     dataset: int
@@ -183,6 +186,7 @@ class Measurement(Frozen):
     arms: tuple[ArmTried, ...]
     answers_sha256: str
     before: Before | None = None
+    thinks: bool | None = None
 
     @property
     def earlier(self) -> Before:

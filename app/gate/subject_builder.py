@@ -83,6 +83,7 @@ def _data(row: DatasetRow) -> Data:
         rows=RowCounts(train=row.train_rows, dev=row.dev_rows, test=row.test_rows, usable=row.usable_rows),
         human_checked=row.human_checked,
         frozen_at=row.frozen_at.isoformat() if row.frozen_at else None,
+        reasoning=row.trains_reasoning or None,
     )
 
 
@@ -115,6 +116,7 @@ def _measurement(session: Session, row: BaselineRow) -> Measurement:
         # Only where something came before: the canonical form stays `gate-v1`, and what was approved before there was
         # this part keeps its digest.
         before=before if before.anything else None,
+        thinks=row.thinks or None,
     )
 
 

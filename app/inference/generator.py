@@ -22,6 +22,8 @@ class Request:
 
     constraint: what the answer may be. choices: score these answers instead of writing one; the likeliest counts.
     fresh: nothing that was answered earlier will do, as where the same is asked twice to see whether answers differ.
+    thinks: have the model think before it answers, where its template knows thinking (`tokens.prompt_text`); a server
+    thinks as it does.
     A generator that cannot do what is asked answers with an error, and never without it.
     """
 
@@ -31,6 +33,7 @@ class Request:
     constraint: Constraint | None = None
     choices: tuple[str, ...] = ()
     fresh: bool = False
+    thinks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

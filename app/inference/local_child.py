@@ -193,8 +193,9 @@ def _row(loaded: loading.Loaded, request: dict[str, Any], keeper: constrained.Co
         return None, "Given answers are scored, so there is nothing to hold to a constraint."
     messages = messages_from_json(request["messages"])
     try:
-        ids = tokens.prompt_ids(loaded.tokenizer, messages)
-        opened = tokens.opened(loaded.tokenizer, messages)
+        thinks = bool(request.get("thinks"))
+        ids = tokens.prompt_ids(loaded.tokenizer, messages, thinks=thinks)
+        opened = tokens.opened(loaded.tokenizer, messages, thinks=thinks)
     except tokens.CannotRender as error:
         return None, str(error)
     if not ids:

@@ -14,6 +14,8 @@ from app.chat import Message
 from app.inference import answer_text
 from app.inference.generator import folded, joined
 
+EMPTY_BLOCK = "<think>\n\n</think>\n\n"  # what some templates write before any answer
+
 
 class Tokenizer(Protocol):
     """What we use of a transformers tokenizer."""
@@ -43,45 +45,73 @@ class TokenRow:
         return len(self.prompt) + len(self.completion)
 
 
-def prompt_text(tokenizer: Tokenizer, messages: Sequence[Message]) -> str:
-    """What the model reads before it answers. Without a chat template: the texts, a blank line between them."""
+def prompt_text(tokenizer: Tokenizer, messages: Sequence[Message], *, thinks: bool = False) -> str:
+    """What the model reads before it answers. Without a chat template: the texts, a blank line between them. thinks:
+    whether it is to think first, for a template that can have it both ways."""
     if not tokenizer.chat_template:
         return "".join(f"{message.content}\n\n" for message in messages)
-    return _render(tokenizer, messages, add_generation_prompt=True)
+    return _render(tokenizer, messages, add_generation_prompt=True, thinks=thinks)
 
 
-def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
+def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message], *, thinks: bool = False) -> list[int]:
     """Token ids of the prompt. A template brings every special token itself; without one a beginning is added here."""
-    return _prompt_ids(tokenizer, prompt_text(tokenizer, messages))
+    return _prompt_ids(tokenizer, prompt_text(tokenizer, messages, thinks=thinks))
 
 
-def opened(tokenizer: Tokenizer, messages: Sequence[Message]) -> str:
+def opened(tokenizer: Tokenizer, messages: Sequence[Message], *, thinks: bool = False) -> str:
     """The mark of thinking that the template leaves open for the model to go on with; empty where there is none."""
-    return answer_text.opens(prompt_text(tokenizer, messages)) if tokenizer.chat_template else ""
+    return answer_text.opens(prompt_text(tokenizer, messages, thinks=thinks)) if tokenizer.chat_template else ""
 
 
-def training_row(tokenizer: Tokenizer, messages: Sequence[Message], target: str) -> TokenRow:
+def training_row(
+    tokenizer: Tokenizer, messages: Sequence[Message], target: str, reasoning: str = "", *, thinks: bool = False
+) -> TokenRow:
     """Prompt and completion of a training row.
 
     The completion is what the model's own template writes for the answer, up to and with its first stop token, which
     is where generation ends. Where the template opens thinking for an answer to come, and writes none for a finished
-    one, the answer begins by closing it: that is what the model has to do to be read. Thinking that a template can
-    leave out is left out, here as in asking (`_render`), for the rows have none.
+    one, the answer begins by closing it: that is what the model has to do to be read. reasoning: what is to be thought
+    before the answer, between the marks of thinking that the template opens, or else `<think>`. thinks: whether rows
+    have reasoning; as in asking (`prompt_text`), thinking that a template can leave out is left out where they have
+    none.
     """
-    before = prompt_text(tokenizer, messages)
-    after = target + tokenizer.eos_token
+    before = prompt_text(tokenizer, messages, thinks=thinks)
+    after = _thought(reasoning) + target + tokenizer.eos_token
     if tokenizer.chat_template:
-        whole = _render(tokenizer, [*messages, Message("assistant", target)], add_generation_prompt=False)
-        if whole.startswith(before):
+        whole = _finished(tokenizer, messages, target, reasoning, thinks=thinks)
+        mark = answer_text.opens(before)
+        if whole.startswith(before) and reasoning in whole[len(before) :]:
             after = whole[len(before) :]
-        elif mark := answer_text.opens(before):
-            after = f"\n{answer_text.closing(mark)}\n\n{after}"
+        elif mark:
+            after = f"{reasoning}\n{answer_text.closing(mark)}\n\n{after.removeprefix(_thought(reasoning))}"
     completion = _ids(tokenizer, after)
     if tokenizer.eos_token_id in completion:
         completion = completion[: completion.index(tokenizer.eos_token_id) + 1]
     else:
         completion = [*completion, tokenizer.eos_token_id]
     return TokenRow(_prompt_ids(tokenizer, before), completion)
+
+
+def _thought(reasoning: str) -> str:
+    """Reasoning as it stands before an answer, in the marks that most templates use."""
+    return f"<think>\n{reasoning}\n</think>\n\n" if reasoning else ""
+
+
+def _finished(tokenizer: Tokenizer, messages: Sequence[Message], target: str, reasoning: str, *, thinks: bool) -> str:
+    """The conversation with its answer as the template writes it. A template that knows reasoning is given it apart;
+    of one that leaves it out, or has no place for it, it is a part of the answer's text."""
+    turns = [*messages, Message("assistant", target)]
+    if reasoning and "reasoning_content" in str(tokenizer.chat_template):
+        with suppress(CannotRender):
+            text = _templated(
+                tokenizer, turns, add_generation_prompt=False, thinks=thinks, last={"reasoning_content": reasoning}
+            )
+            if reasoning in text:
+                return text
+    thought = _thought(reasoning)
+    turns[-1] = Message("assistant", thought + target)
+    text = _render(tokenizer, turns, add_generation_prompt=False, thinks=thinks)
+    return text.replace(EMPTY_BLOCK + thought, thought) if thought else text
 
 
 def common_prefix(rows: Sequence[list[int]]) -> int:
@@ -93,27 +123,38 @@ def common_prefix(rows: Sequence[list[int]]) -> int:
     return max(0, min(shared, min(len(row) for row in rows) - 1))
 
 
-def _render(tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+def _render(
+    tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation_prompt: bool, thinks: bool = False
+) -> str:
     """What the template makes of these turns; without a system turn, or with the turns of one speaker made one, for
     templates that refuse them or leave them out."""
     plain = folded(messages)
     try:
-        text = _templated(tokenizer, messages, add_generation_prompt=add_generation_prompt)
+        text = _templated(tokenizer, messages, add_generation_prompt=add_generation_prompt, thinks=thinks)
     except CannotRender as refusal:
         for form in dict.fromkeys((plain, joined(messages), joined(plain))):
             if form != tuple(messages):
                 with suppress(CannotRender):
-                    return _templated(tokenizer, form, add_generation_prompt=add_generation_prompt)
+                    return _templated(tokenizer, form, add_generation_prompt=add_generation_prompt, thinks=thinks)
         raise refusal from None
     if any(message.role == "system" and message.content.strip() not in text for message in messages):
-        return _templated(tokenizer, plain, add_generation_prompt=add_generation_prompt)
+        return _templated(tokenizer, plain, add_generation_prompt=add_generation_prompt, thinks=thinks)
     return text
 
 
-def _templated(tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+def _templated(
+    tokenizer: Tokenizer,
+    messages: Sequence[Message],
+    *,
+    add_generation_prompt: bool,
+    thinks: bool = False,
+    last: Mapping[str, str] | None = None,
+) -> str:
+    """last: keys that the last turn has besides."""
     turns = [message.to_json() for message in messages]
-    # The usual switch of templates that know thinking (Qwen's and others): the rows have answers only.
-    mode = {"enable_thinking": False} if "enable_thinking" in str(tokenizer.chat_template) else {}
+    turns[-1] |= dict(last or {})
+    # The usual switch of templates that know thinking (Qwen's and others): most rows have answers only.
+    mode = {"enable_thinking": thinks} if "enable_thinking" in str(tokenizer.chat_template) else {}
     try:
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt, **mode)
     except Exception as error:  # a template is the model maker's program: it raises what it likes

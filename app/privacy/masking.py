@@ -94,4 +94,6 @@ def masked_record(record: Record, only: frozenset[str]) -> Record:
     messages = tuple(replace(turn, content=mask(turn.content, only)) for turn in record.messages)
     source = None if record.source is None else mask_json(record.source, only)
     group = mask(record.group, only) if record.group else ""
-    return replace(record, messages=messages, target=mask(record.target, only), source=source, group=group)
+    reasoning = mask(record.reasoning, only) if record.reasoning else ""
+    target = mask(record.target, only)
+    return replace(record, messages=messages, target=target, source=source, group=group, reasoning=reasoning)

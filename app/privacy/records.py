@@ -26,6 +26,8 @@ def texts_in_record(record: Record) -> Iterator[tuple[str, str]]:
     for turn in record.messages:
         yield "the question" if turn.role == "user" else f"one {turn.role} message", turn.content
     yield "the answer", record.target
+    if record.reasoning:
+        yield "the reasoning before the answer", record.reasoning
     if record.group:
         yield "the group", record.group
     if record.source is not None:

@@ -67,7 +67,11 @@ def preflight(claim: Claim) -> None:
     message = {
         "subject": {
             "training": plan.part,
-            "dataset": {"rows_sha256": plan.dataset.rows_sha256, "split_sha256": plan.dataset.split_sha256},
+            "dataset": {
+                "rows_sha256": plan.dataset.rows_sha256,
+                "split_sha256": plan.dataset.split_sha256,
+                "reasoning": plan.dataset.trains_reasoning,
+            },
         },
         "model": str(inference.folder(claim.settings, plan.model).resolve()),
         "rows": _stored(claim, rows_sha256),

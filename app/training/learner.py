@@ -42,7 +42,7 @@ def encoded(loaded: loading.Loaded, spec: TrainingSpec, source: Iterable[SourceR
 def token_row(loaded: loading.Loaded, spec: TrainingSpec, source: SourceRow) -> TokenRow:
     """One row as tokens, its prompt rendered by the function that renders the evaluation's prompts too."""
     messages = prompts.render(spec.instructions, (), source.messages, source.passages)
-    return tokens.training_row(loaded.tokenizer, messages, source.target)
+    return tokens.training_row(loaded.tokenizer, messages, source.target, source.reasoning, thinks=spec.thinks)
 
 
 def dev_sample(rows: list[TokenRow], count: int, seed: int) -> list[TokenRow]:

@@ -5,7 +5,7 @@ whose digest was approved. So there is no second place where a value could be sl
 
 The subject's part for training has this shape (floats as text, see `gate/subject.py`):
 
-    "dataset":  {"rows_sha256": "...", "split_sha256": "...", ...}
+    "dataset":  {"rows_sha256": "...", "split_sha256": "...", "reasoning": true, ...}
     "training": {"recipe": {...}, "instructions": "...",
                  "model": {"name": "org/model", "revision": "...", "files": {"config.json": "sha256", ...}},
                  "passages": {"way": "hybrid", "k": 5, "index": 3, "sha256": "...", "rows_sha256": "..."}}
@@ -32,7 +32,7 @@ class TrainingSpec:
     rows_sha256: of the file with the rows (one JSON object a line, with its split): the canonical ones, or these with
     their passages.
     instructions: the winning prompt's instructions, rendered before every row.
-    files: of the base model, name -> SHA-256.
+    files: of the base model, name -> SHA-256. thinks: whether rows have reasoning before their answers.
     """
 
     recipe: Recipe
@@ -42,6 +42,7 @@ class TrainingSpec:
     model: str
     revision: str
     files: Mapping[str, str]
+    thinks: bool = False
 
 
 def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
@@ -60,6 +61,7 @@ def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
             model=part["model"]["name"],
             revision=part["model"]["revision"],
             files=part["model"]["files"],
+            thinks=bool(data.get("reasoning")),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"the subject lacks {error}") from error
@@ -82,13 +84,15 @@ def training_part(
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One row of the canonical file. line: where it stood in the upload. passages: that stand before its question."""
+    """One row of the canonical file. line: where it stood in the upload. passages: that stand before its question.
+    reasoning: that stands before its answer."""
 
     line: int
     split: str
     messages: tuple[Message, ...]
     target: str
     passages: tuple[Passage, ...] = ()
+    reasoning: str = ""
 
 
 def rows(lines: Iterable[bytes]) -> Iterator[SourceRow]:
@@ -97,4 +101,4 @@ def rows(lines: Iterable[bytes]) -> Iterator[SourceRow]:
         row = json.loads(line)
         messages = messages_from_json(row["messages"])
         passages = tuple(Passage(*passage) for passage in row.get("passages", ()))
-        yield SourceRow(int(row["line"]), row["split"], messages, row["target"], passages)
+        yield SourceRow(int(row["line"]), row["split"], messages, row["target"], passages, row.get("reasoning", ""))

@@ -4,12 +4,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from app.baselines import answer_store, facts, job, runs, standing, store
+from app.baselines import answer_store, asking, facts, job, replies, runs, standing, store
+from app.datasets import store as dataset_store
+from app.datasets.reading.read_as import ReadAs
 from app.db import reading, writing
 from app.inference import service as inference
 from app.inference import store as model_store
@@ -340,3 +343,21 @@ def _stored(engine: Engine, baseline_id: int) -> dict[str, int]:
 def _press_cancel(engine: Engine, claim: Claim, case: Case) -> None:
     with writing(engine) as session:
         jobs.cancel(session, claim.job_id, case.author)
+
+
+def test_models_think_before_they_answer_where_the_data_trains_reasoning(
+    case: Case, engine: Engine, queue: job_engine.Client
+) -> None:
+    with writing(engine) as session:
+        dataset_store.get(session, case.dataset.id).read_as = ReadAs(reasoning="train")
+    baseline = started(engine, queue, case)
+
+    with reading(engine) as session:
+        arm = store.arm(session, store.get(session, baseline.id).arms[0].id)
+        prepared = asking.preparation(arm, [])
+        example = dataset_store.rows(session, case.dataset.id, "dev")[0]
+        held = replace(prepared, thinks=False)
+    assert prepared.ask(example).request("1", 64).thinks
+    model = {"of": "it"}
+    keys = {replies.key(model, each.ask(example).request("1", 64)) for each in (prepared, held)}
+    assert len(keys) == 2, "an answer that was not thought about is not taken for one that was"

@@ -10,11 +10,13 @@ from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
+from app.blobs import Blobs
 from app.datasets import job, store
 from app.datasets.reading.read_as import GUESS, ReadAs
 from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.jobs.claims import Claim
+from app.training import spec
 from app.users.tables import UserRow
 from tests.support.depth import sampled
 from tests.support.examples import Upload, pairs
@@ -204,3 +206,48 @@ def test_one_part_can_be_taken_alone(client: TestClient, checked: Upload) -> Non
     }
     assert set(parts["test"][0]) == {"prompt", "completion"}
     assert client.get(f"/api/v1/datasets/{row.id}/export?form=csv").status_code == 422
+
+
+def thoughtful(count: int = 40) -> bytes:
+    """Chat rows whose answers have reasoning beside them, one of them with an address in it."""
+    return b"\n".join(
+        json.dumps(
+            {
+                "messages": [
+                    {"role": "user", "content": line["prompt"]},
+                    {
+                        "role": "assistant",
+                        "content": line["completion"],
+                        "reasoning_content": f"Step {number}: see what is asked; ask ada{number}@example.org.",
+                    },
+                ]
+            }
+        ).encode()
+        for number, line in enumerate(json.loads(raw) for raw in pairs(count).splitlines())
+    )
+
+
+def test_reasoning_is_trained_where_somebody_chooses_so_and_is_looked_through_for_personal_data(
+    client: TestClient, checked: Upload, engine: Engine, claimed: Callable[[DatasetRow], Claim], blobs: Blobs
+) -> None:
+    row = checked(thoughtful())
+    assert not row.trains_reasoning
+
+    shown = text(client, f"/datasets/{row.id}/reading?shape=&reasoning=train")
+    answer = client.post(f"/datasets/{row.id}/reading", data={"reasoning": "train"})
+    with reading(engine) as session:
+        again = session.scalars(select(DatasetRow).order_by(DatasetRow.id.desc())).first()
+        assert again is not None
+    job.check(claimed(again))
+
+    assert "Reasoning, trained before the answer" in shown
+    assert "@example.org" not in shown
+    assert answer.status_code == 303
+    with reading(engine) as session:
+        again = store.get(session, again.id)
+    assert again.trains_reasoning
+    assert again.undecided == 1  # the addresses stand in the reasoning alone
+    assert again.rows_sha256 is not None
+    with blobs.open(again.rows_sha256) as rows:
+        kept = [next(spec.rows([line])) for line in rows]
+    assert all(one.reasoning.startswith("Step ") and "Step" not in one.target for one in kept)

@@ -90,6 +90,30 @@ def test_an_adapter_that_says_exactly_what_was_trained_is_right(pieces: Pieces) 
     assert answer_text.settled(Answer("1", said, "stop", 1, 1, 0.1), 256, "refund").text == "refund"
 
 
+KNOWS_REASONING = (
+    "{% for m in messages %}<s>{{ m.role }}:{% if m.reasoning_content %}<think>\n{{ m.reasoning_content }}\n</think>"
+    "\n\n{% endif %}{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant:"
+    "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
+
+
+@pytest.mark.parametrize("template", [*TEMPLATES.values(), KNOWS_REASONING, None])
+def test_reasoning_is_trained_where_the_model_will_think_and_scored_without_it(template: str | None) -> None:
+    pieces = Pieces(template)
+
+    row = tokens.training_row(pieces, SYSTEM, "refund", "They ask for money.", thinks=True)
+
+    trained = pieces.decode(row.completion)
+    assert row.prompt == tokens.prompt_ids(pieces, SYSTEM, thinks=True)
+    assert "</think>" not in pieces.decode(row.prompt)
+    assert (trained.count("They ask for money."), trained.count("</think>")) == (1, 1)
+    assert trained.endswith("</think>\n\nrefund</s>")
+    said = tokens.opened(pieces, SYSTEM, thinks=True) + trained.removesuffix("</s>")
+    settled = answer_text.settled(Answer("1", said, "stop", 1, 1, 0.1), 256, "refund")
+    assert settled.text == "refund"
+    assert "They ask for money." in str(settled.raw)
+
+
 def test_the_instructions_reach_the_model_whatever_its_template_does(pieces: Pieces) -> None:
     asked = pieces.decode(tokens.prompt_ids(pieces, SYSTEM))
 

@@ -102,7 +102,8 @@ def _changes(claim: Claim, index: str, progress: Progress) -> Changes | None:
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A row as it goes into the table; `source` and the words of `group` stand in the file of canonical rows only."""
+    """A row as it goes into the table; `source`, `reasoning` and the words of `group` stand in the file of canonical
+    rows only."""
 
     file: int
     line: int
@@ -118,6 +119,7 @@ class NewRow:
     target: str = ""
     group: str = ""
     source: dict[str, Any] | None = None
+    reasoning: str = ""
 
     def columns(self, dataset_id: int) -> dict[str, Any]:
         """The row's columns."""
@@ -147,6 +149,8 @@ class NewRow:
             "messages": [message.to_json() for message in self.messages],
             "target": self.target,
         }
+        if self.reasoning:
+            value["reasoning"] = self.reasoning
         if self.group:
             value["group"] = self.group
         if self.source:
@@ -207,6 +211,7 @@ def _new_rows(outcome: Check) -> Iterator[NewRow]:
             target=record.target,
             group=record.group,
             source=record.source,
+            reasoning=record.reasoning,
         )
     for refused in outcome.refused:
         yield NewRow(file=refused.file, line=refused.line, status=refused.status.value, reason=refused.text)

@@ -39,8 +39,8 @@ class Counter:
         self._tokenizer.no_padding()
 
     def count(self, records: Sequence[Record]) -> list[int]:
-        """Tokens of question and answer with about what a chat template adds."""
-        texts = [[turn.content for turn in record.messages] + [record.target] for record in records]
+        """Tokens of question, reasoning and answer with about what a chat template adds."""
+        texts = [[*(turn.content for turn in record.messages), record.reasoning + record.target] for record in records]
         encodings = self._tokenizer.encode_batch_fast([text for row in texts for text in row], add_special_tokens=False)
         sizes = iter([len(encoding) for encoding in encodings])
         return [sum(next(sizes) + TURN_TOKENS for _ in row) for row in texts]

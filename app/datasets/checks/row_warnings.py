@@ -31,11 +31,13 @@ def texts(record: Record) -> Iterator[tuple[str, str]]:
     for turn in record.messages:
         yield "the question" if turn.role == "user" else f"one {turn.role} message", turn.content
     yield "the answer", record.target
+    if record.reasoning:
+        yield "the reasoning before the answer", record.reasoning
 
 
 def length(record: Record) -> int:
-    """Characters of everything asked and answered."""
-    return len(record.target) + sum(len(turn.content) for turn in record.messages)
+    """Characters of everything asked, thought and answered."""
+    return len(record.target) + len(record.reasoning) + sum(len(turn.content) for turn in record.messages)
 
 
 def remarks(record: Record, *, table: bool = False) -> Iterator[Fault]:

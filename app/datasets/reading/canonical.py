@@ -23,11 +23,19 @@ def to_line(record: Record) -> bytes:
         value["source"] = record.source
     if record.time:
         value["time"] = record.time
+    if record.reasoning:
+        value["reasoning"] = record.reasoning
     return orjson.dumps(value)
 
 
 def from_line(raw: bytes) -> Record:
     value = orjson.loads(raw)
     messages = messages_from_json(value["messages"])
-    more = value.get("group", ""), value.get("part"), value.get("source"), value.get("time", "")
+    more = (
+        value.get("group", ""),
+        value.get("part"),
+        value.get("source"),
+        value.get("time", ""),
+        value.get("reasoning", ""),
+    )
     return Record(value["line"], messages, value["target"], *more)

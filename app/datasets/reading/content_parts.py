@@ -1,7 +1,7 @@
 """Content that came as a list of parts, in the forms of OpenAI, Anthropic and Bedrock.
 
-`{"text": ...}` alone, `tool_use`, `toolResult` and so on. What a model thought (`thinking`, parts of that kind) is left
-out, and its kind remembered.
+`{"text": ...}` alone, `tool_use`, `toolResult` and so on. What a model thought (`thinking`, parts of that kind) is no
+part of the text; it is kept beside it with its kind.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from app.datasets.reading.faults import Unfit, short, storable, too_deep
 from app.datasets.reading.json_text import to_text
 from app.datasets.reading.tool_calls import call_of
-from app.datasets.reading.turns import ToolCall, Turn
+from app.datasets.reading.turns import ToolCall, Turn, reasoning_text
 
 # Kinds of parts that hold what a model thought: of Mistral and Anthropic, of Bedrock, of OpenAI's newer interface.
 _THOUGHT_PARTS = ("thinking", "redacted_thinking", "reasoning", "reasoningContent")
@@ -33,6 +33,7 @@ class Parts:
         self.ids: list[str] = []
         self.results: list[Turn] = []
         self.thought = ""
+        self.thoughts: list[str] = []
         self.foreign = False
         self.texts: list[str] = []
         for part in parts:
@@ -57,6 +58,7 @@ class Parts:
             self.foreign |= part.get("type") != "text"
         elif kind in _THOUGHT_PARTS:
             self.thought, self.foreign = self.thought or kind, True
+            self.thoughts.append(reasoning_text(part))
         elif kind in ("tool_use", "toolUse"):
             self._called(part.get("toolUse", part))
         elif kind in ("tool_result", "toolResult"):

@@ -12,8 +12,9 @@ So a model is asked for its calls in words, and a row that ends with one is scor
 interface for tools is not used: it differs between servers, and many small models' templates have none. `source` keeps
 the conversation in OpenAI's form, so that nothing is lost for an export.
 
-What a model thought before it answered is left out, and counted. An assistant message of `weight` 0 is asked along and
-never learned. The answer wanted is the last one that is not; what comes after that is left out.
+What a model thought before it answered is no part of the answer; it is counted, and trained where somebody wants that.
+An assistant message of `weight` 0 is asked along and never learned. The answer wanted is the last one that is not; what
+comes after that is left out.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +34,7 @@ from app.datasets.reading.turns import Turn
 class Asked:
     """A conversation in our form. source: see `Record`. cut: turns after the answer wanted were left out.
 
-    thought: see `Turn`, of any answer; padded: see `unpadded`.
+    thought: see `Turn`, of any answer; reasoning: of the answer wanted; padded: see `unpadded`.
     """
 
     messages: tuple[Message, ...]
@@ -42,6 +43,7 @@ class Asked:
     cut: bool = False
     thought: str = ""
     padded: int = 0
+    reasoning: str = ""
 
 
 def into_messages(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], at: str) -> Asked:
@@ -72,7 +74,15 @@ def into_messages(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], 
         if definitions:
             source["tools"] = list(definitions)
     thought = next((turn.thought for turn in turns if turn.thought), "")
-    return Asked(tuple(_merged(before, tools_text)), target, source, last < len(turns) - 1, thought, padded)
+    return Asked(
+        tuple(_merged(before, tools_text)),
+        target,
+        source,
+        last < len(turns) - 1,
+        thought,
+        padded,
+        turns[last].reasoning,
+    )
 
 
 def _merged(turns: Iterable[Turn], tools_text: str) -> Iterator[Message]:

@@ -21,7 +21,7 @@ from app.datasets.reading import (
 )
 from app.datasets.reading.columns import TIMES, group_of, part_of, time_of, value_at
 from app.datasets.reading.faults import Unfit, kind_of, storable
-from app.datasets.reading.read_as import COLUMN_NAMES, GUESS, ReadAs
+from app.datasets.reading.read_as import COLUMN_NAMES, GUESS, TRAIN, ReadAs
 from app.datasets.reading.shapes import (
     ALPACA,
     CHAT,
@@ -116,15 +116,26 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
         messages = (*_system(record), Message("user", question))
         target = _unblanked(shape, _text(record[pair[1]], pair[1]))
         aside = Aside(thought=thought, joined=joined) if joined or thought else NOTHING
-        return Record(line, messages, target, group, part, None, time), aside
-    turns, definitions, at = _turns(shape, record, how)
+        reasoning = _reasoning(how, turns.reasoning_text(record[thought]) if thought else "")
+        return Record(line, messages, target, group, part, None, time, reasoning), aside
+    spoken, definitions, at = _turns(shape, record, how)
     if joined:
-        _join(turns, {key: record[key] for key in joined})
-    conversation = conversations.into_messages(turns, definitions, at)
+        _join(spoken, {key: record[key] for key in joined})
+    conversation = conversations.into_messages(spoken, definitions, at)
     if conversation.source and shape is CHAT and isinstance(together := record.get("parallel_tool_calls"), bool):
         conversation.source["parallel_tool_calls"] = together  # nothing here asks for it; the export gives it back
     aside = Aside(conversation.cut, thought or conversation.thought, conversation.padded, joined)
-    return Record(line, conversation.messages, conversation.target, group, part, conversation.source, time), aside
+    reasoning = _reasoning(how, turns.reasoning_text(record[thought]) if thought else conversation.reasoning)
+    source = conversation.source
+    return Record(line, conversation.messages, conversation.target, group, part, source, time, reasoning), aside
+
+
+def _reasoning(how: ReadAs, text: str) -> str:
+    """
+    Raises:
+        Unfit: it can't be stored.
+    """
+    return storable(text, "reasoning") if how.reasoning == TRAIN else ""
 
 
 def _beside_question(shape: Shape, record: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:

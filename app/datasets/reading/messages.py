@@ -7,7 +7,15 @@ from typing import Any
 from app.datasets.reading.content_parts import Parts, openai_calls
 from app.datasets.reading.faults import Unfit, kind_of, short, storable
 from app.datasets.reading.tool_calls import calls_of
-from app.datasets.reading.turns import MEDIA, THOUGHTS, ToolCall, Turn, kind_in_place_of_list, refuse_media
+from app.datasets.reading.turns import (
+    MEDIA,
+    THOUGHTS,
+    ToolCall,
+    Turn,
+    kind_in_place_of_list,
+    reasoning_text,
+    refuse_media,
+)
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _ROLE_WORDS = "system, developer, user, assistant or tool"
@@ -68,7 +76,16 @@ def _message(message: object, at: str, names: dict[str, str]) -> Iterator[Turn]:
         trained = bool(message["weight"])
     plain = not calls and role != "developer" and set(message) <= {"role", "content"}
     speaker = "system" if role == "developer" else str(role)
-    yield Turn(speaker, text, calls, raw=raw, plain=plain, trained=trained, thought=content.thought)
+    yield Turn(
+        speaker,
+        text,
+        calls,
+        raw=raw,
+        plain=plain,
+        trained=trained,
+        thought=content.thought,
+        reasoning=content.reasoning,
+    )
 
 
 @dataclass(slots=True)
@@ -79,6 +96,7 @@ class _Content:
     calls: list[ToolCall]
     raw: dict[str, Any]
     thought: str = ""
+    reasoning: str = ""
     results: Sequence[Turn] = ()
 
 
@@ -92,12 +110,13 @@ def _content(message: Mapping[str, Any], at: str, names: dict[str, str]) -> _Con
         calls = calls or parts.calls
         if parts.foreign:
             raw = {**raw, "content": parts.text or None, **openai_calls(parts)}
-        return _Content(parts.text, calls, raw, thought or parts.thought, parts.results)
+        reasoning = reasoning_text(message[thought] if thought else parts.thoughts)
+        return _Content(parts.text, calls, raw, thought or parts.thought, reasoning, parts.results)
     if content is None and calls:
         content = ""
     if not isinstance(content, str):
         raise Unfit(f"{at}.content", f"{at}.content has to be text, not {kind_of(content)}.")
-    return _Content(content, calls, raw, thought)
+    return _Content(content, calls, raw, thought, reasoning_text(message[thought]) if thought else "")
 
 
 def _holds_text(value: object) -> bool:

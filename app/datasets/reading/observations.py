@@ -10,7 +10,7 @@ from app.datasets.reading.columns import Mark, columns_of, misread
 from app.datasets.reading.convert import NOTHING, Aside, used_keys
 from app.datasets.reading.faults import Fault, kind_of
 from app.datasets.reading.messages import KNOWN_KEYS
-from app.datasets.reading.read_as import ReadAs
+from app.datasets.reading.read_as import TRAIN, ReadAs
 from app.datasets.reading.shapes import PROMPTFOO, Shape
 from app.privacy import masking
 
@@ -106,7 +106,7 @@ class Observations:
                 "calling tools is not measured."
             )
             yield Fault(None, "tool_calls", text, "warning")
-        yield from self._asides()
+        yield from self._asides(how)
         yield from self._names_and_long_texts(records, shape, how)
         for (mark, name), counted in self._misread.items():
             more = " and more" if len(counted) > _NAMES_QUOTED else ""
@@ -120,14 +120,17 @@ class Observations:
             more = f" and {len(self.unused) - _KEYS_NAMED} more" if len(self.unused) > _KEYS_NAMED else ""
             yield Fault(None, "", f"Keys that are not used: {names}{more}.", "note")
 
-    def _asides(self) -> Iterator[Fault]:
+    def _asides(self, how: ReadAs) -> Iterator[Fault]:
         """What became of the parts of records that have no place in ours."""
         if self._thoughts:
-            text = (
-                f"What was thought before the answer stands beside it in {_records(self._thoughts.total())}"
-                f" ({_quoted(self._thoughts)}). It is left out: models are asked and trained without it. To have it"
-                " learned, write it into the answer; there is no choice for it yet."
+            beside = f"What was thought before the answer stands beside it in {_records(self._thoughts.total())}"
+            became = (
+                "It is trained before the answer, and models are asked with thinking on where their template knows it."
+                if how.reasoning == TRAIN
+                else "It is left out: models are asked and trained without it. To have it trained, choose so under "
+                "“How the file is read”."
             )
+            text = f"{beside} ({_quoted(self._thoughts)}). {became}"
             yield Fault(None, next(iter(self._thoughts)), text, "warning")
         if self._padded:
             arguments, were = ("argument", "was") if self._padded == 1 else ("arguments", "were")

@@ -13,7 +13,8 @@ class ReadAs:
     system text. group, part, time: what belongs together, where a row belongs, when it came up; `group`, `split` and
     one of TIMES, unless others are chosen. A key inside an object is named with a dot: `vars.question`. header: whether
     the first row of a table names its columns; without, they are called "column 1" and so on. encoding: one of
-    `encodings.CHOICES`; empty is UTF-8, unless the file begins with the mark of another.
+    `encodings.CHOICES`; empty is UTF-8, unless the file begins with the mark of another. reasoning: what becomes of
+    what was thought before an answer, one of REASONING; empty leaves it out.
     """
 
     shape: str = ""
@@ -25,6 +26,7 @@ class ReadAs:
     time: str = ""
     header: bool = True
     encoding: str = ""
+    reasoning: str = ""
 
     @property
     def guessed(self) -> bool:
@@ -42,11 +44,16 @@ class ReadAs:
 
     def to_json(self) -> dict[str, Any]:
         """What differs from a guess; an empty object is a guess."""
-        names = ("shape", *COLUMN_NAMES, "header", "encoding")
+        names = ("shape", *COLUMN_NAMES, "header", "encoding", "reasoning")
         return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(GUESS, name)}
 
 
 COLUMN_NAMES = ("question", "answer", "system", "group", "part", "time")
+TRAIN = "train"
+REASONING = (
+    ("", "leave it out: ask and train without it"),
+    (TRAIN, "train it before the answer, and ask with thinking on"),
+)
 GUESS = ReadAs()
 
 

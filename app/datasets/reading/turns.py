@@ -38,7 +38,8 @@ class Turn:
     """One message as it was uploaded. calls: what it calls; of: the tool whose result it is.
 
     raw: the message in OpenAI's form. plain: whether role and text say all of it. trained: an answer to learn from.
-    thought: the key or kind of part that holds what was thought before it, empty where there is none.
+    thought: the key or kind of part that holds what was thought before it, empty where there is none. reasoning: its
+    text.
     """
 
     role: str
@@ -49,6 +50,25 @@ class Turn:
     plain: bool = True
     trained: bool = True
     thought: str = ""
+    reasoning: str = ""
+
+
+def reasoning_text(value: object) -> str:
+    """What was thought, as text: of a value that holds it, or of a part; empty where it holds nothing to read.
+
+    Providers write it as a text, or as a list of parts with the text under one of a few names; what they encrypted
+    (`redacted_thinking`, a signature) can't be trained.
+    """
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, list):
+        return "\n".join(text for text in map(reasoning_text, value) if text)
+    if isinstance(value, dict):
+        return next((text for name in _TEXT_OF_THOUGHT if (text := reasoning_text(value.get(name)))), "")
+    return ""
+
+
+_TEXT_OF_THOUGHT = ("thinking", "text", "reasoning", "summary", "content", "reasoningContent", "reasoningText")
 
 
 def refuse_media(record: Mapping[str, Any], at: str = "") -> None:

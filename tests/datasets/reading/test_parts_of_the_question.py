@@ -173,6 +173,26 @@ def test_reasoning_beside_the_answer_is_counted_and_left_out(answer: dict[str, A
     assert not [one for one in faults if "not used" in one.text]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"content": "refund", "reasoning_content": "They ask."},
+        {"content": "refund", "reasoning_details": [{"type": "reasoning.text", "text": "They ask."}]},
+        {"content": [{"type": "thinking", "thinking": "They ask."}, {"type": "text", "text": "refund"}]},
+        {"content": [{"reasoningContent": {"reasoningText": {"text": "They ask."}}}, {"text": "refund"}]},
+    ],
+)
+def test_reasoning_is_kept_apart_from_the_answer_where_somebody_wants_it_trained(answer: dict[str, Any]) -> None:
+    rows = [
+        {"messages": [{"role": "user", "content": f"Money {n}?"}, {"role": "assistant", **answer}]} for n in range(3)
+    ]
+
+    records, faults = read(*rows, how=ReadAs(reasoning="train"))
+
+    assert {(one.target, one.reasoning) for one in records} == {("refund", "They ask.")}
+    assert [one for one in faults if "It is trained before the answer" in one.text]
+
+
 def test_reasoning_beside_a_pair_is_counted_too() -> None:
     _, faults = read(*({"question": f"{n}?", "answer": "a", "reasoning": "because"} for n in range(4)), {
         "question": "5?", "answer": "a", "reasoning": " "})  # fmt: skip
