@@ -63,7 +63,7 @@ def choose(wanted: str) -> Device:
 def _cuda() -> Device | None:
     if not torch.cuda.is_available():
         return None
-    properties = torch.cuda.get_device_properties(0)
+    properties = torch.cuda.get_device_properties(torch.cuda.current_device())  # of several ranks each has its own
     kind = "ROCm" if torch.version.hip else "CUDA"
     # Emulated bfloat16 is slower than 32 bits on the cards that do not have it (before Ampere).
     bf16 = torch.cuda.is_bf16_supported(including_emulation=False)

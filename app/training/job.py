@@ -29,8 +29,18 @@ from app.training import packing, rows_with_passages, service, store
 from app.training import preflight as preflights
 from app.training import spec as specs
 from app.training.checkpoints import CheckpointStore, Corrupt
-from app.training.launchers import FEW_KERNELS, GRACE, POLL, Launcher, Local, Running, last_words
-from app.training.protocol import ADAPTER, JOURNAL, SPEC, Exit
+from app.training.launchers import (
+    FEW_KERNELS,
+    GRACE,
+    POLL,
+    AsApproved,
+    Launcher,
+    NotOffered,
+    Running,
+    forget_orders,
+    last_words,
+)
+from app.training.protocol import ADAPTER, JOURNAL, Exit
 from app.training.tables import TrainingRow
 
 FLUSH = 1.0  # seconds between two writes of metrics
@@ -151,7 +161,7 @@ def _free_memory() -> int:
 
 def train(claim: Claim) -> None:
     """Train, keep the best adapter, and have it answer the test rows that the arms answered."""
-    work(claim, Local(claim.settings.data))
+    work(claim, AsApproved(claim.settings))
 
 
 def work(
@@ -209,12 +219,16 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
     crashes, stored = 0, -1
     while True:
         start = _start(claim)
-        running = launcher.start(run, start)
+        try:
+            running = launcher.start(run, start)
+        except NotOffered as error:
+            _note(claim, cause="launcher")
+            raise Failed(str(error)) from error
         try:
             heard = _supervise(claim, running, int(start["attempt"]), run)
         finally:
             running.close()
-            (run / SPEC).unlink(missing_ok=True)  # one that ended before it read it
+            forget_orders(run)  # one that ended before it read them
         code = running.code if running.code is not None else 1
         if code == Exit.DONE and heard.done:
             _keep(claim, run, start, heard.done)
@@ -227,7 +241,7 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
             raise Failed(heard.text)
         crashes = 1 if heard.checkpoint > stored else crashes + 1
         stored = max(stored, heard.checkpoint)
-        why = f"The trainer {children.reason(code)}."
+        why = running.how
         claim.log(f"{why} {last_words(run)}".strip())
         if crashes >= CRASHES:
             _note(claim, cause="crash")

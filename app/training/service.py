@@ -39,7 +39,7 @@ from app.users.tables import UserRow
 
 OVER = frozenset({"done", "cancelled", "failed", "refused"})
 RESUMABLE = frozenset(
-    {"crash", "memory", "disk", "time", "busy", "scoring", "smoke", "device"}
+    {"crash", "memory", "disk", "time", "busy", "scoring", "smoke", "device", "launcher"}
 )  # nothing about what was approved is wrong
 PAUSED = "paused"  # the cause of a run that was stopped to go on later; its state is that of a cancelled one
 PAUSABLE = frozenset({"queued", "running"})
