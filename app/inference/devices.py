@@ -90,6 +90,13 @@ def _works(device: Device) -> None:
         raise NotThere(f"{device.title} multiplies wrongly. Set TUNEGATE_DEVICE to cpu.")
 
 
+def count(device: Device) -> int:
+    """How many accelerators of this kind the machine has; 0 where it computes on the CPU."""
+    if device.name == "cuda":
+        return int(torch.cuda.device_count())
+    return int(device.accelerator)
+
+
 def compute_on(device: Device) -> None:
     """Have every new tensor of this process on that device."""
     torch.set_default_device(device.name)

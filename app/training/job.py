@@ -25,8 +25,9 @@ from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
 from app.recipes.tables import RecipeRow
 from app.training import events as trainer_events
-from app.training import packing, rows_with_passages, service, store
+from app.training import launchers, packing, rows_with_passages, service, store
 from app.training import preflight as preflights
+from app.training import recipe as recipes
 from app.training import spec as specs
 from app.training.checkpoints import CheckpointStore, Corrupt
 from app.training.launchers import (
@@ -74,6 +75,8 @@ def preflight(claim: Claim) -> None:
             plan = _plan(session, row.assessment_id)
     rows_sha256 = (plan.part.get("passages") or {}).get("rows_sha256") or str(plan.dataset.rows_sha256)
     threads = children.threads_for(claim.settings.threads or None)
+    if plan.recipe.launcher == "torchrun":  # what one of the processes will have
+        threads = max(1, threads // plan.recipe.processes)
     message = {
         "subject": {
             "training": plan.part,
@@ -89,7 +92,11 @@ def preflight(claim: Claim) -> None:
     report["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(report["samples"])
     report |= _admission(claim, plan)
     report["available"] = report.get("device_free") or _free_memory()
-    report["blockers"] = list(preflights.blockers(plan.recipe, report, report["available"]))
+    report["started_as"] = recipes.started_as(recipes.to_json(plan.recipe))
+    report["blockers"] = [
+        *launchers.against(claim.settings, plan.recipe, int(report.get("devices", 0))),
+        *preflights.blockers(plan.recipe, report, report["available"]),
+    ]
     with claim.write() as session:
         stored = session.get_one(RecipeRow, claim.subject_id)
         stored.preflight, stored.preflight_of = report, plan.digest

@@ -4,6 +4,7 @@ The approved recipe says which (`AsApproved`), and the installation which of the
 the same trainer each time, with the same checks, checkpoints and events; several processes share each step (`ranks`).
 """
 
+import importlib.util
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,8 @@ from app.processes.lines import Event
 from app.settings import Settings
 from app.training import spec as specs
 from app.training.protocol import LOG, SPEC, of_rank, plain
+from app.training.recipe import Recipe
+from app.wording import plural
 
 POLL = 0.3  # seconds
 # A pass of a shape not seen before leaves its kernels behind with what they work on, up to 1,024 of them: most of a
@@ -91,6 +94,27 @@ def not_offered(launcher: str) -> str:
     return f"This installation does not offer {launcher}. The operator can: TUNEGATE_LAUNCHER=local,{launcher}."
 
 
+def missing(settings: Settings, launcher: str) -> str:
+    """Why a launcher that this installation offers cannot be used; empty where it can."""
+    if launcher == "ray":
+        from app.training import ray_launcher
+
+        return next(ray_launcher.against(settings), "")
+    return "" if importlib.util.find_spec("torch") else "torch is not installed on this machine"
+
+
+def against(settings: Settings, recipe: Recipe, devices: int) -> Iterator[str]:
+    """Why a run of this recipe could not be started. devices: accelerators of this machine, 0 for its CPUs."""
+    if recipe.launcher not in settings.launcher:
+        yield not_offered(recipe.launcher)
+    elif why := missing(settings, recipe.launcher):
+        yield why
+    places = devices or len(os.sched_getaffinity(0))
+    if recipe.launcher == "torchrun" and recipe.processes > places:
+        has = plural(devices, "device") if devices else plural(places, "CPU core")
+        yield f"torchrun would start {recipe.processes} processes, and this machine has {has}. Choose fewer."
+
+
 class Local:
     """One process on this machine; it dies with us, after a checkpoint.
 
@@ -130,6 +154,7 @@ class TorchRun:
         meeting = Path(tempfile.mkdtemp(prefix="ranks-"))
         threads = max(1, int(spec["threads"]) // self.processes)
         order(run, {**spec, "threads": threads, "meeting": str(meeting / "trainers")}, self.processes)
+        said_before = len(_log(run))  # by earlier starts
         loopback = {"GLOO_SOCKET_IFNAME": _loopback(), "NCCL_SOCKET_IFNAME": _loopback()}
         child = children.start(
             "torch.distributed.run",
@@ -140,7 +165,7 @@ class TorchRun:
             log=trainer_log(run),
             settings={**settings_of(self.data), **loopback},
         )
-        return Group(child, run, meeting)
+        return Group(child, run, meeting, said_before)
 
 
 def order(run: Path, spec: Mapping[str, Any], processes: int) -> None:
@@ -216,9 +241,10 @@ class Group(Process):
     """A trainer in several processes under torchrun. All of them have our end of one pipe as their lifeline, and the
     kernel kills them with torchrun (`ranks.end_with_agent`)."""
 
-    def __init__(self, child: Child, run: Path, meeting: Path) -> None:
+    def __init__(self, child: Child, run: Path, meeting: Path, said_before: int) -> None:
         super().__init__(child)
         self._run, self._meeting, self._ending = run, meeting, Ending()
+        self._said_before = said_before
 
     def next(self) -> Event | None:
         return self._ending.heard(super().next())
@@ -230,7 +256,7 @@ class Group(Process):
     @property
     def how(self) -> str:
         """Which rank was lost, as torchrun reports it."""
-        if lost := LOST.findall(_end_of(self._run)):
+        if lost := LOST.findall(_log(self._run)[self._said_before :]):
             rank, code = lost[-1]
             return f"Process {int(rank) + 1} of the trainer {children.reason(int(code))}; the others were ended."
         return super().how
@@ -245,14 +271,14 @@ def _loopback() -> str:
     return next((name for _, name in socket.if_nameindex() if name in {"lo", "lo0"}), "lo")
 
 
-def _end_of(run: Path) -> str:
+def _log(run: Path) -> str:
     try:
-        return (run / LOG).read_text(encoding="utf-8", errors="replace")[-20_000:]
+        return (run / LOG).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
 
 def last_words(run: Path) -> str:
     """The last line of a run's log that has words, for a person who has to find out why its trainer ended."""
-    lines = [line for line in _end_of(run).splitlines() if line.strip(" =-*")]
+    lines = [line for line in _log(run).splitlines() if line.strip(" =-*")]
     return children.last_line("\n".join(lines))

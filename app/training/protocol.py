@@ -28,6 +28,9 @@ SPEC = "spec.json"
 JOURNAL = "metrics.jsonl"  # steps and dev checks of all attempts, for whoever was not there to hear them
 ADAPTER = "adapter"
 SEALED = "run.lock"
+HEARD = "heard-{:04d}.jsonl"  # of one start on a cluster: what each rank says, for whoever supervises them
+BEATS = "lifeline.json"  # of a start on a cluster: that its supervisor is there
+LOST_AFTER = 60.0  # seconds without a sign of life between a cluster and its supervisor
 LOG = "trainer.log"  # what it and its libraries write besides
 
 

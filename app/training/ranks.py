@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 PATIENCE = timedelta(minutes=30)  # for one rank that waits for another: as long as a trainer may say nothing
@@ -145,7 +144,8 @@ class Ranks(Team):
 def join(where: Place, meeting: str, device: str) -> Team:
     """Meet the others, and take the device that is ours.
 
-    meeting: a file that the ranks of one host meet at, not there yet; empty: they meet at MASTER_ADDR, as ranks of
+    meeting: a file that the ranks of one host meet at, not there yet, which is left to whoever started them (a slower
+    rank may still read it when we are through); empty: they meet at MASTER_ADDR, as ranks of
     several hosts do. device: `auto`, `cpu` or `cuda`, as for `devices.choose`.
 
     Raises:
@@ -174,8 +174,6 @@ def join(where: Place, meeting: str, device: str) -> Team:
         "cpu:gloo,cuda:nccl" if accelerated else "gloo", rank=where.rank, world_size=where.size, timeout=PATIENCE, **at
     )
     team = Ranks(where)
-    if meeting and where.first:
-        Path(meeting).unlink(missing_ok=True)  # all are there
     kinds = team.sum(float(accelerated))[0]
     if kinds not in {0, where.size}:
         raise devices.NotThere("Some hosts have an accelerator and some have none. Set TUNEGATE_DEVICE to cpu.")

@@ -16,6 +16,7 @@ from pydantic import Field as Bounds
 from app import glossary
 from app.errors import FieldError, Invalid
 from app.strict import Expected, Fault, faults
+from app.wording import plural
 
 NOT_USABLE = "The training config has settings that cannot be used."
 FEW_ROWS = 2000  # below it a smaller batch gives the short run more steps
@@ -270,6 +271,15 @@ def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
             with suppress(ValueError):
                 settings[name] = int(value) if field.kind == "whole" else float(value)
     return settings
+
+
+def started_as(stored: Mapping[str, Any]) -> str:
+    """What starts the trainer by these settings, in words; empty for one process on this machine, as it always was."""
+    launcher = stored.get("launcher", "local")
+    if launcher == "local":
+        return ""
+    title = {"torchrun": "this machine (torchrun)", "ray": "a cluster (Ray)"}.get(launcher, launcher)
+    return f"{plural(int(stored.get('processes', 1)), 'process', 'processes')} on {title}"
 
 
 def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:
