@@ -51,6 +51,8 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.max_row_tokens", "Max sequence length", "The longest row, prompt and answer together.", "tokens"),
     Term("recipe.precision", "Precision", "The kind of numbers to compute with."),
     Term("recipe.seed", "Seed", "Decides the order of rows and the first weights."),
+    Term("recipe.launcher", "Launcher", "What starts the trainer, and where."),
+    Term("recipe.processes", "Processes", "How many share the rows of each step; one for each device (GPU)."),
     Term("recipe.max_minutes", "Time limit", "Ends a run that takes longer.", "minutes"),
     # What has to hold of an adapter besides its score.
     Term("release.forgetting", "Forgetting", "Whether it still answers general questions as the base model does."),

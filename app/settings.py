@@ -26,6 +26,10 @@ class Settings(BaseSettings):
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
     device: what models of this machine compute on, baselines and training alike: auto takes a GPU that is there and
         works, else the CPU; cpu, cuda (ROCm, too) and mps are taken at their word.
+    launcher: what may start a trainer, as a comma list: local for one process, torchrun for several of one machine, ray
+        for several of a cluster. More than one, and the training config offers the choice.
+    ray_address: the cluster's dashboard, as http://10.0.0.5:8265. ray_token_file: holds its token, for this account
+        alone; nothing is sent to a cluster that takes programs without one.
     endpoint_concurrency: model calls in flight at once on one endpoint, at most, where a measurement does not say.
     endpoint_seconds: how long one answer of a model server may take, from when it can be expected.
     endpoint_patience: seconds that a model server may be away (loading, overloaded) before a measurement ends.
@@ -60,6 +64,9 @@ class Settings(BaseSettings):
     patience: Annotated[float, Field(gt=0, le=3600)] = 60.0
     threads: Annotated[int, Field(ge=0, le=512)] = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    launcher: Annotated[tuple[Literal["local", "torchrun", "ray"], ...], NoDecode, Field(min_length=1)] = ("local",)
+    ray_address: str = ""
+    ray_token_file: Path = Path("~/.ray/auth_token")
     endpoint_concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     endpoint_seconds: Annotated[float, Field(gt=0, le=86_400)] = 120.0
     endpoint_patience: Annotated[float, Field(ge=0, le=86_400)] = 300.0
@@ -78,7 +85,7 @@ class Settings(BaseSettings):
     worker_beat: Annotated[float, Field(gt=0, le=60)] = 5.0
     worker_lost_after: Annotated[float, Field(gt=0, le=3600)] = 30.0
 
-    @field_validator("hosts", "allowed_hosts", mode="before")
+    @field_validator("hosts", "allowed_hosts", "launcher", mode="before")
     @classmethod
     def _comma_list(cls, value: object) -> object:
         if isinstance(value, str):

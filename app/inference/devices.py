@@ -63,7 +63,7 @@ def choose(wanted: str) -> Device:
 def _cuda() -> Device | None:
     if not torch.cuda.is_available():
         return None
-    properties = torch.cuda.get_device_properties(0)
+    properties = torch.cuda.get_device_properties(torch.cuda.current_device())  # of several ranks each has its own
     kind = "ROCm" if torch.version.hip else "CUDA"
     # Emulated bfloat16 is slower than 32 bits on the cards that do not have it (before Ampere).
     bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -88,6 +88,13 @@ def _works(device: Device) -> None:
         raise NotThere(f"{device.title} is there and does not work: {error}. Set TUNEGATE_DEVICE to cpu.") from error
     if not right:
         raise NotThere(f"{device.title} multiplies wrongly. Set TUNEGATE_DEVICE to cpu.")
+
+
+def count(device: Device) -> int:
+    """How many accelerators of this kind the machine has; 0 where it computes on the CPU."""
+    if device.name == "cuda":
+        return int(torch.cuda.device_count())
+    return int(device.accelerator)
 
 
 def compute_on(device: Device) -> None:

@@ -26,8 +26,8 @@ ROOT = Path(app.__file__).parent.parent
 # of databases stay here: what a library, a model's code or a stranger's file makes a child do, it does without them.
 KEPT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONHASHSEED", "PYTHONWARNINGS",
         "CUBLAS_WORKSPACE_CONFIG", "XDG_CACHE_HOME", "HF_HOME")  # fmt: skip
-KEPT_FAMILIES = ("LC_", "CUDA_", "NVIDIA_", "NCCL_", "TORCH_", "PYTORCH_", "TRITON_", "OMP_", "MKL_", "KMP_", "HIP_",
-                 "HSA_", "ROCR_")  # fmt: skip
+KEPT_FAMILIES = ("LC_", "CUDA_", "NVIDIA_", "NCCL_", "GLOO_", "TORCH_", "PYTORCH_", "TRITON_", "OMP_", "MKL_", "KMP_",
+                 "HIP_", "HSA_", "ROCR_")  # fmt: skip
 # For the one child that asks a hub for a model, where the operator allows it.
 TO_A_HUB = ("HF_TOKEN", "HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy",
             "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")  # fmt: skip

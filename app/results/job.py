@@ -7,13 +7,13 @@ from app.release import job as release_job
 from app.release import service as release
 from app.results import service
 from app.training import job as training
-from app.training.launchers import Local
+from app.training.launchers import AsApproved
 from app.training.tables import TrainingRow
 
 
 def train(claim: Claim) -> None:
     """Train, score the adapter on the same test rows, ask what the release checks need, compare, close."""
-    training.work(claim, Local(claim.settings.data), conclude, release_job.check)
+    training.work(claim, AsApproved(claim.settings), conclude, release_job.check)
 
 
 def conclude(session: Session, row: TrainingRow) -> None:

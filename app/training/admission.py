@@ -19,8 +19,10 @@ from app.gate import permission
 from app.gate import subject as subjects
 from app.inference import folders
 from app.training import spec as specs
-from app.training.protocol import SEALED, SPEC, Exit, plain
+from app.training.protocol import SEALED, SPEC, Exit, of_rank, plain
+from app.training.ranks import Place
 from app.training.spec import SourceRow, TrainingSpec
+from app.wording import plural
 
 PATIENCE = 30.0  # seconds to wait for an attempt before us that is still writing its last checkpoint
 
@@ -50,17 +52,20 @@ class Start:
     model: str
     threads: int
     device: str = "cpu"
+    meeting: str = ""  # where the ranks of one host meet; see `ranks.join`
 
 
-def admit(run: Path, key: bytes, now: float) -> tuple[Start, TrainingSpec]:
-    """Check the token, then the digest; what follows uses the approved subject only.
+def admit(run: Path, key: bytes, now: float, where: Place | None = None) -> tuple[Start, TrainingSpec]:
+    """Check the token, then the digest; what follows uses the approved subject only. Each rank does so for itself.
 
     Raises:
-        Ended: no valid token. Refuse: the subject is not the one that the token is for.
+        Ended: no valid token. Refuse: the subject is not the one that the token is for, or for fewer or more processes.
     """
+    where = where or Place()
     try:
-        text = (run / SPEC).read_text(encoding="utf-8")
-        (run / SPEC).unlink()  # it is ours now; nobody starts with it again
+        order = run / of_rank(SPEC, where.rank)
+        text = order.read_text(encoding="utf-8")
+        order.unlink()  # it is ours now; nobody starts with it again
         start = Start(**json.loads(text))
         permission.verify_token(
             key, start.token, job_id=start.job_id, attempt=start.attempt, digest=start.digest, now=now
@@ -70,9 +75,12 @@ def admit(run: Path, key: bytes, now: float) -> tuple[Start, TrainingSpec]:
     if subjects.digest_of_text(start.subject.encode()) != start.digest:
         raise Refuse("The subject is not the one that was approved.")
     try:
-        return start, specs.from_subject(json.loads(start.subject))
+        spec = specs.from_subject(json.loads(start.subject))
     except ValueError as error:
         raise Refuse(f"The approved subject cannot be trained: {error}.") from error
+    if where.size != spec.recipe.processes:
+        raise Refuse(f"Approved for {plural(spec.recipe.processes, 'process', 'processes')}, started as {where.size}.")
+    return start, spec
 
 
 def read_rows(source: Path, sha256: str) -> Iterator[SourceRow]:
@@ -109,8 +117,9 @@ def check_model(folder: Path, spec: TrainingSpec) -> None:
 
 
 @contextmanager
-def lock(run: Path, number: int) -> Iterator[None]:
-    """Be the only trainer in this folder; waits for the one before us to finish its last checkpoint.
+def lock(run: Path, number: int, rank: int = 0) -> Iterator[None]:
+    """Be the only trainer (the only one of this rank) in this folder; waits for the one before us to finish its last
+    checkpoint.
 
     The lock's file keeps the number of the last start. The worker counts them up, so a token that is used a second time
     is for a start that was made already.
@@ -118,7 +127,7 @@ def lock(run: Path, number: int) -> Iterator[None]:
     Raises:
         Ended: the one before us does not finish, or this start was made already.
     """
-    with os.fdopen(plain(run / SEALED, os.O_RDWR), "r+", encoding="ascii") as handle:
+    with os.fdopen(plain(run / of_rank(SEALED, rank), os.O_RDWR), "r+", encoding="ascii") as handle:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:

@@ -1,5 +1,6 @@
 """The REST side of training. Runs have the shape of OpenAI's fine-tuning jobs where that says the same."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from app.training import service, store
 from app.training.recipe import FIELDS, numbers
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 from app.users.deps import Launcher, Me
-from app.web.deps import Db
+from app.web.deps import App, Db
 from app.web.pages import url_for
 from app.web.params import LARGEST, Id, Number, OneLine
 from app.web.problems import REFUSALS
@@ -156,19 +157,19 @@ class Checkpoints(BaseModel):
 
 
 @router.get("/assessments/{assessment_id}/recipe", name="api_recipe")
-def get_recipe(assessment_id: Id, db: Db, me: Me) -> Recipe:
+def get_recipe(assessment_id: Id, db: Db, me: Me, app: App) -> Recipe:
     """The recipe with every setting, its default and the reason for it, and what stands against a launch."""
-    return _recipe(db, assessment_id)
+    return _recipe(db, assessment_id, app.settings.launcher)
 
 
 @router.put("/assessments/{assessment_id}/recipe", name="api_save_recipe")
-def save_recipe(assessment_id: Id, change: RecipeChange, db: Db, me: Me) -> Recipe:
+def save_recipe(assessment_id: Id, change: RecipeChange, db: Db, me: Me, app: App) -> Recipe:
     """Store the recipe. A change makes an open approval void."""
     try:
-        service.save_recipe(db, assessment_id, me, change.model_id, change.settings)
+        service.save_recipe(db, assessment_id, me, change.model_id, change.settings, app.settings.launcher)
     except Invalid as refusal:
         raise refusal.moved(_place) from refusal
-    return _recipe(db, assessment_id)
+    return _recipe(db, assessment_id, app.settings.launcher)
 
 
 def _place(field: str) -> str:
@@ -252,7 +253,7 @@ def resume(training_id: Id, db: Db, me: Launcher) -> Training:
     return Training.of(db, service.resume(db, training_id, me))
 
 
-def _recipe(session: Db, assessment_id: int) -> Recipe:
+def _recipe(session: Db, assessment_id: int, offered: Collection[str]) -> Recipe:
     row, recipe = service.recipe_of(session, assessment_id)
     prospects = service.prospects(session, assessment_id)
     default = service.default_recipe(session, assessment_id)
@@ -274,7 +275,7 @@ def _recipe(session: Db, assessment_id: int) -> Recipe:
                 default=getattr(default, field.name),
                 low=None if field.kind == "choice" else field.low,
                 high=None if field.kind == "choice" else field.high,
-                choices=[key for key, _ in field.choices],
+                choices=[key for key, _ in field.choices if field.name != "launcher" or key in offered],
             )
             for field in FIELDS
         ],

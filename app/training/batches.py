@@ -44,6 +44,22 @@ def passes(rows: Sequence[int], lengths: Sequence[int], budget: int = MICRO_TOKE
     return tuple(tuple(part) for part in cut)
 
 
+def dealt(rows: Sequence[int], lengths: Sequence[int], rank: int, ranks: int) -> list[int]:
+    """The rows of one step that this rank takes: all of like length, and of all tokens about its share.
+
+    Every row is dealt once. A step with fewer rows than ranks leaves some of them without any.
+    """
+    ordered = sorted(rows, key=lambda row: (lengths[row], row))
+    total = sum(lengths[row] for row in ordered)
+    mine, before = [], 0
+    for row in ordered:
+        middle = before + lengths[row] / 2
+        if min(ranks - 1, int(middle * ranks / max(total, 1))) == rank:
+            mine.append(row)
+        before += lengths[row]
+    return mine
+
+
 def padding(steps: Sequence[Step], lengths: Sequence[int]) -> float:
     """Share of computed tokens that are padding, 0 to 1."""
     real = sum(lengths[row] for step in steps for part in step for row in part)

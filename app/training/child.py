@@ -33,6 +33,11 @@ RUN_DIR/spec.json, starts this process through a launcher, and hears the events 
 The end of standard input means that the worker is gone: after the step that is being taken a checkpoint is written, and
 the process ends. So do SIGTERM and the message `{"do": "cancel"}`. Killed at any moment, the next attempt goes on from
 the last checkpoint (9).
+
+With several processes (`launchers.TorchRun`, `ray_launcher`) each of them goes this way: each has the token in a spec
+of its own (RUN_DIR/spec.json.1), a lock of its own, and hashes rows and model for itself before it meets the others
+(`ranks.join`, between 7 and 8). From there on they take each step together, and rank 0 alone speaks and writes. When
+one is lost, the others end too, and the next attempt starts all of them from the last checkpoint.
 """
 
 import errno
@@ -44,10 +49,12 @@ from pathlib import Path
 from app.inference import folders
 from app.processes import parent
 from app.settings import Settings
+from app.training import ranks
 from app.training.admission import Ended, Refuse, Start, admit, check_model, lock, read_rows
 from app.training.checkpoints import Checkpoint, CheckpointStore, Corrupt
 from app.training.loop import Progress, Stop, TrainingLoop, say
-from app.training.protocol import ADAPTER, Exit
+from app.training.protocol import ADAPTER, TOGETHER, Exit
+from app.training.ranks import Team
 from app.training.spec import SourceRow, TrainingSpec
 
 
@@ -61,36 +68,67 @@ def finished(checkpoints: CheckpointStore) -> Checkpoint | None:
 
 def work(run: Path, key: bytes, stop: Stop, now: Callable[[], float] = time.time) -> None:
     """Everything from the token to the adapter."""
-    start, spec = admit(run, key, now())
-    with lock(run, start.attempt):
+    where = ranks.place()
+    start, spec = admit(run, key, now(), where)
+    with lock(run, start.attempt, where.rank):
         checkpoints = CheckpointStore(run, key, start.digest, start.attempt)
-        checkpoints.sweep()
+        if where.first:
+            checkpoints.sweep()
         rows = read_rows(Path(start.rows), spec.rows_sha256)
         check_model(Path(start.model), spec)
-        adapter = finished(checkpoints)
-        if adapter is None:
-            adapter = _train(rows, start, spec, checkpoints, stop)
-        say("done", best_step=adapter.step, manifest_sha256=adapter.manifest_sha256, facts=dict(adapter.facts))
+        team = _meet(where, start)
+        adapter = finished(checkpoints) if team.first else None
+        if not team.agree(adapter is not None):
+            adapter = _train(rows, start, spec, checkpoints, stop, team)
+        if adapter is not None:
+            say("done", best_step=adapter.step, manifest_sha256=adapter.manifest_sha256, facts=dict(adapter.facts))
+        team.close()
+
+
+def _meet(where: ranks.Place, start: Start) -> Team:
+    if where.size == 1:
+        return Team()
+    from app.inference import devices
+
+    try:
+        return ranks.join(where, start.meeting, start.device)
+    except devices.NotThere as error:
+        raise Ended(Exit.DEVICE, str(error)) from error
+
+
+def _newest(checkpoints: CheckpointStore, team: Team) -> tuple[Checkpoint | None, bool]:
+    """The newest whole checkpoint, which rank 0 finds and every rank reads and verifies for itself, and whether the
+    best one so far is whole, too."""
+    newest = checkpoints.newest(lambda line: say("log", line=line)) if team.first else None
+    found = team.agree([newest.folder.name, newest.manifest_sha256] if newest else None)
+    if found is None:
+        return None, False
+    if newest is None:
+        newest = checkpoints.read(checkpoints.folder / found[0])
+        if newest.manifest_sha256 != found[1]:
+            raise Refuse("This process sees another checkpoint than the first one: the data folder is not shared.")
+    best = checkpoints.of_step(newest.facts["best_step"]) if team.first else None
+    return newest, bool(team.agree(best is not None))
 
 
 def _train(
-    rows: Iterator[SourceRow], start: Start, spec: TrainingSpec, checkpoints: CheckpointStore, stop: Stop
-) -> Checkpoint:
+    rows: Iterator[SourceRow], start: Start, spec: TrainingSpec, checkpoints: CheckpointStore, stop: Stop, team: Team
+) -> Checkpoint | None:
     from app.inference import devices, loading
     from app.training import learner as learners
     from app.training import lora, smoke
 
     loading.compute_with(start.threads)
-    newest = checkpoints.newest(lambda line: say("log", line=line))
+    newest, best = _newest(checkpoints, team)
     progress = Progress(**newest.facts) if newest else Progress()
-    if newest and checkpoints.of_step(progress.best_step) is None:
+    if newest and not best:
         say(
             "log",
             line=f"The best checkpoint so far (step {progress.best_step}) is damaged; dev loss is measured again.",
         )
         progress.best_step, progress.best_loss, progress.evaluated = -1, None, progress.step - 1
     try:
-        learner, left_out = learners.build(Path(start.model), rows, spec, progress.dtype, start.device)
+        learner, left_out = learners.build(Path(start.model), rows, spec, progress.dtype, start.device, team)
     except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
         raise Refuse(f"The base model is not the approved one: {error}") from error
     except devices.NotThere as error:
@@ -102,14 +140,14 @@ def _train(
         if newest:
             learner.restore(newest.folder)
         else:
-            say("log", line=smoke.leg(learner, checkpoints.root / "staging" / "smoke").words)
+            say("log", line=smoke.leg(learner, checkpoints.root / "staging" / f"smoke-{team.place.rank}").words)
     except lora.Diverged as error:
         raise Ended(Exit.DIVERGED, f"In the smoke leg before the run: {error}") from error
     except smoke.Broken as error:
         raise Ended(Exit.SMOKE, f"The smoke leg before the run failed, and nothing was trained. {error}") from error
     say("started", step=progress.step, of=learner.total, attempt=start.attempt, **learners.facts(learner, left_out))
     try:
-        return TrainingLoop(learner, checkpoints, spec, stop, progress).train()
+        return TrainingLoop(learner, checkpoints, spec, stop, progress, team).train()
     except lora.Diverged as error:
         raise Ended(Exit.DIVERGED, str(error)) from error
 
@@ -142,7 +180,8 @@ def attempt(run: Path) -> Exit:
 
 
 def _end(code: Exit, text: str) -> Exit:
-    say("ended", code=int(code), name=code.name.lower(), text=text)
+    if code not in TOGETHER or ranks.place().first:
+        say("ended", code=int(code), name=code.name.lower(), text=text)
     return code
 
 
@@ -153,6 +192,7 @@ def main(argv: list[str]) -> int:
             Exit.NO_TOKEN, "Usage: python -m app.training.child RUN_DIR. A worker starts this, with a launch token."
         )
     parent.give_way()
+    ranks.end_with_agent()
     return attempt(Path(argv[0]))
 
 

@@ -25,12 +25,23 @@ from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
 from app.recipes.tables import RecipeRow
 from app.training import events as trainer_events
-from app.training import packing, rows_with_passages, service, store
+from app.training import launchers, packing, rows_with_passages, service, store
 from app.training import preflight as preflights
+from app.training import recipe as recipes
 from app.training import spec as specs
 from app.training.checkpoints import CheckpointStore, Corrupt
-from app.training.launchers import FEW_KERNELS, GRACE, POLL, Launcher, Local, Running, last_words
-from app.training.protocol import ADAPTER, JOURNAL, SPEC, Exit
+from app.training.launchers import (
+    FEW_KERNELS,
+    GRACE,
+    POLL,
+    AsApproved,
+    Launcher,
+    NotOffered,
+    Running,
+    forget_orders,
+    last_words,
+)
+from app.training.protocol import ADAPTER, JOURNAL, Exit
 from app.training.tables import TrainingRow
 
 FLUSH = 1.0  # seconds between two writes of metrics
@@ -64,6 +75,8 @@ def preflight(claim: Claim) -> None:
             plan = _plan(session, row.assessment_id)
     rows_sha256 = (plan.part.get("passages") or {}).get("rows_sha256") or str(plan.dataset.rows_sha256)
     threads = children.threads_for(claim.settings.threads or None)
+    if plan.recipe.launcher == "torchrun":  # what one of the processes will have
+        threads = max(1, threads // plan.recipe.processes)
     message = {
         "subject": {
             "training": plan.part,
@@ -83,7 +96,11 @@ def preflight(claim: Claim) -> None:
     report["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(report["samples"])
     report |= _admission(claim, plan)
     report["available"] = report.get("device_free") or _free_memory()
-    report["blockers"] = list(preflights.blockers(plan.recipe, report, report["available"]))
+    report["started_as"] = recipes.started_as(recipes.to_json(plan.recipe))
+    report["blockers"] = [
+        *launchers.against(claim.settings, plan.recipe, int(report.get("devices", 0))),
+        *preflights.blockers(plan.recipe, report, report["available"]),
+    ]
     with claim.write() as session:
         stored = session.get_one(RecipeRow, claim.subject_id)
         stored.preflight, stored.preflight_of = report, plan.digest
@@ -155,7 +172,7 @@ def _free_memory() -> int:
 
 def train(claim: Claim) -> None:
     """Train, keep the best adapter, and have it answer the test rows that the arms answered."""
-    work(claim, Local(claim.settings.data))
+    work(claim, AsApproved(claim.settings))
 
 
 def work(
@@ -213,12 +230,16 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
     crashes, stored = 0, -1
     while True:
         start = _start(claim)
-        running = launcher.start(run, start)
+        try:
+            running = launcher.start(run, start)
+        except NotOffered as error:
+            _note(claim, cause="launcher")
+            raise Failed(str(error)) from error
         try:
             heard = _supervise(claim, running, int(start["attempt"]), run)
         finally:
             running.close()
-            (run / SPEC).unlink(missing_ok=True)  # one that ended before it read it
+            forget_orders(run)  # one that ended before it read them
         code = running.code if running.code is not None else 1
         if code == Exit.DONE and heard.done:
             _keep(claim, run, start, heard.done)
@@ -231,7 +252,7 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
             raise Failed(heard.text)
         crashes = 1 if heard.checkpoint > stored else crashes + 1
         stored = max(stored, heard.checkpoint)
-        why = f"The trainer {children.reason(code)}."
+        why = running.how
         claim.log(f"{why} {last_words(run)}".strip())
         if crashes >= CRASHES:
             _note(claim, cause="crash")

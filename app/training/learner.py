@@ -6,20 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from app.baselines import prompts
-from app.inference import loading, tokens
+from app.inference import devices, loading, tokens
 from app.inference.tokens import TokenRow
 from app.training import lora
+from app.training.ranks import Team
 from app.training.spec import SourceRow, TrainingSpec
 
 
 def build(
-    model: Path, rows: Iterable[SourceRow], spec: TrainingSpec, dtype: str = "", device: str = "cpu"
+    model: Path,
+    rows: Iterable[SourceRow],
+    spec: TrainingSpec,
+    dtype: str = "",
+    device: str = "cpu",
+    team: Team | None = None,
 ) -> tuple[lora.Learner, int]:
     """A learner over the approved rows, and how many training rows were too long for the recipe.
 
     dtype: of the attempt before, so that a resumed run does not change its precision. device: see `devices.choose`.
     """
-    kind = dtype or spec.recipe.precision
+    team = team or Team()
+    kind = dtype or loading.precision(spec.recipe.precision, devices.choose(device))
+    kind = team.agree(kind)  # timed, and so not the same on every host
     loaded = loading.load(
         model, spec.files, kind, attention="eager", device=device
     )  # hashed once more: what is opened is what was seen
@@ -28,7 +36,8 @@ def build(
     dev, _ = encoded(loaded, spec, (row for row in source if row.split == "dev"))
     if not train or not dev:
         raise ValueError("No training row or no dev row is within the max sequence length.")
-    return lora.Learner(loaded, spec.recipe, train, dev_sample(dev, spec.recipe.dev_rows, spec.recipe.seed)), dropped
+    chosen = dev_sample(dev, spec.recipe.dev_rows, spec.recipe.seed)
+    return lora.Learner(loaded, spec.recipe, train, chosen, team), dropped
 
 
 def encoded(loaded: loading.Loaded, spec: TrainingSpec, source: Iterable[SourceRow]) -> tuple[list[TokenRow], int]:

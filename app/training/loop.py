@@ -1,6 +1,9 @@
 """One attempt at a run, from step to step: where it stops, where dev loss is measured, where a checkpoint is written.
 
 The learner is anything with `run`, `dev_losses`, `save` and `export`; tests give one that only counts. No torch.
+
+With several ranks this loop runs in each of them, and each comes to the same decisions: what one alone would find out
+(a stop, the clock, its part of dev loss) is brought together first. Rank 0 speaks and writes.
 """
 
 import errno
@@ -19,9 +22,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from app.processes import parent
+from app.training import ranks
 from app.training.admission import Ended
 from app.training.checkpoints import Checkpoint, CheckpointStore, Corrupt
 from app.training.protocol import ADAPTER, JOURNAL, Exit, plain
+from app.training.ranks import Team
 from app.training.spec import TrainingSpec
 
 EVERY = 60.0  # seconds between checkpoints, besides those at dev checks: what a crash can cost
@@ -76,7 +81,10 @@ class Stop:
 
 
 def say(event: str, **body: object) -> None:
-    """Tell the worker. Nobody listening is no reason to die: the lifeline tells us soon."""
+    """Tell the worker. Nobody listening is no reason to die: the lifeline tells us soon. Of several ranks the first
+    speaks, and another one only to say why it ends."""
+    if event != "ended" and not ranks.place().first:
+        return
     try:
         parent.say(event, **body)
     except BrokenPipeError:
@@ -106,6 +114,8 @@ class Learner(Protocol):
 
     def dev_losses(self) -> Iterator[tuple[float, int]]: ...
 
+    def check_ranks(self) -> None: ...
+
     def save(self, folder: Path, /) -> None: ...
 
     def export(self, folder: Path, masters: Path, model: str, revision: str | None, /) -> None: ...
@@ -115,18 +125,24 @@ class TrainingLoop:
     """One attempt: takes steps, looks at dev, keeps checkpoints, and hands out the best adapter at the end."""
 
     def __init__(
-        self, learner: Learner, checkpoints: CheckpointStore, spec: TrainingSpec, stop: Stop, progress: Progress
+        self,
+        learner: Learner,
+        checkpoints: CheckpointStore,
+        spec: TrainingSpec,
+        stop: Stop,
+        progress: Progress,
+        team: Team | None = None,
     ) -> None:
         self.learner, self.checkpoints, self.spec, self.stop = learner, checkpoints, spec, stop
-        self.progress = progress
+        self.progress, self.team = progress, team or Team()
         self.written = (progress.step, progress.evaluated)
         self.written_at = self.began_at = time.monotonic()
         every = learner.steps_an_epoch / spec.recipe.evals_per_epoch
         steps = {round(every * n) for n in range(1, spec.recipe.evals_per_epoch * spec.recipe.epochs + 1)}
         self.dev_checks = {step for step in steps if 0 < step < learner.total} | {learner.total, 0}
 
-    def train(self) -> Checkpoint:
-        """Go on until the end, an early stop, or a reason to stop.
+    def train(self) -> Checkpoint | None:
+        """Go on until the end, an early stop, or a reason to stop; gives the adapter, which rank 0 hands out.
 
         Raises:
             Ended: stopped or out of time, with everything committed.
@@ -142,15 +158,17 @@ class TrainingLoop:
             self._measured("step", **asdict(step))
             if time.monotonic() - self.written_at >= EVERY and step.step not in self.dev_checks:
                 self.write_checkpoint()  # where dev is checked, that comes first, and one commit holds both
-        return self._export()
+        return self._export() if self.team.first else None
 
     def _stop_or_check(self) -> None:
         """Stop if asked to, and measure dev loss where it is due. Comes before a step, so a resumed run looks again."""
         spent = self.progress.seconds + time.monotonic() - self.began_at
-        if self.stop.requested.is_set():
+        asked, late = self.team.any(self.stop.requested.is_set(), spent > self.spec.recipe.max_minutes * 60)
+        if asked:
             self.write_checkpoint()
-            raise Ended(Exit.STOPPED, f"Stopped after step {self.progress.step} ({self.stop.why}).")
-        if spent > self.spec.recipe.max_minutes * 60:
+            why = self.stop.why or "as another process was asked to"
+            raise Ended(Exit.STOPPED, f"Stopped after step {self.progress.step} ({why}).")
+        if late:
             self.write_checkpoint()
             raise Ended(Exit.TIME, f"The time limit of {self.spec.recipe.max_minutes} minutes is over.")
         if self.progress.step in self.dev_checks and self.progress.evaluated < self.progress.step:
@@ -161,10 +179,13 @@ class TrainingLoop:
         total, count = 0.0, 0
         for loss, tokens in self.learner.dev_losses():
             total, count = total + loss, count + tokens
-            if self.stop.requested.is_set():
+            if self.team.alone and self.stop.requested.is_set():
                 self._stop_or_check()
-        loss = total / max(count, 1)
+        total, counted = self.team.sum(total, count)
+        loss = total / max(counted, 1)
+        self.learner.check_ranks()
         progress = self.progress
+        progress.peak_bytes = max(progress.peak_bytes, self.team.most(_peak()))
         progress.evaluated = progress.step
         if progress.step == 0:
             progress.base_loss = loss
@@ -177,6 +198,8 @@ class TrainingLoop:
 
     def _measured(self, event: str, **body: object) -> None:
         """Say a measurement and keep it: a worker that was killed did not hear the steps before our last checkpoint."""
+        if not self.team.first:
+            return
         say(event, **body)
         file = plain(self.checkpoints.root / JOURNAL, os.O_WRONLY | os.O_APPEND)
         with os.fdopen(file, "a", encoding="utf-8") as journal:
@@ -192,7 +215,7 @@ class TrainingLoop:
     def write_checkpoint(self) -> None:
         """Store a checkpoint of the step just taken, unless it is stored already."""
         self.written_at = time.monotonic()
-        if self.written == (self.progress.step, self.progress.evaluated):
+        if not self.team.first or self.written == (self.progress.step, self.progress.evaluated):
             return
         self.progress.peak_bytes = max(self.progress.peak_bytes, _peak())
         facts = asdict(self.progress) | {"seconds": self.progress.seconds + self.written_at - self.began_at}

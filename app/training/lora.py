@@ -18,6 +18,7 @@ from app.inference import devices, loading, tokens
 from app.inference.tokens import TokenRow
 from app.training import batches
 from app.training import recipe as recipes
+from app.training.ranks import Team
 from app.training.recipe import Recipe
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -61,10 +62,15 @@ class Learner:
     """
 
     def __init__(
-        self, loaded: loading.Loaded, recipe: Recipe, train: Sequence[TokenRow], dev: Sequence[TokenRow]
+        self,
+        loaded: loading.Loaded,
+        recipe: Recipe,
+        train: Sequence[TokenRow],
+        dev: Sequence[TokenRow],
+        team: Team | None = None,
     ) -> None:
         self.recipe, self.train, self.dev = recipe, train, dev
-        self.loaded = loaded
+        self.loaded, self.team = loaded, team or Team()
         torch.manual_seed(recipe.seed)
         config = LoraConfig(
             r=recipe.rank,
@@ -107,13 +113,43 @@ class Learner:
     def step(self, number: int, parts: batches.Step) -> Step:
         """Take optimizer step `number` (from 1) on these rows. Raises: Diverged: see `run`.
 
-        Where memory runs out it is taken again in passes of half the size: the same rows, the same sum of losses.
+        Where memory runs out, this rank's passes are taken again at half the size: same rows, same sum of losses.
         """
+        started = time.monotonic()
+        self.model.train()
+        self._draw(number)
+        trained = sum(len(self.train[row].completion) for part in parts for row in part)
+        mine = self.share(parts)
         while True:
             try:
-                return self._step(number, parts)
+                loss = self._gradients(number, mine, trained)
+                break
             except torch.OutOfMemoryError:
-                parts = self._halved(number, parts)
+                mine = self._halved(number, mine)
+        loss, gradient = self._apply(number, loss)
+        read = sum(self.lengths[row] for part in parts for row in part)
+        return Step(
+            step=number,
+            of=self.total,
+            epoch=number / self.steps_an_epoch,
+            loss=loss,
+            learning_rate=recipes.learning_rate(self.recipe, number, self.total),
+            gradient=gradient,
+            tokens_per_second=read / max(time.monotonic() - started, 1e-9),
+        )
+
+    def share(self, parts: batches.Step) -> batches.Step:
+        """The passes of a step that this rank takes: all of them where it is alone, none where rows are too few."""
+        if self.team.alone:
+            return parts
+        rows = [row for part in parts for row in part]
+        mine = batches.dealt(rows, self.lengths, self.team.place.rank, self.team.place.size)
+        return batches.passes(mine, self.lengths, self.budget)
+
+    def _draw(self, number: int) -> None:
+        """Several ranks draw their dropout by step and rank: each other masks, and the same again after a resume."""
+        if self.recipe.dropout and not self.team.alone:
+            torch.manual_seed((self.recipe.seed * 1_000_003 + number) * 1_009 + self.team.place.rank)
 
     def _halved(self, number: int, parts: batches.Step) -> batches.Step:
         """The same rows in smaller passes, from here on. Raises: OutOfMemoryError: a pass has one row already."""
@@ -135,33 +171,21 @@ class Learner:
         for parameter in self.learned.values():
             parameter.grad = None
 
-    def _step(self, number: int, parts: batches.Step) -> Step:
-        started = time.monotonic()
-        self.model.train()
-        trained = sum(len(self.train[row].completion) for part in parts for row in part)
+    def _gradients(self, number: int, parts: batches.Step, trained: int) -> float:
+        """The loss of these passes, in nats by all tokens that the step trains, with its gradients left behind."""
         loss = 0.0
         for part in parts:
             summed = self.loss_sum([self.train[row] for row in part])
-            if not torch.isfinite(summed):
+            if self.team.alone and not torch.isfinite(summed):  # ranks find out together, once it is added up
                 raise Diverged(f"The loss of step {number} is not a number.")
             (summed / trained).backward()
             loss += float(summed.detach()) / trained
-        gradient = self._apply(number)
-        read = sum(self.lengths[row] for part in parts for row in part)
-        return Step(
-            step=number,
-            of=self.total,
-            epoch=number / self.steps_an_epoch,
-            loss=loss,
-            learning_rate=recipes.learning_rate(self.recipe, number, self.total),
-            gradient=gradient,
-            tokens_per_second=read / max(time.monotonic() - started, 1e-9),
-        )
+        return loss
 
     def rehearse(self, parts: batches.Step) -> None:
         """Go forward and back as in a step, to time it, and learn nothing."""
         self.model.train()
-        for part in parts:
+        for part in self.share(parts):
             self.loss_sum([self.train[row] for row in part]).backward()
         self.forget_gradients()
 
@@ -180,10 +204,19 @@ class Learner:
                     break
         devices.restore_random_state(state)
 
-    def _apply(self, number: int) -> float:
+    def _apply(self, number: int, loss: float) -> tuple[float, float]:
+        """Take the step; gives the loss of all ranks and the norm of the gradient."""
         for name, parameter in self.learned.items():
             self.masters[name].grad = None if parameter.grad is None else parameter.grad.float()
             parameter.grad = None
+        if not self.team.alone:
+            for master in self.masters.values():
+                if master.grad is None:
+                    master.grad = torch.zeros_like(master)
+            self.team.add([master.grad for master in self.masters.values()])
+            (loss,) = self.team.sum(loss)
+            if not math.isfinite(loss):
+                raise Diverged(f"The loss of step {number} is not a number.")
         norm = float(torch.nn.utils.clip_grad_norm_(list(self.masters.values()), self.recipe.clip))
         if not math.isfinite(norm):
             raise Diverged(f"The gradient of step {number} is not a number.")
@@ -191,7 +224,7 @@ class Learner:
             group["lr"] = recipes.learning_rate(self.recipe, number, self.total)
         self.optimizer.step()
         self._round()
-        return norm
+        return loss, norm
 
     def _round(self) -> None:
         with torch.no_grad():
@@ -232,13 +265,19 @@ class Learner:
         return shared if usable and shared >= WORTH_SHARING else 0
 
     def dev_losses(self) -> Iterator[tuple[float, int]]:
-        """Yield (summed loss, trained tokens) part by part over the dev rows, so that a stop can come in between."""
+        """Yield (summed loss, trained tokens) part by part over this rank's dev rows, so that a stop can come in
+        between."""
         self.model.eval()
         lengths = [row.length for row in self.dev]
-        for part in batches.passes(range(len(self.dev)), lengths):
+        parts = batches.passes(range(len(self.dev)), lengths)
+        for part in parts[self.team.place.rank :: self.team.place.size]:
             rows = [self.dev[number] for number in part]
             with torch.no_grad():
                 yield float(self.loss_sum(rows)), sum(len(row.completion) for row in rows)
+
+    def check_ranks(self) -> None:
+        """Raises: ranks.Apart: the ranks do not hold the same adapter."""
+        self.team.check(list(self.masters.values()))
 
     def save(self, folder: Path) -> None:
         """Write everything that a run needs to go on bit by bit as if it had never stopped."""

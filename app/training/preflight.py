@@ -80,8 +80,10 @@ def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Ite
         yield f"{rows_have} nothing to learn after the prompt (lines {rows})."
     if not measured["dev_rows"]:
         yield "There is no dev row to measure the loss on."
-    needed = sum(measured.get("memory", {}).values())
-    if available and needed > available:
+    # Several processes on the CPUs of this machine share its memory; on a cluster, this machine's says nothing.
+    side_by_side = recipe.processes if recipe.launcher == "torchrun" and not measured.get("device_free") else 1
+    needed = sum(measured.get("memory", {}).values()) * side_by_side
+    if available and needed > available and recipe.launcher != "ray":
         yield (
             f"The run needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free. Shorten the "
             "longest row, or train a smaller model."

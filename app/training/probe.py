@@ -48,6 +48,7 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: s
     report["warnings"] = list(loading.stop_faults(loaded))
     report |= {"samples": samples, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
     report |= {"device": loaded.device.title, "device_free": devices.free_bytes(loaded.device)}
+    report["devices"] = devices.count(loaded.device)
     if fitting["train"] and fitting["dev"]:
         report |= _timed(loaded, spec, fitting["train"], fitting["dev"], report)
     return report

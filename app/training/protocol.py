@@ -17,15 +17,26 @@ class Exit(IntEnum):
     BUSY = 8  # another attempt still holds the run's folder
     DISK = 9
     TIME = 10  # the recipe's own limit
-    DEVICE = 12  # what it should compute on is not there
     SMOKE = 11  # the short run before the long one did not come through
+    DEVICE = 12  # what it should compute on is not there
+
+
+TOGETHER = frozenset({Exit.STOPPED, Exit.TIME, Exit.DIVERGED})  # all ranks end so at once, and rank 0 says it
 
 
 SPEC = "spec.json"
 JOURNAL = "metrics.jsonl"  # steps and dev checks of all attempts, for whoever was not there to hear them
 ADAPTER = "adapter"
 SEALED = "run.lock"
+HEARD = "heard-{:04d}.jsonl"  # of one start on a cluster: what each rank says, for whoever supervises them
+BEATS = "lifeline.json"  # of a start on a cluster: that its supervisor is there
+LOST_AFTER = 60.0  # seconds without a sign of life between a cluster and its supervisor
 LOG = "trainer.log"  # what it and its libraries write besides
+
+
+def of_rank(name: str, rank: int) -> str:
+    """The file of this name for one of several processes; rank 0 has the plain one."""
+    return f"{name}.{rank}" if rank else name
 
 
 def plain(path: Path, flags: int) -> int:

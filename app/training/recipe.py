@@ -16,7 +16,9 @@ from pydantic import Field as Bounds
 from app import glossary
 from app.errors import FieldError, Invalid
 from app.strict import Expected, Fault, faults
+from app.wording import plural
 
+NOT_USABLE = "The training config has settings that cannot be used."
 FEW_ROWS = 2000  # below it a smaller batch gives the short run more steps
 
 
@@ -28,6 +30,8 @@ class Recipe:
     max_steps: 0 for no limit. patience: dev evaluations without a gain of `min_gain` nats before stopping, 0 for never.
     dev_rows: how many dev rows the loss is measured on. max_row_tokens: longer rows are left out, never cut.
     scaling: what the adapter's output is multiplied by, `lora` for alpha / rank, `rslora` for alpha / sqrt(rank).
+    launcher: what starts the trainer, `local` for one process, `torchrun` for several of one host, `ray` for several of
+    a cluster. processes: how many share each step, one a device.
     """
 
     rank: int = 16
@@ -51,9 +55,11 @@ class Recipe:
     seed: int = 1
     max_minutes: int = 240
     scaling: str = "lora"
+    launcher: str = "local"
+    processes: int = 1
 
 
-LATER: Mapping[str, Any] = {"scaling": "lora"}
+LATER: Mapping[str, Any] = {"scaling": "lora", "launcher": "local", "processes": 1}
 """Settings that earlier versions did not have, with what they did. Left out where that is still so: what was approved
 or checked before keeps its digest."""
 
@@ -150,6 +156,19 @@ FIELDS = (
         choices=(("auto", "Quickest here"), ("bfloat16", "bfloat16"), ("float32", "float32")),
     ),
     Field("seed", "Same seed, same run. Repeat what you rely on with two other seeds.", "whole", 0, 2**31 - 1),
+    Field(
+        "launcher", "One process is all that one device needs. Several take each step together and end with the same "
+        "adapter, but for the order in which numbers are added.", "choice", advanced=False,
+        choices=(
+            ("local", "One process on this machine"),
+            ("torchrun", "Several on this machine (torchrun)"),
+            ("ray", "Several on a cluster (Ray)"),
+        ),
+    ),
+    Field(
+        "processes", "One for each device: a step takes as long as its slowest process, so more than there are devices "
+        "only cost memory.", "whole", 1, 64, advanced=False,
+    ),
     Field("max_minutes", "A job that takes far longer than estimated is ended; its last "
           "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
 )  # fmt: skip
@@ -199,8 +218,16 @@ def parse(sent: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
         order = list(BY_NAME)
         wrong = sorted(faults(error, FORM), key=lambda fault: fault.kind != "unknown" and order.index(_name(fault)) + 1)
         errors = [FieldError(f"#/{_name(fault)}", fault.expected or "There is no such setting.") for fault in wrong]
-        raise Invalid("The training config has settings that cannot be used.", errors) from error
-    return replace(base or Recipe(), **form.model_dump(exclude_unset=True))
+        raise Invalid(NOT_USABLE, errors) from error
+    made = replace(base or Recipe(), **form.model_dump(exclude_unset=True))
+    if (made.launcher == "local") != (made.processes == 1):
+        wanted = (
+            "One process is what runs without torchrun or Ray."
+            if made.processes > 1
+            else "At least 2 with torchrun or Ray."
+        )
+        raise Invalid(NOT_USABLE, [FieldError("#/processes", wanted)])
+    return made
 
 
 def _name(fault: Fault) -> str:
@@ -244,6 +271,15 @@ def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
             with suppress(ValueError):
                 settings[name] = int(value) if field.kind == "whole" else float(value)
     return settings
+
+
+def started_as(stored: Mapping[str, Any]) -> str:
+    """What starts the trainer by these settings, in words; empty for one process on this machine, as it always was."""
+    launcher = stored.get("launcher", "local")
+    if launcher == "local":
+        return ""
+    title = {"torchrun": "this machine (torchrun)", "ray": "a cluster (Ray)"}.get(launcher, launcher)
+    return f"{plural(int(stored.get('processes', 1)), 'process', 'processes')} on {title}"
 
 
 def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:

@@ -1,8 +1,8 @@
 """Pages for training: the plan (config and preflight), the launch with the runs, and one run with its live loss."""
 
 import secrets
-from collections.abc import AsyncIterable, Mapping
-from dataclasses import asdict
+from collections.abc import AsyncIterable, Collection, Mapping
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Header, Request, Response
@@ -24,7 +24,7 @@ from app.training.tables import TrainingRow
 from app.users import store as user_store
 from app.users.deps import Launcher, Listening, Me
 from app.web import events, line_charts
-from app.web.deps import App, Db
+from app.web.deps import App, Db, context_of
 from app.web.events import Sent
 from app.web.forms import by_field
 from app.web.pages import page, render, see
@@ -61,6 +61,7 @@ def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
         reasons=prospects.reasons,
         **_warned(assessment_id, prospects, row.model_id if row else None),
         planned=_planned(db, assessment_id, recipe),
+        started_as=recipes.started_as(row.settings if row else {}),
         runs=[(run, state) for run, state, _ in runs],
         failure=newest.failure if newest else "",
         key=secrets.token_urlsafe(16),
@@ -71,7 +72,8 @@ def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
 def save_recipe(request: Request, assessment_id: Id, form: TextsSent, db: Db, me: Me) -> Response:
     settings = {name: value for name, value in form.items() if name != "model_id"}
     try:
-        service.save_recipe(db, assessment_id, me, _number(form.get("model_id", "")), settings)
+        offered = context_of(request).settings.launcher
+        service.save_recipe(db, assessment_id, me, _number(form.get("model_id", "")), settings, offered)
     except Invalid as refusal:
         return _plan(request, assessment_id, db, typed=form, errors=by_field(refusal), status=422)
     return see(request, "plan", assessment_id=assessment_id, notice="saved")
@@ -120,6 +122,7 @@ def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response
         pausable=state in service.PAUSABLE,
         paused=service.paused(row, state),
         changed=list(recipes.changed(recipes.parse(row.recipe), service.default_recipe(db, row.assessment_id))),
+        started_as=recipes.started_as(row.recipe),
         by=by,
     )
 
@@ -213,7 +216,7 @@ def _plan(
         recipe=row,
         values={**asdict(recipe), **(typed or {})},
         defaults=service.default_recipe(db, assessment_id),
-        fields=recipes.FIELDS,
+        fields=_fields(recipe, context_of(request).settings.launcher),
         serving=list(recipes.serving_notes(recipe)),
         models=models,
         bases=[(model.id, _base_name(model, measured=model.id in measured)) for model in models],
@@ -226,6 +229,20 @@ def _plan(
         job=job,
         ahead=job_store.ahead(db, job) if job else 0,
     )
+
+
+def _fields(recipe: recipes.Recipe, offered: Collection[str]) -> list[recipes.Field]:
+    """The fields of the form. What starts the trainer is only asked where there is a choice, and only of what there
+    is."""
+    choice = {*offered, recipe.launcher} - {"local"}
+    fields = []
+    for field in recipes.FIELDS:
+        if field.name not in {"launcher", "processes"}:
+            fields.append(field)
+        elif choice:
+            kept = tuple(pair for pair in field.choices if pair[0] == "local" or pair[0] in choice)
+            fields.append(replace(field, choices=kept))
+    return fields
 
 
 def _base_name(model: ModelRow, *, measured: bool) -> str:

@@ -1,6 +1,6 @@
 """The recipe, its preflight, launching, resuming, and what a page says about a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,16 +30,16 @@ from app.jobs.tables import JobRow
 from app.recipes import passages as recipe_passages
 from app.recipes import store as recipe_store
 from app.recipes.tables import RecipeRow
+from app.training import launchers, store
 from app.training import recipe as recipes
 from app.training import spec as specs
-from app.training import store
 from app.training.recipe import Recipe
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 
 OVER = frozenset({"done", "cancelled", "failed", "refused"})
 RESUMABLE = frozenset(
-    {"crash", "memory", "disk", "time", "busy", "scoring", "smoke", "device"}
+    {"crash", "memory", "disk", "time", "busy", "scoring", "smoke", "device", "launcher"}
 )  # nothing about what was approved is wrong
 PAUSED = "paused"  # the cause of a run that was stopped to go on later; its state is that of a cancelled one
 PAUSABLE = frozenset({"queued", "running"})
@@ -67,9 +67,16 @@ def trainable(session: Session) -> Sequence[ModelRow]:
 
 
 def save_recipe(
-    session: Session, assessment_id: int, me: UserRow, model_id: int | None, values: Mapping[str, Any]
+    session: Session,
+    assessment_id: int,
+    me: UserRow,
+    model_id: int | None,
+    values: Mapping[str, Any],
+    offered: Collection[str] = ("local",),
 ) -> RecipeRow:
     """Store the recipe. What changes makes an open approval void, and whoever changed it a contributor.
+
+    offered: launchers of this installation.
 
     Raises:
         NotFound: there is no such assessment.
@@ -83,6 +90,8 @@ def save_recipe(
         made = recipes.parse(values, before)
     except Invalid as refusal:
         errors += refusal.errors
+    if made.launcher not in offered:
+        errors.append(FieldError("#/launcher", launchers.not_offered(made.launcher)))
     model = next((model for model in trainable(session) if model.id == model_id), None)
     if model is None:
         errors.insert(0, FieldError("#/model_id", "Choose a model on this machine."))

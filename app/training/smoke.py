@@ -44,7 +44,8 @@ class Leg:
 
 
 def leg(learner: "lora.Learner", folder: Path) -> Leg:
-    """Take a few steps, save them into `folder` (emptied afterwards), read them back, and put everything back.
+    """Take a few steps, save them into `folder` (emptied afterwards), read them back, and put everything back. Of
+    several ranks each does so with a folder of its own, and the steps are taken together.
 
     Raises:
         Broken: what was saved is not what was learnt, or cannot be read by who will use it.
@@ -89,4 +90,5 @@ def leg(learner: "lora.Learner", folder: Path) -> Leg:
 
 def _loss(learner: "lora.Learner") -> float:
     losses = list(learner.dev_losses())
-    return sum(loss for loss, _ in losses) / max(1, sum(tokens for _, tokens in losses))
+    total, count = learner.team.sum(sum(loss for loss, _ in losses), sum(tokens for _, tokens in losses))
+    return total / max(1, count)

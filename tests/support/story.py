@@ -78,7 +78,7 @@ class Story:
         with reading(self.engine) as session:
             row, _ = service.recipe_of(session, self.assessment.id)
         assert row is not None
-        self.call(service.save_recipe, self.author, row.model_id, settings)
+        self.call(service.save_recipe, self.author, row.model_id, settings, self.make.settings.launcher)
 
     def check(self) -> None:
         """Write a preflight's result down instead of measuring it: that takes seconds."""

@@ -12,7 +12,7 @@ from app.gate import permission
 from app.gate import subject as subjects
 from app.inference import folders
 from app.training import spec as specs
-from app.training.protocol import SPEC
+from app.training.protocol import SPEC, of_rank
 from app.training.recipe import Recipe
 from tests.support import tiny, zygote
 
@@ -50,7 +50,7 @@ class Run:
         digest = subjects.digest_of_text(text.encode())
         expires = int(time.time()) + self.life
         token = permission.launch_token(self.key, job_id=self.job_id, attempt=attempt, digest=digest, expires=expires)
-        spec = {
+        spec: dict[str, Any] = {
             "job_id": self.job_id,
             "attempt": attempt,
             "token": token,
@@ -60,13 +60,24 @@ class Run:
             "model": str(self.model),
             "threads": 1,
         }
-        (self.folder / SPEC).write_text(json.dumps(spec | (tampered or {})), encoding="utf-8")
+        if self.recipe.processes > 1:
+            spec["meeting"] = str(self.folder / f"meeting-{attempt}")
+        for rank in range(self.recipe.processes):
+            text = json.dumps(spec | (tampered or {}))
+            (self.folder / of_rank(SPEC, rank)).write_text(text, encoding="utf-8")
 
-    def start(self) -> "Child":
+    def start(self, rank: int = 0) -> "Child":
         """A trainer: a real process with pipes of its own, forked so that torch's import is not paid for again."""
         env = os.environ | {"TUNEGATE_DATA": str(self.data)}
+        if self.recipe.processes > 1:
+            size = str(self.recipe.processes)
+            env |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": size, "GLOO_SOCKET_IFNAME": "lo"}
         forked = zygote.Forked("app.training.child", str(self.folder), env=env, pipes=True)
         return Child(forked)
+
+    def start_all(self) -> "list[Child]":
+        """All ranks of the recipe."""
+        return [self.start(rank) for rank in range(self.recipe.processes)]
 
     def train(self, attempt: int = 1) -> "Child":
         """One attempt from start to end."""

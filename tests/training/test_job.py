@@ -134,6 +134,10 @@ class Watched:
     def code(self) -> int | None:
         return self.inner.code
 
+    @property
+    def how(self) -> str:
+        return self.inner.how
+
     def cancel(self) -> None:
         self.inner.cancel()
 
