@@ -52,6 +52,12 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.precision", "Precision", "The kind of numbers to compute with."),
     Term("recipe.seed", "Seed", "Decides the order of rows and the first weights."),
     Term("recipe.max_minutes", "Time limit", "Ends a run that takes longer.", "minutes"),
+    Term("recipe.sweep", "Learning-rate sweep", "Trains with several rates and takes the best one on the dev set."),
+    Term("recipe.seeds", "Seeds", "Trainings that differ in nothing but chance: how much of a result is luck."),
+    Term("recipe.curve", "Learning curve", "Trains on parts of the training set: whether more rows would help."),
+    Term("recipe.stop_by", "Early stopping by", "What says which checkpoint is the best one."),
+    Term("recipe.scored_rows", "Rows answered per evaluation", "Dev rows that are answered and scored.", "rows"),
+    Term("recipe.replay", "Replay ratio", "Share of general rows mixed in against forgetting, 0 to 0.5."),
     # What has to hold of an adapter besides its score.
     Term("release.forgetting", "Forgetting", "Whether it still answers general questions as the base model does."),
     Term("release.refusing", "Refusals", "Whether it still declines harmful requests, and answers harmless ones."),

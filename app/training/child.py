@@ -18,7 +18,9 @@ RUN_DIR/spec.json, starts this process through a launcher, and hears the events 
  9.   `_train`                loads torch, takes up the newest whole checkpoint, builds the learner (`learner.build`:
                               rows rendered with the winning prompt and cut into tokens, the adapter on the base model)
                               takes the smoke leg (`smoke.leg`: five steps, saved, read back, scored again, undone),
-                              and says `started`.
+                              and says `started`. A config with several learning rates, seeds or parts of the rows does
+                              9 to 13 once for each (`_train_legs`), in a folder below RUN_DIR/legs, says `leg` after
+                              each, and hands out the adapter that is best on the dev rows.
 10.   `TrainingLoop.train`    takes one optimizer step after the other (`lora.Learner.run`). Each is said as `step` and
                               written to RUN_DIR/metrics.jsonl.
 11.   before each step        `_stop_or_check` ends the run if somebody asked or the time is up, and measures dev loss
@@ -36,16 +38,20 @@ the last checkpoint (9).
 """
 
 import errno
+import gc
+import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from app.inference import folders
 from app.processes import parent
 from app.settings import Settings
+from app.training import legs
 from app.training.admission import Ended, Refuse, Start, admit, check_model, lock, read_rows
 from app.training.checkpoints import Checkpoint, CheckpointStore, Corrupt
+from app.training.legs import Leg, Outcome
 from app.training.loop import Progress, Stop, TrainingLoop, say
 from app.training.protocol import ADAPTER, Exit
 from app.training.spec import SourceRow, TrainingSpec
@@ -69,13 +75,108 @@ def work(run: Path, key: bytes, stop: Stop, now: Callable[[], float] = time.time
         check_model(Path(start.model), spec)
         adapter = finished(checkpoints)
         if adapter is None:
-            adapter = _train(rows, start, spec, checkpoints, stop)
+            several = not legs.alone(spec.recipe)
+            adapter = (_train_legs if several else _train)(rows, start, spec, checkpoints, stop)
         say("done", best_step=adapter.step, manifest_sha256=adapter.manifest_sha256, facts=dict(adapter.facts))
 
 
-def _train(
-    rows: Iterator[SourceRow], start: Start, spec: TrainingSpec, checkpoints: CheckpointStore, stop: Stop
+class LegDiverged(Ended):
+    """A training among several came to a number that is none."""
+
+
+def _train_legs(
+    rows: Iterable[SourceRow], start: Start, spec: TrainingSpec, run: CheckpointStore, stop: Stop
 ) -> Checkpoint:
+    """One training after the other; each that is over is kept, so an attempt that was killed goes on with the next."""
+    source = list(rows)
+    adapters: dict[str, Checkpoint] = {}
+    outcomes: list[Outcome] = []
+
+    def through(leg: Leg) -> None:
+        store = legs.store(run, leg.name)
+        store.root.mkdir(parents=True, exist_ok=True)
+        store.sweep()
+        outcome = _ended(store, leg)
+        if outcome is None:
+            say("log", line=f"Training {leg.number} of {leg.of}: {leg.words}.")
+            dtype = next((str(done.facts["dtype"]) for done in adapters.values()), "")
+            spent = sum(one.seconds for one in outcomes)
+            try:
+                adapters[leg.name] = _train(source, start, spec, store, stop, leg=leg, before=spent, dtype=dtype)
+            except LegDiverged as end:
+                if leg.kind == "main":
+                    raise
+                outcome = _mark_diverged(store, leg, str(end))
+            gc.collect()  # a model and its adapter refer to each other
+        if outcome is None or not outcome.diverged:
+            adapters[leg.name] = store.read(store.root / ADAPTER)
+            outcome = legs.outcome(leg, adapters[leg.name].facts)
+        folders.discard(store.folder)
+        outcomes.append(outcome)
+        say("leg", **outcome.to_json())
+
+    first = legs.first(spec.recipe)
+    for leg in first:
+        through(leg)
+    best = legs.chosen(outcomes, spec.recipe.stop_by)
+    if best is None:
+        raise Ended(Exit.DIVERGED, f"Every learning rate ended at a number that is none. {outcomes[0].diverged}")
+    for leg in legs.after(spec.recipe, next(leg for leg in first if leg.name == best.name)):
+        through(leg)
+    return _hand_out(run, adapters[best.name], best, outcomes)
+
+
+def _ended(store: CheckpointStore, leg: Leg) -> Outcome | None:
+    """What a leg came to that is over already; None for one that has to go on."""
+    if (done := finished(store)) is not None:
+        return legs.outcome(leg, done.facts)
+    try:
+        return Outcome.from_json(store.read(store.root / legs.DIVERGED).facts)
+    except Corrupt:
+        return None
+
+
+def _mark_diverged(store: CheckpointStore, leg: Leg, why: str) -> Outcome:
+    """Write down that a leg has no adapter, so that nobody trains it again."""
+    newest = store.newest(lambda _line: None)
+    outcome = legs.diverged(leg, why, float(newest.facts["seconds"]) if newest else 0.0)
+    store.publish(legs.DIVERGED, 0, lambda folder: _write(folder / "why.txt", why), outcome.to_json())
+    say("log", line=f"{leg.words}: {why} The run goes on without it.")
+    return outcome
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _hand_out(run: CheckpointStore, adapter: Checkpoint, best: Outcome, outcomes: list[Outcome]) -> Checkpoint:
+    """Seal the adapter of the chosen leg as that of the run, with what every leg came to."""
+    facts = dict(adapter.facts) | {
+        "seconds": sum(one.seconds for one in outcomes),
+        "chosen_leg": best.name,
+        "legs": [one.to_json() for one in outcomes],
+    }
+
+    def write(folder: Path) -> None:
+        for path in adapter.folder.iterdir():
+            if path.name != folders.MANIFEST:
+                shutil.copyfile(path, folder / path.name)
+
+    return run.publish(ADAPTER, adapter.step, write, facts)
+
+
+def _train(
+    rows: Iterable[SourceRow],
+    start: Start,
+    spec: TrainingSpec,
+    checkpoints: CheckpointStore,
+    stop: Stop,
+    *,
+    leg: Leg | None = None,
+    before: float = 0.0,
+    dtype: str = "",
+) -> Checkpoint:
+    """One training. before: seconds that those before it took. dtype: their precision, empty to choose."""
     from app.inference import devices, loading
     from app.training import learner as learners
     from app.training import lora, smoke
@@ -89,8 +190,9 @@ def _train(
             line=f"The best checkpoint so far (step {progress.best_step}) is damaged; dev loss is measured again.",
         )
         progress.best_step, progress.best_loss, progress.evaluated = -1, None, progress.step - 1
+    kind = progress.dtype or dtype
     try:
-        learner, left_out = learners.build(Path(start.model), rows, spec, progress.dtype, start.device)
+        learner, left_out = learners.build(Path(start.model), rows, spec, kind, start.device, leg)
     except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
         raise Refuse(f"The base model is not the approved one: {error}") from error
     except devices.NotThere as error:
@@ -101,17 +203,21 @@ def _train(
     try:
         if newest:
             learner.restore(newest.folder)
-        else:
+        elif leg is None or leg.number == 1:
             say("log", line=smoke.leg(learner, checkpoints.root / "staging" / "smoke").words)
     except lora.Diverged as error:
         raise Ended(Exit.DIVERGED, f"In the smoke leg before the run: {error}") from error
     except smoke.Broken as error:
         raise Ended(Exit.SMOKE, f"The smoke leg before the run failed, and nothing was trained. {error}") from error
-    say("started", step=progress.step, of=learner.total, attempt=start.attempt, **learners.facts(learner, left_out))
+    name = leg.name if leg else ""
+    of_run = {"leg": leg.name, "leg_words": leg.words, "leg_number": leg.number, "leg_of": leg.of} if leg else {}
+    begun = {"step": progress.step, "of": learner.total, "attempt": start.attempt}
+    say("started", **begun, **learners.facts(learner, left_out), **of_run)
+    loop = TrainingLoop(learner, checkpoints, spec, stop, progress, leg=name, before=before)
     try:
-        return TrainingLoop(learner, checkpoints, spec, stop, progress).train()
+        return loop.train()
     except lora.Diverged as error:
-        raise Ended(Exit.DIVERGED, str(error)) from error
+        raise LegDiverged(Exit.DIVERGED, str(error)) from error
 
 
 def attempt(run: Path) -> Exit:

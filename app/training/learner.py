@@ -1,23 +1,30 @@
 """Set up what is trained: rows rendered with the winning prompt, cut into tokens, and a learner that holds them."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from app.baselines import prompts
 from app.inference import loading, tokens
 from app.inference.tokens import TokenRow
-from app.training import lora
+from app.training import legs, lora
+from app.training.legs import Leg
 from app.training.spec import SourceRow, TrainingSpec
 
 
 def build(
-    model: Path, rows: Iterable[SourceRow], spec: TrainingSpec, dtype: str = "", device: str = "cpu"
+    model: Path,
+    rows: Iterable[SourceRow],
+    spec: TrainingSpec,
+    dtype: str = "",
+    device: str = "cpu",
+    leg: Leg | None = None,
 ) -> tuple[lora.Learner, int]:
     """A learner over the approved rows, and how many training rows were too long for the recipe.
 
     dtype: of the attempt before, so that a resumed run does not change its precision. device: see `devices.choose`.
+    leg: which training of the run; what differs from the spec's recipe is its rate, its seed, its share of the rows.
     """
     kind = dtype or spec.recipe.precision
     loaded = loading.load(
@@ -28,7 +35,15 @@ def build(
     dev, _ = encoded(loaded, spec, (row for row in source if row.split == "dev"))
     if not train or not dev:
         raise ValueError("No training row or no dev row is within the max sequence length.")
-    return lora.Learner(loaded, spec.recipe, train, dev_sample(dev, spec.recipe.dev_rows, spec.recipe.seed)), dropped
+    chosen = dev_sample(dev, spec.recipe.dev_rows, spec.recipe.seed)  # the same rows in every leg
+    recipe, share = (leg.recipe, leg.share) if leg else (spec.recipe, 1.0)
+    return lora.Learner(loaded, recipe, part(train, share, spec.recipe.seed), chosen), dropped
+
+
+def part(train: Sequence[TokenRow], share: float, seed: int) -> list[TokenRow]:
+    """A part of the training rows, drawn by the config's own seed: the same rows whichever leg asks."""
+    order = random.Random(f"curve/{seed}").sample(range(len(train)), len(train))
+    return legs.part_of(train, share, order)
 
 
 def encoded(loaded: loading.Loaded, spec: TrainingSpec, source: Iterable[SourceRow]) -> tuple[list[TokenRow], int]:

@@ -338,6 +338,12 @@ def note(session: Session, training_id: int, **facts: Any) -> TrainingRow:
     return row
 
 
+def note_leg(session: Session, training_id: int, outcome: Mapping[str, Any]) -> None:
+    """Write down what one of several trainings of a run came to; again takes the place of the first time."""
+    kept = store.get(session, training_id).training_facts.get("legs", [])
+    note(session, training_id, legs=[*(one for one in kept if one["name"] != outcome["name"]), dict(outcome)])
+
+
 @dataclass(frozen=True, slots=True)
 class Prospects:
     """What the pages of plan and run say before a launch. missing: why there can be no preflight, or empty. reasons:

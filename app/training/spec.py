@@ -21,6 +21,8 @@ from typing import Any
 
 from app.baselines.prompts import Passage
 from app.chat import Message, messages_from_json
+from app.gate.subject import exact
+from app.recipes import parts as recipe_parts
 from app.training import recipe as recipes
 from app.training.recipe import Recipe
 
@@ -52,6 +54,9 @@ def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
     """
     try:
         part, data = subject["training"], subject["dataset"]
+        stated = recipe_parts.stated(part["recipe"])
+        if any(exact(part.get(name)) != exact(value) for name, value in stated.items()):
+            raise ValueError("the subject does not say which trainings its config asks for")
         return TrainingSpec(
             recipe=recipes.parse(part["recipe"]),
             instructions=part["instructions"],
@@ -77,7 +82,9 @@ def training_part(
     """The `training` part of a subject; `from_subject` reads it back."""
     named = {"name": model, "revision": revision, "files": dict(files)}
     carried = {"passages": dict(passages)} if passages else {}
-    return {"recipe": recipes.to_json(recipe), "instructions": instructions, "model": named, **carried}
+    settings = recipes.to_json(recipe)
+    stated = recipe_parts.stated(settings)
+    return {"recipe": settings, "instructions": instructions, "model": named, **carried, **stated}
 
 
 @dataclass(frozen=True, slots=True)
