@@ -347,7 +347,7 @@ def known(kind: str, name: str) -> str:
 
 
 _OWN_NAMES = {"nearest_answer": "Nearest neighbour (no LLM)", "majority_answer": "Majority class (no LLM)"}
-_NUMBERED = re.compile(r"(revised_prompt|optimised_prompt|adapter)/(\d+)")
+_NUMBERED = re.compile(r"(revised_prompt|optimised_prompt|adapter)/(\d+)(?:/seed-(\d+))?")
 _DRAWN = re.compile(r"few_shot_random/(?:k\d+/)?(\d+)")
 _BY_OTHERS = re.compile(r"stronger_model/\d+/(zero_shot|best)")
 _RETRIEVING = re.compile(r"rag/(lexical|embedding|hybrid)(?:/\d+)?")
@@ -365,9 +365,9 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
     if special := _with_examples(name, known) or _retrieving(name, known) or _by_another_model(name, known):
         return special
     if found := _NUMBERED.fullmatch(name):
-        family, number = found.group(1), int(found.group(2))
+        family, number, seed = found.group(1), int(found.group(2)), found.group(3)
         if family == "adapter":
-            return f"{label('variant.adapter')}, run {number}"
+            return f"{label('variant.adapter')}, run {number}" + (f", seed {seed}" if seed else "")
         return f"Prompt v{number + 1}{' (optimizer)' if family == 'optimised_prompt' else ''}"
     if (examples := known.get("k")) and name.startswith("schema/"):
         return f"{label('variant.schema')}, {examples} {name.partition('/')[2]}"

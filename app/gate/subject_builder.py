@@ -29,8 +29,8 @@ from app.gate.reviewed import (
     Verdict,
 )
 from app.inference import service as models
-from app.recipes import passages as recipe_passages
 from app.recipes import parts as recipe_parts
+from app.recipes import passages as recipe_passages
 from app.recipes.tables import RecipeRow
 
 

@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
@@ -20,12 +20,13 @@ from app.gate import store as review_store
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Unusable
+from app.inference.local import Dtype
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
 from app.recipes.tables import RecipeRow
 from app.training import events as trainer_events
-from app.training import legs, packing, rows_with_passages, service, store
+from app.training import legs, packing, rows_with_passages, seed_adapters, service, store
 from app.training import preflight as preflights
 from app.training import spec as specs
 from app.training.checkpoints import CheckpointStore, Corrupt
@@ -196,7 +197,7 @@ def _work(
     run = claim.settings.runs_dir / f"training-{claim.subject_id}"
     if state != "evaluating":
         _until_done(claim, launcher, run)
-    _judge(claim, run)
+    seed_adapters.judge(claim, run, _judge(claim, run))
     beside(claim, _adapter(claim, run, digest))
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
@@ -377,8 +378,8 @@ def _adapter(claim: Claim, run: Path, digest: str) -> Path:
         raise Failed(f"The stored adapter cannot be used: {damage}. Resume the run to make it again.") from damage
 
 
-def _judge(claim: Claim, run: Path) -> None:
-    """Have the adapter answer the test rows as one more arm, on the base's own precision."""
+def _judge(claim: Claim, run: Path) -> Dtype:
+    """Have the adapter answer the test rows as one more arm, on the base's own precision, which is returned."""
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         model = model_store.get(session, row.model_id)
@@ -406,6 +407,7 @@ def _judge(claim: Claim, run: Path) -> None:
     except Unusable as error:
         _note(claim, cause="scoring")
         raise Failed(f"The adapter is stored, but could not be scored: {error}") from error
+    return cast("Dtype", dtype)
 
 
 # ---------------------------------------------------------------- state

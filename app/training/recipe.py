@@ -191,8 +191,8 @@ FIELDS = (
         choices=(("loss", "Dev loss"), ("metric", "The deciding metric, on dev answers")), advanced=False, option=True,
     ),
     Field(
-        "scored_rows", "40, used only where the metric decides: one answer is 2.5 points; of equal scores the lower loss "
-        "counts.",
+        "scored_rows", "40, used only where the metric decides: one answer is then 2.5 points. Of equal scores the "
+        "lower loss counts.",
         "whole", 10, 200, option=True,
     ),
     Field(
