@@ -12,6 +12,7 @@ from app.baselines import causes
 from app.baselines.arms import REVISIONS, ArmResult
 from app.errors import FieldError
 from app.gate.reviewed import ArmTried, Measurement, Subject, Training
+from app.recipes import replay
 from app.wording import lower_first, percent, plural, signed_points
 
 NAMES: Mapping[str, str] = {
@@ -193,6 +194,7 @@ def steps(recipe: Mapping[str, Any], train_rows: int) -> Steps | None:
     epochs, most = float(recipe.get("epochs", 3)), int(float(recipe.get("max_steps", 0)))
     if train_rows <= 0 or batch <= 0:
         return None
+    train_rows += replay.count(recipe, train_rows)
     whole = -(-train_rows // batch) * epochs
     return seen(int(min(whole, most) if most else whole), batch, train_rows)
 

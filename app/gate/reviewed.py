@@ -208,6 +208,7 @@ class Base(Frozen):
 class Training(Frozen):
     """What the trainer reads; nothing else reaches it (`training/spec.py`). passages: what every row carries, with the
     index it is from; None where rows carry none. legs: the trainings, where they are several, and which one is judged.
+    scored: how dev rows are answered and scored, where that chooses the checkpoint. replay: the general rows mixed in.
     """
 
     recipe: Mapping[str, Any]
@@ -215,11 +216,13 @@ class Training(Frozen):
     model: Base
     passages: Mapping[str, Any] | None = None
     legs: Mapping[str, Any] | None = None
+    scored: Mapping[str, Any] | None = None
+    replay: Mapping[str, Any] | None = None
 
     @property
     def optional(self) -> dict[str, Any]:
         """What is there only where there is something to say in it, as it is stored."""
-        return {name: value for name in ("passages", "legs") if (value := getattr(self, name))}
+        return {name: value for name in ("passages", "legs", "scored", "replay") if (value := getattr(self, name))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

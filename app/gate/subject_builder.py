@@ -29,6 +29,7 @@ from app.gate.reviewed import (
     Verdict,
 )
 from app.inference import service as models
+from app.recipes import dev_answers
 from app.recipes import parts as recipe_parts
 from app.recipes import passages as recipe_passages
 from app.recipes.tables import RecipeRow
@@ -129,6 +130,7 @@ def _training(facts: Facts) -> Training | None:
         instructions=standing.winning_instructions(facts.baseline),
         model=Base(id=facts.base.id, name=name, revision=revision, files=facts.base.files),
         passages=recipe_passages.part(facts.recipe, facts.baseline, facts.dataset),
+        scored=dev_answers.part(facts.recipe.settings, facts.baseline),
         **recipe_parts.stated(facts.recipe.settings),
     )
 

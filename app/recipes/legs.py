@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SWEEPS: Mapping[str, tuple[float, ...]] = {"none": (1.0,), "three": (0.5, 1.0, 2.0), "five": (0.25, 0.5, 1.0, 2.0, 4.0)}
-"""Multiples of the chosen learning rate: LoRA's best rate is known to about a factor of two (Schulman 2025)."""
+"""Multiples of the config's learning rate."""
 CURVES: Mapping[str, tuple[float, ...]] = {"none": (), "quarters": (0.25, 0.5)}
 """Shares of the training set besides the whole of it."""
 BY: Mapping[str, str] = {"loss": "lowest dev loss", "metric": "highest dev score, then lowest dev loss"}

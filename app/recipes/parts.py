@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.recipes import legs
+from app.recipes import legs, replay
 
 
 def stated(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -11,5 +11,5 @@ def stated(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     settings: of a config; numbers may be texts, as approved.
     """
-    parts = {"legs": legs.stated(settings)}
+    parts = {"legs": legs.stated(settings), "replay": replay.stated(settings)}
     return {name: part for name, part in parts.items() if part}

@@ -319,9 +319,7 @@ def _together_lines(together: Together | None) -> list[str]:
     if together.rates:
         tried = ", ".join(f"{one.learning_rate:.3g}" for one in together.rates)
         taken = next(one for one in together.outcomes if one.name == together.chosen)
-        lines.append(
-            f"Learning rates tried: {tried}; {taken.learning_rate:.3g} was taken, as the best on the dev rows."
-        )
+        lines.append(f"Learning rates tried: {tried}; {taken.learning_rate:.3g} was best on the dev rows.")
     if together.spread:
         lines.append(together.spread.words)
     if together.more_rows:

@@ -56,6 +56,7 @@ def show_result(
         training=training,
         newer=newest if newest is not None and training is not None and newest.id != training.id else None,
         runs=runs,
+        shown_run=asked_for.id if asked_for else None,
         legs=together,
         chosen=together.chosen if together else "",
         seed_chart=_seeds(together) if together else None,

@@ -43,6 +43,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from app.inference import folders
@@ -178,8 +179,8 @@ def _train(
 ) -> Checkpoint:
     """One training. before: seconds that those before it took. dtype: their precision, empty to choose."""
     from app.inference import devices, loading
+    from app.training import dev_answers, lora, smoke
     from app.training import learner as learners
-    from app.training import lora, smoke
 
     loading.compute_with(start.threads)
     newest = checkpoints.newest(lambda line: say("log", line=line))
@@ -190,7 +191,11 @@ def _train(
             line=f"The best checkpoint so far (step {progress.best_step}) is damaged; dev loss is measured again.",
         )
         progress.best_step, progress.best_loss, progress.evaluated = -1, None, progress.step - 1
+        progress.best_score = None
     kind = progress.dtype or dtype
+    if spec.scored is not None:
+        rows = list(rows)
+    answers = dev_answers.DevAnswers.of(spec, rows)
     try:
         learner, left_out = learners.build(Path(start.model), rows, spec, kind, start.device, leg)
     except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
@@ -213,7 +218,8 @@ def _train(
     of_run = {"leg": leg.name, "leg_words": leg.words, "leg_number": leg.number, "leg_of": leg.of} if leg else {}
     begun = {"step": progress.step, "of": learner.total, "attempt": start.attempt}
     say("started", **begun, **learners.facts(learner, left_out), **of_run)
-    loop = TrainingLoop(learner, checkpoints, spec, stop, progress, leg=name, before=before)
+    score = partial(answers.score, learner) if answers else None
+    loop = TrainingLoop(learner, checkpoints, spec, stop, progress, score=score, leg=name, before=before)
     try:
         return loop.train()
     except lora.Diverged as error:

@@ -2,12 +2,15 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from app.baselines import prompts
+from app.chat import Message
 from app.inference import loading, tokens
 from app.inference.tokens import TokenRow
+from app.recipes import replay
 from app.training import legs, lora
 from app.training.legs import Leg
 from app.training.spec import SourceRow, TrainingSpec
@@ -37,7 +40,17 @@ def build(
         raise ValueError("No training row or no dev row is within the max sequence length.")
     chosen = dev_sample(dev, spec.recipe.dev_rows, spec.recipe.seed)  # the same rows in every leg
     recipe, share = (leg.recipe, leg.share) if leg else (spec.recipe, 1.0)
-    return lora.Learner(loaded, recipe, part(train, share, spec.recipe.seed), chosen), dropped
+    own = part(train, share, spec.recipe.seed)
+    general = replayed(loaded, spec, len(own))
+    return lora.Learner(loaded, recipe, [*own, *general], chosen, len(general)), dropped
+
+
+def replayed(loaded: loading.Loaded, spec: TrainingSpec, own: int) -> list[TokenRow]:
+    """The general rows that are mixed in beside so many of the task: without its instructions, as anybody would ask."""
+    drawn = replay.rows(replay.count(asdict(spec.recipe), own), spec.recipe.seed)
+    longest = min(spec.recipe.max_row_tokens, loaded.context)
+    rows = [tokens.training_row(loaded.tokenizer, (Message("user", row.question),), row.answer) for row in drawn]
+    return [row for row in rows if row.length <= longest]
 
 
 def part(train: Sequence[TokenRow], share: float, seed: int) -> list[TokenRow]:
@@ -71,6 +84,7 @@ def facts(learner: lora.Learner, left_out: int) -> dict[str, Any]:
         "dtype": learner.loaded.dtype,
         "device": learner.loaded.device.title,
         "train_rows": len(learner.train),
+        **({"replay_rows": learner.replay} if learner.replay else {}),
         "dev_rows": len(learner.dev),
         "left_out": left_out,
         "shared_tokens": learner.shared,

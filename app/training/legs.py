@@ -39,9 +39,9 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a leg came to. steps: taken until the best checkpoint, of so many. base_loss, best_loss: on the dev rows, in
-    nats a trained token; best_score: 0 to 1 by the deciding metric, None where it was not measured. diverged: why it
-    has no adapter, or empty."""
+    """What a leg came to. rows: of the task that it trained on. steps: taken until the best checkpoint, of so many.
+    base_loss, best_loss: on the dev rows, in nats a trained token; best_score: 0 to 1 by the deciding metric, None
+    where it was not measured. diverged: why it has no adapter, or empty."""
 
     name: str
     kind: Kind
@@ -90,7 +90,7 @@ def outcome(leg: Leg, facts: Mapping[str, Any]) -> Outcome:
         learning_rate=leg.recipe.learning_rate,
         seed=leg.recipe.seed,
         share=leg.share,
-        rows=int(facts["train_rows"]),
+        rows=int(facts["train_rows"]) - int(facts.get("replay_rows", 0)),
         steps=int(facts["best_step"]),
         of=int(facts["of"]),
         base_loss=facts["base_loss"],

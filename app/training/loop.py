@@ -90,11 +90,13 @@ class Learner(Protocol):
     """What is trained: `lora.Learner`, or one in a test that only counts.
 
     total: optimizer steps of the whole run. train, dev: rows. shared: tokens that all prompts begin with.
+    replay: general rows among those that are trained.
     """
 
     total: int
     steps_an_epoch: int
     shared: int
+    replay: int
 
     @property
     def adapter_parameters(self) -> int: ...
@@ -255,6 +257,7 @@ class TrainingLoop:
             "shared_tokens": self.learner.shared,
             "adapter_parameters": self.learner.adapter_parameters,
             "train_rows": len(self.learner.train),
+            "replay_rows": self.learner.replay,
             "dev_rows": len(self.learner.dev),
             "seconds": self.progress.seconds + time.monotonic() - self.began_at,
             "peak_bytes": max(self.progress.peak_bytes, _peak()),

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Header, Request, Response
@@ -18,8 +18,9 @@ from app.gate.checks import Steps, steps
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.recipes import legs as planned
+from app.training import legs, prices, service, stages, store
 from app.training import recipe as recipes
-from app.training import service, stages, store
 from app.training.legs import Outcome
 from app.training.tables import TrainingRow
 from app.users import store as user_store
@@ -249,6 +250,9 @@ def _plan(
         defaults=service.default_recipe(db, assessment_id),
         fields=recipes.FIELDS,
         serving=list(recipes.serving_notes(recipe)),
+        prices=prices.more(recipe, row.preflight if row else None),
+        taken=[field.name for field in recipes.FIELDS if field.option and _in_use(recipe, field.name)],
+        several=_several(recipe),
         models=models,
         bases=[(model.id, _base_name(model, measured=model.id in measured)) for model in models],
         **_warned(assessment_id, prospects, row.model_id if row else None),
@@ -260,6 +264,25 @@ def _plan(
         job=job,
         ahead=job_store.ahead(db, job) if job else 0,
     )
+
+
+def _in_use(recipe: recipes.Recipe, name: str) -> bool:
+    return bool(getattr(recipe, name) != getattr(recipes.Recipe(), name))
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """More than one training in a run. seed: of the adapter that is judged; rule: what chooses its learning rate."""
+
+    count: int
+    seed: int
+    rule: str
+
+
+def _several(recipe: recipes.Recipe) -> Several | None:
+    if legs.alone(recipe):
+        return None
+    return Several(planned.count(asdict(recipe)), recipe.seed, planned.BY[recipe.stop_by])
 
 
 def _base_name(model: ModelRow, *, measured: bool) -> str:

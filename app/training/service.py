@@ -27,6 +27,7 @@ from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.recipes import dev_answers
 from app.recipes import passages as recipe_passages
 from app.recipes import store as recipe_store
 from app.recipes.tables import RecipeRow
@@ -142,7 +143,11 @@ def plan_of(facts: Facts) -> Plan:
     recipe = recipes.parse(row.settings)
     instructions = measurements.winning_instructions(facts.baseline) if facts.baseline else ""
     carried = recipe_passages.part(row, facts.baseline, dataset)
-    part = specs.training_part(recipe, instructions, *models.public_name(model), model.files, passages=carried)
+    scored = dev_answers.part(row.settings, facts.baseline)
+    if against := dev_answers.against(row.settings, scored):
+        raise Conflict(against)
+    named = models.public_name(model)
+    part = specs.training_part(recipe, instructions, *named, model.files, passages=carried, scored=scored)
     digest = subject.digest({"training": part, "rows": dataset.rows_sha256, "split": dataset.split_sha256})
     return Plan(row, recipe, dataset, model, part, digest)
 
