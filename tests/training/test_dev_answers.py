@@ -1,4 +1,4 @@
-"""Early stopping by the deciding metric: the adapter answers dev rows in the trainer, and the price of it is measured."""
+"""Early stopping by the deciding metric: the adapter answers dev rows in the trainer, at a price that is measured."""
 
 import dataclasses
 import json
@@ -41,7 +41,7 @@ def test_a_trainer_takes_no_subject_without_the_metric_that_it_stops_by(run: Run
 
 @pytest.mark.torch
 def test_the_checkpoint_with_the_best_dev_score_is_kept(run: Run) -> None:
-    """The tiny model learns to say the first word twice; its answers are scored at each check, and told in the journal."""
+    """The tiny model learns to say the first word twice; its answers are scored at each check, and written down."""
     run.recipe = dataclasses.replace(run.recipe, stop_by="metric", epochs=6, scored_rows=10)
     run.scored = EXACT
 

@@ -9,14 +9,20 @@ from typing import Any
 
 import pytest
 
+from app.baselines import differences
+from app.db import reading
 from app.gate.subject import exact
 from app.inference import folders
 from app.recipes import legs as planned
-from app.training import legs
+from app.results import card
+from app.results import job as results_job
+from app.results import service as results
+from app.training import legs, store
 from app.training import spec as specs
 from app.training.legs import Outcome
 from app.training.protocol import Exit
 from app.training.recipe import Recipe
+from tests.support.story import Story
 
 SEVERAL = Recipe(learning_rate=2e-4, sweep="three", seeds=3, curve="quarters", seed=5)
 
@@ -116,3 +122,40 @@ def test_an_adapter_of_another_training_of_the_run_is_not_taken(another: Callabl
     losses = [{one["name"]: one["best_loss"] for one in child.events("leg")} for child in (first, again)]
     assert losses[0] == losses[1]
     assert json.loads(again.output.splitlines()[-1])["event"] == "done"
+
+
+@pytest.mark.torch
+def test_seeds_answer_the_test_rows_and_decide_nothing(story: Story) -> None:
+    """From the config to the result, as a worker does it."""
+    story.recipe(seeds=2, curve="quarters", max_steps=3)
+    story.check()
+    story.approve()
+    row = story.launch()
+
+    results_job.train(story.claim(story.train_job(row)))
+
+    run = story.run(row)
+    with reading(story.engine) as session:
+        metrics = store.metrics(session, run.id, "step")
+        dev = store.metrics(session, run.id, "dev", "part-25")
+        outcome = results.outcome(session, run.id)
+        several = results.together(outcome)
+        usual = differences.usual(outcome.baseline, "test")
+        card_text = card.card(results.facts(session, outcome))
+    assert (run.state, run.training_facts["chosen_leg"]) == ("done", "main")
+    assert {metric.leg for metric in metrics} == {"main", "seed-2", "part-25", "part-50"}
+    assert dev
+    arms = {arm.name: arm for arm in outcome.baseline.arms if arm.family == "adapter"}
+    assert set(arms) == {f"adapter/{run.id}", f"adapter/{run.id}/seed-2"}
+    assert outcome.adapter is arms[f"adapter/{run.id}"]
+    assert usual is not None
+    assert usual[1] == outcome.adapter.id
+    assert several is not None
+    assert several.spread is not None
+    assert [(one.seed, one.deciding) for one in several.spread.seeds] == [(1, True), (2, False)]
+    assert [one.score for one in several.spread.seeds] == [arm.test.score for arm in arms.values() if arm.test]
+    assert [point.share for point in several.points] == [0.25, 0.5, 1.0]
+    assert several.spread.words in card_text
+    assert run.result is not None
+    assert run.result["spread"]["mean"] == several.spread.mean
+    assert [look["why"] for look in outcome.baseline.test_looks][-2:] == ["adapter", "another seed of an adapter"]

@@ -1,4 +1,4 @@
-"""General rows against forgetting: ours, never what the release checks ask, approved by hash, and in passes of their own."""
+"""General rows against forgetting: ours, not what the release checks ask, approved by hash, in passes of their own."""
 
 import dataclasses
 from collections.abc import Callable
