@@ -18,10 +18,13 @@ def one(recipe: Recipe, measured: Mapping[str, Any], share: float = 1.0) -> floa
     """Seconds of one training on this share of the rows. measured: the report of a preflight."""
     if not measured["steps_per_epoch"]:
         return 0.0
-    passes = measured["steps"] / measured["steps_per_epoch"]
-    read = measured["train"]["tokens"] * share * passes
-    steps = float(read / max(measured["tokens_per_second"], 1e-9))
-    return START_UP + steps + checks(recipe, measured) * a_check(measured)
+    return START_UP + share * _reading(measured) + checks(recipe, measured) * a_check(measured)
+
+
+def _reading(measured: Mapping[str, Any]) -> float:
+    """Seconds of all steps of one training on the whole set."""
+    passes = measured["steps"] / max(1, measured["steps_per_epoch"])
+    return float(measured["train"]["tokens"] * passes / max(measured["tokens_per_second"], 1e-9))
 
 
 def checks(recipe: Recipe, measured: Mapping[str, Any]) -> float:
@@ -64,8 +67,11 @@ def more(recipe: Recipe, measured: Mapping[str, Any] | None) -> dict[str, list[t
         "seeds": [("each further seed", single)],
         "curve": [("both parts", sum(one(recipe, measured, share) for share in planned.CURVES["quarters"]))],
     }
-    if general := measured.get("replay", {}).get("tokens"):
-        costs["replay"] = [("its rows", count * single * general / measured["train"]["tokens"])]
+    general = measured.get("replay", {}).get("tokens", 0)
+    if general:
+        costs["replay"] = [("its rows", count * _reading(measured) * general / measured["train"]["tokens"])]
+    else:  # as if general rows were as long as those of the task
+        costs["replay"] = [("0.1 of all rows, about", count * _reading(measured) / 9)]
     if "score_seconds" in measured:
         costs["stop_by"] = [("answering dev rows", count * checks(recipe, measured) * measured["score_seconds"])]
     return costs

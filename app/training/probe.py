@@ -63,14 +63,16 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: s
     report |= {"device": loaded.device.title, "device_free": devices.free_bytes(loaded.device)}
     if fitting["train"] and fitting["dev"]:
         report |= _timed(loaded, spec, [*fitting["train"], *general], fitting["dev"], len(general))
-        report |= _answered(loaded, spec, rows)
+        report |= _answered(loaded, spec, rows, report)
         report["seconds"] = prices.whole(spec.recipe, report)
         if not legs.alone(spec.recipe):
             report["trainings"] = prices.trainings(spec.recipe, report)
     return report
 
 
-def _answered(loaded: loading.Loaded, spec: TrainingSpec, rows: list[specs.SourceRow]) -> dict[str, Any]:
+def _answered(
+    loaded: loading.Loaded, spec: TrainingSpec, rows: list[specs.SourceRow], report: dict[str, Any]
+) -> dict[str, Any]:
     """How long answering the dev rows of one check takes, from a few of them; the base answers, which goes on longer
     than an adapter that has learnt to stop."""
     answers = dev_answers.DevAnswers.of(spec, rows)
@@ -81,7 +83,13 @@ def _answered(loaded: loading.Loaded, spec: TrainingSpec, rows: list[specs.Sourc
     started = time.monotonic()
     few.scored(loaded, threading.Event())
     each = (time.monotonic() - started) / len(few.rows)
-    return {"scored_rows": len(answers.rows), "score_seconds": each * len(answers.rows)}
+    peak = devices.peak_bytes(loaded.device)
+    return {
+        "scored_rows": len(answers.rows),
+        "score_seconds": each * len(answers.rows),
+        "memory": {**report["memory"], "answers": max(0, peak - report["peak_bytes"])},
+        "peak_bytes": peak,
+    }
 
 
 def _timed(

@@ -54,6 +54,7 @@ def test_each_option_has_its_price_and_the_whole_is_their_sum() -> None:
     assert seconds["seeds"] == pytest.approx([one])
     assert seconds["curve"] == pytest.approx([2 * fixed + 13.5])
     assert seconds["stop_by"] == pytest.approx([6 * 13 * 3])
+    assert seconds["replay"] == pytest.approx([6 * 18 / 9])
     assert prices.more(several, None) == {}
 
 
