@@ -44,7 +44,7 @@ class CardFacts:
     late_targets: settings of metric and target after results were known, as the subject has them. passages: what every
     training row carried, None where rows carried none. constraint: what its answers were held to (kind, text, sha256),
     None where they were free. release: what else was checked; None where nothing was. together: the trainings of the
-    run where they were several.
+    run where they were several. dev_score: of the kept checkpoint, 0 to 1, where the metric chose it.
     """
 
     name: str
@@ -77,6 +77,7 @@ class CardFacts:
     release: Release | None = None
     constraint: Mapping[str, Any] | None = None
     together: Together | None = None
+    dev_score: float | None = None
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -158,6 +159,7 @@ def card(facts: CardFacts) -> str:
         "",
         f"{facts.train_rows:,} training rows (`{facts.data_sha256}`), loss on the answers only.",
         f"Training run {facts.training_id}, {facts.made_on}.",
+        *_checkpoint(facts),
         "",
         *(f"- {name.replace('_', ' ')}: {value}" for name, value in facts.recipe.items()),
         *(f"- {name} {version}" for name, version in sorted(facts.libraries.items())),
@@ -309,6 +311,13 @@ def _release_lines(release: Release | None) -> list[str]:
         f"| {glossary.label(check.name)} | {check.state} | {check.words.replace('|', '/')} |"
         for check in release.checks
     ]
+
+
+def _checkpoint(facts: CardFacts) -> list[str]:
+    """By what the checkpoint was chosen, where that was not dev loss alone."""
+    if facts.dev_score is None:
+        return []
+    return [f"The checkpoint was chosen by the metric above on answered dev rows: {_percent(facts.dev_score)} there."]
 
 
 def _together_lines(together: Together | None) -> list[str]:

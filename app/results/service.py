@@ -257,6 +257,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         libraries=training.training_facts.get("libraries") or {},
         release=release_of(session, outcome),
         together=together(outcome),
+        dev_score=training.training_facts.get("best_score"),
     )
 
 

@@ -74,7 +74,7 @@ def test_the_page_shows_every_seed_and_says_which_one_decides(client: TestClient
 
     page, found = text_of(client, "/assessments/1/result"), client.get("/api/v1/trainings/1/result").json()
 
-    assert "3 seeds: 77.9 % on average, 63.6 % at the lowest and 86.4 % at the highest" in page
+    assert "3 seeds: 77.3 % on average, 63.6 % at the lowest and 86.4 % at the highest" in page
     assert "2 of 3 are ahead of the best prompt. The verdict is that of seed 1, which was named before." in page
     assert "A seed is not ahead of the best prompt" in page
     assert {name: found[name] for name in ("verdict", "delta", "p")} == {
