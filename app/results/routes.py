@@ -88,7 +88,8 @@ def _larger(outcome: service.Outcome | None) -> Literal["fixed", "broken"]:
 
 def _trained(session: Db, run: TrainingRow) -> Steps | None:
     """How much of the training set a run saw; None for one whose steps or rows nobody noted."""
-    taken, rows = trainings.metrics(session, run.id, "step"), int(run.training_facts.get("train_rows") or 0)
+    leg = str(run.training_facts.get("chosen_leg", ""))
+    taken, rows = trainings.metrics(session, run.id, "step", leg), int(run.training_facts.get("train_rows") or 0)
     return seen(taken[-1].step, batch_rows(run.recipe), rows) if taken and rows else None
 
 

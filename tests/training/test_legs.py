@@ -11,9 +11,12 @@ import pytest
 
 from app.baselines import differences
 from app.db import reading
+from app.gate import reviews, subject_builder
+from app.gate import store as review_store
 from app.gate.subject import exact
 from app.inference import folders
 from app.recipes import legs as planned
+from app.recipes import store as recipe_store
 from app.results import card
 from app.results import job as results_job
 from app.results import service as results
@@ -108,6 +111,7 @@ def test_each_training_is_kept_and_the_best_on_dev_is_handed_out(another: Callab
 
 
 @pytest.mark.torch
+@pytest.mark.deep
 def test_an_adapter_of_another_training_of_the_run_is_not_taken(another: Callable[..., Any]) -> None:
     made = another(seeds=2, epochs=1)
     first = made.train()
@@ -127,10 +131,17 @@ def test_an_adapter_of_another_training_of_the_run_is_not_taken(another: Callabl
 @pytest.mark.torch
 def test_seeds_answer_the_test_rows_and_decide_nothing(story: Story) -> None:
     """From the config to the result, as a worker does it."""
-    story.recipe(seeds=2, curve="quarters", max_steps=3)
+    story.recipe(seeds=2, curve="quarters", max_steps=2, stop_by="metric", scored_rows=10, replay=0.1)
     story.check()
     story.approve()
     row = story.launch()
+    with reading(story.engine) as session:
+        review = review_store.get(session, row.review_id)
+        recipe = recipe_store.of_assessment(session, story.assessment.id)
+        frozen = reviews.subject_of(review)
+        assert subject_builder.preflight_of(frozen, recipe) == {"blockers": []}, "what was checked is what was approved"
+        assert frozen.training is not None
+        assert frozen.training.scored == {"metric": "exact_match", "options": {}, "max_tokens": 4}
 
     results_job.train(story.claim(story.train_job(row)))
 
@@ -155,6 +166,9 @@ def test_seeds_answer_the_test_rows_and_decide_nothing(story: Story) -> None:
     assert [(one.seed, one.deciding) for one in several.spread.seeds] == [(1, True), (2, False)]
     assert [one.score for one in several.spread.seeds] == [arm.test.score for arm in arms.values() if arm.test]
     assert [point.share for point in several.points] == [0.25, 0.5, 1.0]
+    assert all(point.score is not None for point in several.points)
+    assert all(metric.score is not None for metric in dev)
+    assert run.training_facts["replay_rows"] > 0
     assert several.spread.words in card_text
     assert run.result is not None
     assert run.result["spread"]["mean"] == several.spread.mean
