@@ -127,7 +127,7 @@ def _seeds(together: Together) -> charts.IntervalChart | None:
     if together.spread is None:
         return None
     drawn = [
-        charts.Arm(f"Seed {one.seed}{', decides' if one.deciding else ''}", one.score, one.low, one.high, "tune")
+        charts.Arm(f"Seed {one.seed}{' (decides)' if one.deciding else ''}", one.score, one.low, one.high, "tune")
         for one in together.spread.seeds
     ]
     return charts.intervals("Score by seed", [*drawn, charts.Arm("Best prompt", together.spread.before)])

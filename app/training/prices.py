@@ -69,9 +69,9 @@ def more(recipe: Recipe, measured: Mapping[str, Any] | None) -> dict[str, list[t
     }
     general = measured.get("replay", {}).get("tokens", 0)
     if general:
-        costs["replay"] = [("its rows", count * _reading(measured) * general / measured["train"]["tokens"])]
+        costs["replay"] = [("general rows", count * _reading(measured) * general / measured["train"]["tokens"])]
     else:  # as if general rows were as long as those of the task
-        costs["replay"] = [("0.1 of all rows, about", count * _reading(measured) / 9)]
+        costs["replay"] = [("a ratio of 0.1, about", count * _reading(measured) / 9)]
     if "score_seconds" in measured:
         costs["stop_by"] = [("answering dev rows", count * checks(recipe, measured) * measured["score_seconds"])]
     return costs

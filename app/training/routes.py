@@ -272,7 +272,8 @@ def _in_use(recipe: recipes.Recipe, name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """More than one training in a run. seed: of the adapter that is judged; rule: what chooses its learning rate."""
+    """More than one training in a run. seed: of the adapter that is judged. rule: what chooses its learning rate, empty
+    where there is one."""
 
     count: int
     seed: int
@@ -282,7 +283,8 @@ class Several:
 def _several(recipe: recipes.Recipe) -> Several | None:
     if legs.alone(recipe):
         return None
-    return Several(planned.count(asdict(recipe)), recipe.seed, planned.BY[recipe.stop_by])
+    rule = planned.BY[recipe.stop_by] if len(planned.rates(asdict(recipe))) > 1 else ""
+    return Several(planned.count(asdict(recipe)), recipe.seed, rule)
 
 
 def _base_name(model: ModelRow, *, measured: bool) -> str:
