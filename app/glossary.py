@@ -54,6 +54,12 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.launcher", "Launcher", "What starts the trainer, and where."),
     Term("recipe.processes", "Processes", "How many share the rows of each step; one for each device (GPU)."),
     Term("recipe.max_minutes", "Time limit", "Ends a run that takes longer.", "minutes"),
+    Term("recipe.sweep", "Learning-rate sweep", "Trains with several rates and takes the best one on the dev set."),
+    Term("recipe.seeds", "Seeds", "Trainings that differ in nothing but chance: how much of a result is luck."),
+    Term("recipe.curve", "Learning curve", "Trains on parts of the training set: whether more rows would help."),
+    Term("recipe.stop_by", "Early stopping by", "What says which checkpoint is the best one."),
+    Term("recipe.scored_rows", "Rows answered per evaluation", "Dev rows that are answered and scored.", "rows"),
+    Term("recipe.replay", "Replay ratio", "Share of general rows mixed in against forgetting, 0 to 0.5."),
     # What has to hold of an adapter besides its score.
     Term("release.forgetting", "Forgetting", "Whether it still answers general questions as the base model does."),
     Term("release.refusing", "Refusals", "Whether it still declines harmful requests, and answers harmless ones."),
@@ -343,7 +349,7 @@ def known(kind: str, name: str) -> str:
 
 
 _OWN_NAMES = {"nearest_answer": "Nearest neighbour (no LLM)", "majority_answer": "Majority class (no LLM)"}
-_NUMBERED = re.compile(r"(revised_prompt|optimised_prompt|adapter)/(\d+)")
+_NUMBERED = re.compile(r"(revised_prompt|optimised_prompt|adapter)/(\d+)(?:/seed-(\d+))?")
 _DRAWN = re.compile(r"few_shot_random/(?:k\d+/)?(\d+)")
 _BY_OTHERS = re.compile(r"stronger_model/\d+/(zero_shot|best)")
 _RETRIEVING = re.compile(r"rag/(lexical|embedding|hybrid)(?:/\d+)?")
@@ -361,9 +367,9 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
     if special := _with_examples(name, known) or _retrieving(name, known) or _by_another_model(name, known):
         return special
     if found := _NUMBERED.fullmatch(name):
-        family, number = found.group(1), int(found.group(2))
+        family, number, seed = found.group(1), int(found.group(2)), found.group(3)
         if family == "adapter":
-            return f"{label('variant.adapter')}, run {number}"
+            return f"{label('variant.adapter')}, run {number}" + (f", seed {seed}" if seed else "")
         return f"Prompt v{number + 1}{' (optimizer)' if family == 'optimised_prompt' else ''}"
     if (examples := known.get("k")) and name.startswith("schema/"):
         return f"{label('variant.schema')}, {examples} {name.partition('/')[2]}"

@@ -125,7 +125,7 @@ def usual(baseline: BaselineRow, split: Split) -> tuple[int, int] | None:
     there = [arm for arm in baseline.arms if _result(arm, split)]
     if lead is None or lead not in there or len(there) < 2:
         return None
-    adapters = [arm for arm in there if arm.family == "adapter"]
+    adapters = [arm for arm in standing.judged_adapters(baseline) if arm in there]
     if adapters:
         return lead.id, adapters[-1].id
     beside = standing.compared_with(baseline, lead)

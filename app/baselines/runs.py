@@ -277,19 +277,23 @@ def add_adapter_arm(
     title: str,
     instructions: str,
     passages: Mapping[str, Any] | None = None,
+    seed: int | None = None,
 ) -> ArmRow:
     """An arm for a trained adapter: no examples, the winning instructions, the same rows, held to the constraint that
     the best prompt is held to. Again gives the same arm.
 
-    passages: what its training rows carried; it is then asked with passages found the same way.
+    passages: what its training rows carried; it is then asked with passages found the same way. seed: of another
+    training of the same run, which is there for the spread and is not what is judged.
     """
     baseline = store.get(session, baseline_id)
-    name = f"adapter/{training_id}"
+    name = f"adapter/{training_id}" + (f"/seed-{seed}" if seed is not None else "")
     if (already := next((arm for arm in baseline.arms if arm.name == name), None)) is not None:
         return already
     best = standing.best(baseline)
     held = {key: best.settings[key] for key in ("constraint",) if best is not None and key in best.settings}
     settings = {"instructions": instructions, "training": training_id, **held, **standing.dtype_of(baseline)}
+    if seed is not None:
+        settings["seed"] = seed
     if passages:
         settings["passages"] = {name: passages[name] for name in ("way", "k", "index", "sha256")}
     arm = ArmRow(family="adapter", name=name, title=title, settings=settings)

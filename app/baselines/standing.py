@@ -141,6 +141,11 @@ def instructions_of(baseline: BaselineRow, arm: ArmRow) -> str:
     return str(arm.settings.get("instructions", baseline.instructions))
 
 
+def judged_adapters(baseline: BaselineRow) -> list[ArmRow]:
+    """Adapters with a result on the test rows, oldest first; not those of other seeds, which show a spread only."""
+    return [arm for arm in baseline.arms if arm.family == "adapter" and arm.test and "seed" not in arm.settings]
+
+
 def dtype_of(baseline: BaselineRow) -> dict[str, Any]:
     """The precision of a local model, once it is known: every arm of a run uses the same."""
     own = (arm for arm in baseline.arms if "dtype" in arm.settings and "model_id" not in arm.settings)

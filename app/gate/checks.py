@@ -12,6 +12,7 @@ from app.baselines import causes
 from app.baselines.arms import REVISIONS, ArmResult
 from app.errors import FieldError
 from app.gate.reviewed import ArmTried, Measurement, Subject, Training
+from app.recipes import legs, replay
 from app.wording import lower_first, percent, plural, signed_points
 
 NAMES: Mapping[str, str] = {
@@ -193,6 +194,7 @@ def steps(recipe: Mapping[str, Any], train_rows: int) -> Steps | None:
     epochs, most = float(recipe.get("epochs", 3)), int(float(recipe.get("max_steps", 0)))
     if train_rows <= 0 or batch <= 0:
         return None
+    train_rows += replay.count(recipe, train_rows)
     whole = -(-train_rows // batch) * epochs
     return seen(int(min(whole, most) if most else whole), batch, train_rows)
 
@@ -212,4 +214,6 @@ def batch_rows(recipe: Mapping[str, Any]) -> int:
 
 def _training(training: Training, train_rows: int) -> str:
     planned = steps(training.recipe, train_rows)
-    return f"{planned.text}, on {training.model.name}." if planned else f"On {training.model.name}."
+    several = legs.count(training.recipe)
+    times = f" One of {several} trainings; the best on dev is judged." if several > 1 else ""
+    return (f"{planned.text}, on {training.model.name}." if planned else f"On {training.model.name}.") + times

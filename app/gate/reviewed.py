@@ -211,12 +211,22 @@ class Base(Frozen):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training(Frozen):
     """What the trainer reads; nothing else reaches it (`training/spec.py`). passages: what every row carries, with the
-    index it is from; None where rows carry none."""
+    index it is from; None where rows carry none. legs: the trainings, where they are several, and which one is judged.
+    scored: how dev rows are answered and scored, where that chooses the checkpoint. replay: the general rows mixed in.
+    """
 
     recipe: Mapping[str, Any]
     instructions: str
     model: Base
     passages: Mapping[str, Any] | None = None
+    legs: Mapping[str, Any] | None = None
+    scored: Mapping[str, Any] | None = None
+    replay: Mapping[str, Any] | None = None
+
+    @property
+    def optional(self) -> dict[str, Any]:
+        """What is there only where there is something to say in it, as it is stored."""
+        return {name: value for name in ("passages", "legs", "scored", "replay") if (value := getattr(self, name))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

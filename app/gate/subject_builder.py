@@ -29,6 +29,8 @@ from app.gate.reviewed import (
     Verdict,
 )
 from app.inference import service as models
+from app.recipes import dev_answers
+from app.recipes import parts as recipe_parts
 from app.recipes import passages as recipe_passages
 from app.recipes.tables import RecipeRow
 
@@ -130,6 +132,8 @@ def _training(facts: Facts) -> Training | None:
         instructions=standing.winning_instructions(facts.baseline),
         model=Base(id=facts.base.id, name=name, revision=revision, files=facts.base.files),
         passages=recipe_passages.part(facts.recipe, facts.baseline, facts.dataset),
+        scored=dev_answers.part(facts.recipe.settings, facts.baseline),
+        **recipe_parts.stated(facts.recipe.settings),
     )
 
 
@@ -146,7 +150,7 @@ def preflight_of(frozen: Subject, recipe: RecipeRow | None) -> Mapping[str, Any]
         "recipe": training.recipe,
         "instructions": training.instructions,
         "model": {"name": model.name, "revision": model.revision, "files": model.files},
-        **({"passages": training.passages} if training.passages else {}),
+        **training.optional,
     }
     valid_for = subject.digest({"training": part, "rows": data.rows_sha256, "split": data.split_sha256})
     return recipe.preflight if recipe.preflight_of == valid_for else None

@@ -6,6 +6,7 @@ from typing import Any
 from app.advice import acts, explanation
 from app.advice.evidence import Evidence
 from app.advice.verdict import Advice
+from app.baselines import standing
 from app.baselines.tables import BaselineRow
 from app.economics.answer import answer
 from app.economics.costs import Study
@@ -82,5 +83,5 @@ def headline(advised: Advice, head: str, cautions: tuple[Caution, ...]) -> str:
 
 def _adapter(baseline: BaselineRow | None) -> float | None:
     """The score on the test rows of the newest adapter that was measured beside these prompts."""
-    arms = [arm for arm in baseline.arms if arm.family == "adapter" and arm.test] if baseline else []
+    arms = standing.judged_adapters(baseline) if baseline else []
     return arms[-1].test.score if arms and arms[-1].test else None

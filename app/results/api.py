@@ -12,6 +12,7 @@ from app.baselines import differences
 from app.baselines.api_models import NotWorseBy
 from app.results import card, service
 from app.results.deps import send
+from app.results.legs import Spread
 from app.results.store import Example
 from app.users.deps import Me
 from app.web.deps import App, Db
@@ -34,6 +35,36 @@ class RivalResult(BaseModel):
     low: float
     high: float
     verdict: str
+
+
+class SeedResult(BaseModel):
+    """One seed's adapter on the test rows. deciding: the verdict is about this one."""
+
+    seed: int
+    score: float
+    low: float
+    high: float
+    delta: float
+    deciding: bool
+
+
+class Seeds(BaseModel):
+    """The same training with several seeds. missing: why one of them has no score, or empty."""
+
+    seeds: list[SeedResult]
+    mean: float
+    lowest: float
+    highest: float
+    missing: str
+
+
+class CurvePoint(BaseModel):
+    """A part of the training set, compared on the dev rows. loss: nats a trained token."""
+
+    share: float
+    rows: int
+    loss: float
+    score: float | None
 
 
 class Result(BaseModel):
@@ -67,6 +98,8 @@ class Result(BaseModel):
     chosen_from: int | None = Field(description="prompts that the best one was chosen from on the dev rows")
     luck: float | None = Field(description="how much better than it is the best of so many equal ones looks there")
     not_worse: NotWorseBy | None = Field(description="against the stronger model, else the best prompt")
+    seeds: Seeds | None = Field(description="where the run trained several")
+    learning_curve: list[CurvePoint]
     evaluation: dict[str, Any]
 
 
@@ -110,6 +143,7 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
     ran_on, trained_on = service.models_of(db, outcome)
     luck = differences.chosen_from(db, outcome.baseline) if compared else None
     kept_up = service.not_worse(db, outcome)
+    several = service.together(outcome)
     return Result(
         training_id=training_id,
         state=outcome.training.state,
@@ -147,7 +181,19 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
         chosen_from=luck.candidates if luck else None,
         luck=luck.luck if luck else None,
         not_worse=NotWorseBy.of(kept_up) if kept_up else None,
+        seeds=_seeds(several.spread) if several and several.spread else None,
+        learning_curve=[CurvePoint.model_validate(asdict(point)) for point in several.points] if several else [],
         evaluation=card.evaluation(service.facts(db, outcome)),
+    )
+
+
+def _seeds(spread: Spread) -> Seeds:
+    return Seeds(
+        seeds=[SeedResult.model_validate(asdict(one)) for one in spread.seeds],
+        mean=spread.mean,
+        lowest=spread.lowest,
+        highest=spread.highest,
+        missing=spread.missing,
     )
 
 

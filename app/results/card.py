@@ -13,6 +13,7 @@ from app import glossary
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
 from app.release.service import Release
+from app.results.legs import Together
 from app.training.recipe import served_rank
 from app.wording import plural, signed_points, target_text
 
@@ -42,7 +43,8 @@ class CardFacts:
     without a target. libraries: versions by name, as the trainer noted them. rivals: what else had to be beaten.
     late_targets: settings of metric and target after results were known, as the subject has them. passages: what every
     training row carried, None where rows carried none. constraint: what its answers were held to (kind, text, sha256),
-    None where they were free. release: what else was checked; None where nothing was.
+    None where they were free. release: what else was checked; None where nothing was. together: the trainings of the
+    run where they were several. dev_score: of the kept checkpoint, 0 to 1, where the metric chose it.
     """
 
     name: str
@@ -74,6 +76,8 @@ class CardFacts:
     passages: Mapping[str, Any] | None = None
     release: Release | None = None
     constraint: Mapping[str, Any] | None = None
+    together: Together | None = None
+    dev_score: float | None = None
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -124,6 +128,7 @@ def card(facts: CardFacts) -> str:
         *_rival_lines(facts.rivals),
         *_release_lines(facts.release),
         "",
+        *_together_lines(facts.together),
         "The intervals cover the test rows, not other training seeds."
         + ("" if facts.release else " Nothing was measured outside this task."),
         "",
@@ -154,6 +159,7 @@ def card(facts: CardFacts) -> str:
         "",
         f"{facts.train_rows:,} training rows (`{facts.data_sha256}`), loss on the answers only.",
         f"Training run {facts.training_id}, {facts.made_on}.",
+        *_checkpoint(facts),
         "",
         *(f"- {name.replace('_', ' ')}: {value}" for name, value in facts.recipe.items()),
         *(f"- {name} {version}" for name, version in sorted(facts.libraries.items())),
@@ -307,6 +313,29 @@ def _release_lines(release: Release | None) -> list[str]:
     ]
 
 
+def _checkpoint(facts: CardFacts) -> list[str]:
+    """By what the checkpoint was chosen, where that was not dev loss alone."""
+    if facts.dev_score is None:
+        return []
+    return [f"The checkpoint was chosen by the metric above on answered dev rows: {_percent(facts.dev_score)} there."]
+
+
+def _together_lines(together: Together | None) -> list[str]:
+    """The other trainings of the same run: how the one that is handed out was chosen, and how far luck carries."""
+    if together is None:
+        return []
+    lines = []
+    if together.rates:
+        tried = ", ".join(f"{one.learning_rate:.3g}" for one in together.rates)
+        taken = next(one for one in together.outcomes if one.name == together.chosen)
+        lines.append(f"Learning rates tried: {tried}; {taken.learning_rate:.3g} was best on the dev rows.")
+    if together.spread:
+        lines.append(together.spread.words)
+    if together.more_rows:
+        lines.append(together.more_rows)
+    return [*lines, ""] if lines else []
+
+
 def _row(arm: ArmFacts) -> str:
     return (
         f"| {arm.title.replace('|', '/')} | {_percent(arm.score)} | {_percent(arm.low)} to {_percent(arm.high)} "
@@ -328,6 +357,8 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
     return {
         "results": {arm.name: _numbers(arm, facts.metric) for arm in everyone},
         "dev_results": {arm.name: _numbers(arm, facts.metric) for arm in facts.dev},
+        **({"seeds": facts.together.spread.to_json()} if facts.together and facts.together.spread else {}),
+        **({"legs": [one.to_json() for one in facts.together.outcomes]} if facts.together else {}),
         **({"release_checks": [asdict(check) for check in facts.release.checks]} if facts.release else {}),
         "pairwise": [*([_pair(facts)] if facts.compared else []), *(_rival(rival) for rival in facts.rivals)],
         "configs": {

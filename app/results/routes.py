@@ -14,10 +14,11 @@ from app.gate import warnings
 from app.gate.checks import Steps, batch_rows, seen
 from app.results import service
 from app.results.deps import send
+from app.results.legs import Together
 from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.users.deps import Me
-from app.web import charts
+from app.web import charts, line_charts
 from app.web.deps import App, Db
 from app.web.pages import page
 from app.web.params import LARGEST, Id
@@ -35,13 +36,18 @@ def show_result(
     me: Me,
     asked: Annotated[Literal["fixed", "broken"] | None, Query(alias="which")] = None,
     first: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
+    run: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
 ) -> Response:
+    """run: one of this assessment; the newest that was judged unless it says so."""
     assessment = assessment_store.get(db, assessment_id)
-    newest = trainings.latest(db, assessment_id)
-    training = trainings.judged(db, assessment_id) or newest
+    runs = trainings.of_assessment(db, assessment_id)
+    newest = runs[0] if runs else None
+    asked_for = next((one for one in runs if one.id == run), None)
+    training = asked_for or next((one for one in runs if one.result), None) or newest
     outcome = service.outcome(db, training.id) if training else None
     which = asked or _larger(outcome)
     compared = outcome.compared if outcome else None
+    together = service.together(outcome) if outcome and compared else None
     return page(
         request,
         "results/result.html",
@@ -49,6 +55,12 @@ def show_result(
         step="run",
         training=training,
         newer=newest if newest is not None and training is not None and newest.id != training.id else None,
+        runs=runs,
+        shown_run=asked_for.id if asked_for else None,
+        legs=together,
+        chosen=together.chosen if together else "",
+        seed_chart=_seeds(together) if together else None,
+        curve_chart=_curve(together) if together else None,
         models=service.models_of(db, outcome) if outcome else None,
         run_on=warnings.run_on(assessment_id, training.model_id) if training else "",
         trained=_trained(db, training) if training else None,
@@ -76,7 +88,8 @@ def _larger(outcome: service.Outcome | None) -> Literal["fixed", "broken"]:
 
 def _trained(session: Db, run: TrainingRow) -> Steps | None:
     """How much of the training set a run saw; None for one whose steps or rows nobody noted."""
-    taken, rows = trainings.metrics(session, run.id, "step"), int(run.training_facts.get("train_rows") or 0)
+    leg = str(run.training_facts.get("chosen_leg", ""))
+    taken, rows = trainings.metrics(session, run.id, "step", leg), int(run.training_facts.get("train_rows") or 0)
     return seen(taken[-1].step, batch_rows(run.recipe), rows) if taken and rows else None
 
 
@@ -109,8 +122,29 @@ def _same(outcome: service.Outcome) -> int:
     return compared.rows - len(compared.fixed) - len(compared.broken) if compared else 0
 
 
+def _seeds(together: Together) -> charts.IntervalChart | None:
+    """The adapter of each seed on the test rows, and the best prompt as the line to beat."""
+    if together.spread is None:
+        return None
+    drawn = [
+        charts.Arm(f"Seed {one.seed}{' (decides)' if one.deciding else ''}", one.score, one.low, one.high, "tune")
+        for one in together.spread.seeds
+    ]
+    return charts.intervals("Score by seed", [*drawn, charts.Arm("Best prompt", together.spread.before)])
+
+
+def _curve(together: Together) -> line_charts.LineChart | None:
+    """Dev loss against the rows that were trained on."""
+    if not together.points:
+        return None
+    points = [(float(point.rows), point.loss) for point in together.points]
+    series = [line_charts.Series("Dev loss", points, "good")]
+    return line_charts.lines("Dev loss by training rows", series, x_title="rows", y_title="nats/token", numbers=False)
+
+
 def _chart(outcome: service.Outcome) -> charts.IntervalChart:
-    tested = [(arm, arm.test) for arm in outcome.baseline.arms if arm.test]
+    """Every arm that answered the test rows; adapters of further seeds have a chart of their own."""
+    tested = [(arm, arm.test) for arm in outcome.baseline.arms if arm.test and "seed" not in arm.settings]
     drawn = [
         charts.Arm(
             arm.label,

@@ -28,8 +28,9 @@ from app.inference import service as models
 from app.inference import store as model_store
 from app.release import service as releases
 from app.release.service import Release
-from app.results import card, store
+from app.results import card, legs, store
 from app.results.card import ArmFacts, CardFacts
+from app.results.legs import Together
 from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.wording import percent
@@ -141,6 +142,11 @@ def cut(arm: ArmRow) -> float:
     return arm.test.cut_share if arm.test else 0.0
 
 
+def together(outcome: Outcome) -> Together | None:
+    """What the several trainings of the run say together; None for a run that is one."""
+    return legs.together(outcome.training, outcome.baseline, outcome.best)
+
+
 def _judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | None:
     """The arm that was to beat when the run was launched. A revision that is tried afterwards changes no result; for
     runs of earlier versions it is the one that their stored result names."""
@@ -174,6 +180,7 @@ def summary(outcome: Outcome) -> dict[str, Any] | None:
         "reaches_target": outcome.reaches_target,
         **({} if metrics.get(outcome.baseline.metric).binary else {"graded": GRADED}),
         **({"rivals": [asdict(each) for each in outcome.rivals]} if outcome.rivals else {}),
+        **({"spread": several.spread.to_json()} if (several := together(outcome)) and several.spread else {}),
         **({"release": kept} if (kept := (outcome.training.result or {}).get("release")) else {}),
     }
 
@@ -249,6 +256,8 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         reaches_target=outcome.reaches_target,
         libraries=training.training_facts.get("libraries") or {},
         release=release_of(session, outcome),
+        together=together(outcome),
+        dev_score=training.training_facts.get("best_score"),
     )
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import Invalid, pointer
 from app.jobs.api import Job
-from app.training import service, store
+from app.training import prices, service, store
 from app.training.recipe import FIELDS, numbers
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 from app.users.deps import Launcher, Me
@@ -33,10 +33,19 @@ class Setting(BaseModel):
     low: float | None
     high: float | None
     choices: list[str]
+    option: bool = Field(description="more trainings, scored answers or general rows: it costs time")
+
+
+class Price(BaseModel):
+    """What a value of an option adds to a run, by the speed that the last preflight measured."""
+
+    setting: str
+    value: str
+    seconds: float
 
 
 class Recipe(BaseModel):
-    """The recipe of an assessment. `id` is null while it is only the default."""
+    """The recipe of an assessment. `id` is null while it is only the default. `prices` is empty before a preflight."""
 
     id: int | None
     object: str = "recipe"
@@ -47,6 +56,7 @@ class Recipe(BaseModel):
     preflight_current: bool
     reasons_against: list[str]
     fields: list[Setting]
+    prices: list[Price]
 
 
 Name = Annotated[OneLine, Field(max_length=100)]
@@ -68,8 +78,30 @@ class Nothing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Leg(BaseModel):
+    """One training of a run that is several, once it is over: another learning rate, another seed, a part of the rows.
+
+    Losses are in nats a trained token on the dev rows, `best_score` is from 0 to 1 by the deciding metric there.
+    """
+
+    name: str
+    kind: Literal["main", "rate", "seed", "part"]
+    learning_rate: float
+    seed: int
+    share: float
+    rows: int
+    steps: int
+    of: int
+    base_loss: float | None
+    best_loss: float | None
+    best_score: float | None
+    seconds: float
+    diverged: str
+
+
 class Training(BaseModel):
-    """One approved training run. `best_step` is that of the adapter which is kept."""
+    """One approved training run. `best_step` is that of the adapter which is kept. `legs`: its trainings where they are
+    several; `chosen_leg`: the one whose adapter is kept and judged."""
 
     id: int
     object: str = "training"
@@ -82,6 +114,8 @@ class Training(BaseModel):
     job_id: int | None
     hyperparameters: dict[str, Any]
     facts: dict[str, Any]
+    legs: list[Leg]
+    chosen_leg: str
     best_step: int | None
     adapter_sha256: str | None
     adapter_bytes: int | None
@@ -104,6 +138,8 @@ class Training(BaseModel):
             job_id=row.job_id,
             hyperparameters=numbers(row.recipe),
             facts=row.training_facts,
+            legs=[Leg.model_validate(one) for one in row.training_facts.get("legs", ())],
+            chosen_leg=str(row.training_facts.get("chosen_leg", "")),
             best_step=row.best_step,
             adapter_sha256=row.adapter_sha256,
             adapter_bytes=row.adapter_bytes,
@@ -120,11 +156,16 @@ class Trainings(BaseModel):
 
 
 class Metric(BaseModel):
+    """One step, or one dev evaluation. leg: of which training of the run, empty where it is one. score: of dev rows
+    that were answered, 0 to 1, where the deciding metric chooses the checkpoint."""
+
+    leg: str
     step: int
     attempt: int
     loss: float | None
     learning_rate: float | None
     tokens_per_second: float | None
+    score: float | None
     at: datetime
 
     @staticmethod
@@ -140,6 +181,7 @@ class Metrics(BaseModel):
 
 
 class Checkpoint(BaseModel):
+    leg: str
     step: int
     attempt: int
     manifest_sha256: str
@@ -276,7 +318,13 @@ def _recipe(session: Db, assessment_id: int, offered: Collection[str]) -> Recipe
                 low=None if field.kind == "choice" else field.low,
                 high=None if field.kind == "choice" else field.high,
                 choices=[key for key, _ in field.choices if field.name != "launcher" or key in offered],
+                option=field.option,
             )
             for field in FIELDS
+        ],
+        prices=[
+            Price(setting=name, value=value, seconds=seconds)
+            for name, values in prices.more(recipe, row.preflight if row else None).items()
+            for value, seconds in values
         ],
     )

@@ -18,7 +18,9 @@ RUN_DIR/spec.json, starts this process through a launcher, and hears the events 
  9.   `_train`                loads torch, takes up the newest whole checkpoint, builds the learner (`learner.build`:
                               rows rendered with the winning prompt and cut into tokens, the adapter on the base model)
                               takes the smoke leg (`smoke.leg`: five steps, saved, read back, scored again, undone),
-                              and says `started`.
+                              and says `started`. A config with several learning rates, seeds or parts of the rows does
+                              9 to 13 once for each (`Several`), in a folder below RUN_DIR/legs, says `leg` after
+                              each, and hands out the adapter that is best on the dev rows.
 10.   `TrainingLoop.train`    takes one optimizer step after the other (`lora.Learner.run`). Each is said as `step` and
                               written to RUN_DIR/metrics.jsonl.
 11.   before each step        `_stop_or_check` ends the run if somebody asked or the time is up, and measures dev loss
@@ -41,17 +43,22 @@ one is lost, the others end too, and the next attempt starts all of them from th
 """
 
 import errno
+import gc
+import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from app.inference import folders
 from app.processes import parent
 from app.settings import Settings
-from app.training import ranks
+from app.training import legs, ranks
 from app.training.admission import Ended, Refuse, Start, admit, check_model, lock, read_rows
 from app.training.checkpoints import Checkpoint, CheckpointStore, Corrupt
+from app.training.legs import Leg, Outcome
 from app.training.loop import Progress, Stop, TrainingLoop, say
 from app.training.protocol import ADAPTER, TOGETHER, Exit
 from app.training.ranks import Team
@@ -79,7 +86,10 @@ def work(run: Path, key: bytes, stop: Stop, now: Callable[[], float] = time.time
         team = _meet(where, start)
         adapter = finished(checkpoints) if team.first else None
         if not team.agree(adapter is not None):
-            adapter = _train(rows, start, spec, checkpoints, stop, team)
+            if legs.alone(spec.recipe):
+                adapter = _train(rows, start, spec, checkpoints, stop, team)
+            else:
+                adapter = Several(list(rows), start, spec, checkpoints, stop, team).train()
         if adapter is not None:
             say("done", best_step=adapter.step, manifest_sha256=adapter.manifest_sha256, facts=dict(adapter.facts))
         team.close()
@@ -111,12 +121,130 @@ def _newest(checkpoints: CheckpointStore, team: Team) -> tuple[Checkpoint | None
     return newest, bool(team.agree(best is not None))
 
 
+class LegDiverged(Ended):
+    """A training among several came to a number that is none."""
+
+
+class Several:
+    """The trainings of one run, one after the other; each that is over is kept, so an attempt that was killed goes on
+    with the next. Rank 0 looks and decides, and the others follow."""
+
+    def __init__(
+        self,
+        source: Sequence[SourceRow],
+        start: Start,
+        spec: TrainingSpec,
+        run: CheckpointStore,
+        stop: Stop,
+        team: Team,
+    ) -> None:
+        self.source, self.start, self.spec, self.run, self.stop, self.team = source, start, spec, run, stop, team
+        self.adapters: dict[str, Checkpoint] = {}
+        self.outcomes: list[Outcome] = []
+
+    def train(self) -> Checkpoint | None:
+        """The adapter of the chosen leg, on rank 0. Raises: Ended: as `_train`, or every learning rate diverged."""
+        first = legs.first(self.spec.recipe)
+        for leg in first:
+            self._through(leg)
+        best = legs.chosen(self.outcomes, self.spec.recipe.stop_by)
+        if best is None:
+            why = self.outcomes[0].diverged
+            raise Ended(Exit.DIVERGED, f"Every learning rate ended at a number that is none. {why}")
+        for leg in legs.after(self.spec.recipe, next(leg for leg in first if leg.name == best.name)):
+            self._through(leg)
+        return _hand_out(self.run, self.adapters[best.name], best, self.outcomes) if self.team.first else None
+
+    def _through(self, leg: Leg) -> None:
+        store = legs.store(self.run, leg.name)
+        before: Outcome | None = None
+        if self.team.first:
+            store.root.mkdir(parents=True, exist_ok=True)
+            store.sweep()
+            before = _ended(store, leg)
+        told = self.team.agree(before.to_json() if before else None) or self._one(leg, store)
+        if self.team.first:
+            if not told["diverged"]:
+                self.adapters[leg.name] = store.read(store.root / ADAPTER)
+            folders.discard(store.folder)
+        self.outcomes.append(Outcome.from_json(told))
+        say("leg", **told)
+
+    def _one(self, leg: Leg, store: CheckpointStore) -> dict[str, Any]:
+        """Train a leg; what it came to, told to all ranks."""
+        say("log", line=f"Training {leg.number} of {leg.of}: {leg.words}.")
+        dtype = self.team.agree(next((str(done.facts["dtype"]) for done in self.adapters.values()), ""))
+        spent = sum(each.seconds for each in self.outcomes)
+        try:
+            adapter = _train(
+                self.source, self.start, self.spec, store, self.stop, self.team, leg=leg, before=spent, dtype=dtype
+            )
+            outcome = legs.outcome(leg, adapter.facts) if adapter else None
+        except LegDiverged as end:  # all ranks add up the same numbers, so all of them find out
+            if leg.kind == "main":
+                raise
+            outcome = _mark_diverged(store, leg, str(end)) if self.team.first else None
+        gc.collect()  # a model and its adapter refer to each other
+        told: dict[str, Any] = self.team.agree(outcome.to_json() if outcome else None)
+        return told
+
+
+def _ended(store: CheckpointStore, leg: Leg) -> Outcome | None:
+    """What a leg came to that is over already; None for one that has to go on."""
+    if (done := finished(store)) is not None:
+        return legs.outcome(leg, done.facts)
+    try:
+        return Outcome.from_json(store.read(store.root / legs.DIVERGED).facts)
+    except Corrupt:
+        return None
+
+
+def _mark_diverged(store: CheckpointStore, leg: Leg, why: str) -> Outcome:
+    """Write down that a leg has no adapter, so that nobody trains it again."""
+    newest = store.newest(lambda _line: None)
+    outcome = legs.diverged(leg, why, float(newest.facts["seconds"]) if newest else 0.0)
+    store.publish(legs.DIVERGED, 0, lambda folder: _write(folder / "why.txt", why), outcome.to_json())
+    say("log", line=f"{leg.words}: {why} The run goes on without it.")
+    return outcome
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _hand_out(run: CheckpointStore, adapter: Checkpoint, best: Outcome, outcomes: list[Outcome]) -> Checkpoint:
+    """Seal the adapter of the chosen leg as that of the run, with what every leg came to."""
+    facts = dict(adapter.facts) | {
+        "seconds": sum(one.seconds for one in outcomes),
+        "chosen_leg": best.name,
+        "legs": [one.to_json() for one in outcomes],
+    }
+
+    def write(folder: Path) -> None:
+        for path in adapter.folder.iterdir():
+            if path.name != folders.MANIFEST:
+                shutil.copyfile(path, folder / path.name)
+
+    return run.publish(ADAPTER, adapter.step, write, facts)
+
+
 def _train(
-    rows: Iterator[SourceRow], start: Start, spec: TrainingSpec, checkpoints: CheckpointStore, stop: Stop, team: Team
+    rows: Iterable[SourceRow],
+    start: Start,
+    spec: TrainingSpec,
+    checkpoints: CheckpointStore,
+    stop: Stop,
+    team: Team,
+    *,
+    leg: Leg | None = None,
+    before: float = 0.0,
+    dtype: str = "",
 ) -> Checkpoint | None:
+    """One training; None on every rank but the first. before: seconds that those before it took. dtype: their
+    precision, empty to choose."""
     from app.inference import devices, loading
+    from app.training import dev_answers, lora, smoke
     from app.training import learner as learners
-    from app.training import lora, smoke
 
     loading.compute_with(start.threads)
     newest, best = _newest(checkpoints, team)
@@ -127,8 +255,13 @@ def _train(
             line=f"The best checkpoint so far (step {progress.best_step}) is damaged; dev loss is measured again.",
         )
         progress.best_step, progress.best_loss, progress.evaluated = -1, None, progress.step - 1
+        progress.best_score = None
+    kind = progress.dtype or dtype
+    if spec.scored is not None:
+        rows = list(rows)
+    answers = dev_answers.DevAnswers.of(spec, rows)
     try:
-        learner, left_out = learners.build(Path(start.model), rows, spec, progress.dtype, start.device, team)
+        learner, left_out = learners.build(Path(start.model), rows, spec, kind, start.device, leg=leg, team=team)
     except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
         raise Refuse(f"The base model is not the approved one: {error}") from error
     except devices.NotThere as error:
@@ -139,17 +272,22 @@ def _train(
     try:
         if newest:
             learner.restore(newest.folder)
-        else:
+        elif leg is None or leg.number == 1:
             say("log", line=smoke.leg(learner, checkpoints.root / "staging" / f"smoke-{team.place.rank}").words)
     except lora.Diverged as error:
         raise Ended(Exit.DIVERGED, f"In the smoke leg before the run: {error}") from error
     except smoke.Broken as error:
         raise Ended(Exit.SMOKE, f"The smoke leg before the run failed, and nothing was trained. {error}") from error
-    say("started", step=progress.step, of=learner.total, attempt=start.attempt, **learners.facts(learner, left_out))
+    name = leg.name if leg else ""
+    of_run = {"leg": leg.name, "leg_words": leg.words, "leg_number": leg.number, "leg_of": leg.of} if leg else {}
+    begun = {"step": progress.step, "of": learner.total, "attempt": start.attempt}
+    say("started", **begun, **learners.facts(learner, left_out), **of_run)
+    score = partial(answers.score, learner) if answers else None
+    loop = TrainingLoop(learner, checkpoints, spec, stop, progress, team, score=score, leg=name, before=before)
     try:
-        return TrainingLoop(learner, checkpoints, spec, stop, progress, team).train()
+        return loop.train()
     except lora.Diverged as error:
-        raise Ended(Exit.DIVERGED, str(error)) from error
+        raise LegDiverged(Exit.DIVERGED, str(error)) from error
 
 
 def attempt(run: Path) -> Exit:

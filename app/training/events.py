@@ -8,27 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from app.processes.lines import Event
+from app.training.legs import Outcome
 from app.wording import plural
 
 
 @dataclass(slots=True)
 class Heard:
-    """What one start of the trainer said. waiting: events that are not in the database yet."""
+    """What one start of the trainer said. waiting: events that are not in the database yet. checkpoint: the newest one,
+    by leg and step. leg: the number of the one that is trained now, 0 where there is one training."""
 
     waiting: list[dict[str, Any]] = field(default_factory=list)
     done: dict[str, Any] | None = None
     text: str = "The trainer ended without a word."
-    checkpoint: int = -1
+    checkpoint: tuple[int, int] = (0, -1)
+    leg: int = 0
     first: tuple[int, float] | None = None
 
     def take(self, event: Event, now: float) -> None:
         """Keep an event that was heard at this time of `time.monotonic`."""
         self.waiting.append(event)
         match event["event"]:
+            case "started":
+                self.leg, self.first = event.get("leg_number", 0), None
             case "step":
                 self.first = self.first or (event["step"] - 1, now)
             case "checkpoint":
-                self.checkpoint = event["step"]
+                self.checkpoint = (self.leg, event["step"])
             case "done":
                 self.done = event
             case "ended":
@@ -56,8 +61,13 @@ def log_line(event: Mapping[str, Any]) -> str:
     match event:
         case {"event": "started"}:
             line = _started(event)
+        case {"event": "dev", "step": step, "loss": loss, "score": score, "best_score": best, "best_step": at}:
+            line = f"Step {step}: dev loss {loss:.4f}, dev score {score:.3f} (best {best:.3f} at {at})."
         case {"event": "dev", "step": step, "loss": loss, "best_loss": best, "best_step": at}:
             line = f"Step {step}: dev loss {loss:.4f} (best {best:.4f} at {at})."
+        case {"event": "leg", "diverged": "", "best_loss": loss, "steps": at} as ended:
+            scored = f", dev score {ended['best_score']:.3f}" if ended["best_score"] is not None else ""
+            line = f"{Outcome(**_of_leg(ended)).words} is trained: dev loss {loss:.4f}{scored} at step {at}."
         case {"event": "checkpoint", "step": step}:
             line = f"Step {step}: checkpoint stored."
         case {"event": "log", "line": line} | {"event": "ended", "text": line}:
@@ -67,6 +77,10 @@ def log_line(event: Mapping[str, Any]) -> str:
         case _:
             line = ""
     return str(line)
+
+
+def _of_leg(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name != "event"}
 
 
 def _started(event: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
@@ -20,12 +20,13 @@ from app.gate import store as review_store
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Unusable
+from app.inference.local import Dtype
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
 from app.recipes.tables import RecipeRow
 from app.training import events as trainer_events
-from app.training import launchers, packing, rows_with_passages, service, store
+from app.training import launchers, legs, packing, rows_with_passages, seed_adapters, service, store
 from app.training import preflight as preflights
 from app.training import recipe as recipes
 from app.training import spec as specs
@@ -217,7 +218,7 @@ def _work(
     run = claim.settings.runs_dir / f"training-{claim.subject_id}"
     if state != "evaluating":
         _until_done(claim, launcher, run)
-    _judge(claim, run)
+    seed_adapters.judge(claim, run, _judge(claim, run))
     beside(claim, _adapter(claim, run, digest))
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
@@ -227,7 +228,7 @@ def _work(
 
 def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
     """Start the trainer until it is done. One that crashes starts again from its last checkpoint, a few times."""
-    crashes, stored = 0, -1
+    crashes, stored = 0, (0, -1)
     while True:
         start = _start(claim)
         try:
@@ -333,7 +334,9 @@ def _flush(claim: Claim, heard: trainer_events.Heard, attempt: int, run: Path) -
         for event in events:
             _store(session, claim.subject_id, attempt, event)
             if event["event"] == "started" and event["step"]:
-                _catch_up(session, claim.subject_id, attempt, event["step"], run)
+                _catch_up(session, claim.subject_id, attempt, event["step"], run, event.get("leg", ""))
+            if event["event"] == "leg":
+                _catch_up(session, claim.subject_id, attempt, event["of"], run, event["name"])
     for event in events:
         if line := trainer_events.log_line(event):
             claim.log(line)
@@ -342,25 +345,31 @@ def _flush(claim: Claim, heard: trainer_events.Heard, attempt: int, run: Path) -
         claim.report(trainer_events.progress(heard, steps[-1]), now=True)
     elif events[-1]["event"] == "started":
         progress = {"done": events[-1]["step"], "total": events[-1]["of"], "unit": "steps"}
-        claim.report({"stage": "Measuring where the model starts", **progress}, now=True)
+        stage = events[-1].get("leg_words", "Measuring where the model starts")
+        claim.report({"stage": stage, **progress}, now=True)
 
 
 def _store(session: Session, training_id: int, attempt: int, event: Mapping[str, Any]) -> None:
     match event["event"]:
         case "started":
-            store.forget_after(session, training_id, event["step"])
+            store.forget_after(session, training_id, event["step"], event.get("leg", ""))
             facts = {key: value for key, value in event.items() if key not in {"event", "step", "of", "attempt"}}
             service.note(session, training_id, steps=event["of"], **facts)
+        case "leg":
+            store.forget_checkpoints(session, training_id, event["name"])
+            service.note_leg(session, training_id, {name: value for name, value in event.items() if name != "event"})
         case "step" | "dev" as kind:
             store.put_metric(session, training_id, attempt, kind, event)
         case "checkpoint":
             store.put_checkpoint(session, training_id, attempt, event)
 
 
-def _catch_up(session: Session, training_id: int, attempt: int, step: int, run: Path) -> None:
+def _catch_up(session: Session, training_id: int, attempt: int, step: int, run: Path, leg: str = "") -> None:
     """Write down what an attempt before us measured and no worker was alive to hear, up to the step we go on from."""
-    known = {(kind, metric.step) for kind in ("step", "dev") for metric in store.metrics(session, training_id, kind)}
-    for event in trainer_events.journal(run / JOURNAL):
+    known = {
+        (kind, metric.step) for kind in ("step", "dev") for metric in store.metrics(session, training_id, kind, leg)
+    }
+    for event in trainer_events.journal(legs.folder(run, leg) / JOURNAL):
         kind, number = event["event"], event["step"]
         if number <= step and (kind, number) not in known:
             store.put_metric(session, training_id, max(1, attempt - 1), kind, event)
@@ -378,7 +387,8 @@ def _keep(claim: Claim, run: Path, start: Mapping[str, Any], done: Mapping[str, 
         with packed.open("rb") as file:
             blob = claim.blobs.put(iter(lambda: file.read(1 << 20), b""))
     with claim.write() as session:
-        _catch_up(session, claim.subject_id, int(start["attempt"]), done["facts"]["step"], run)
+        leg = done["facts"].get("chosen_leg", "")
+        _catch_up(session, claim.subject_id, int(start["attempt"]), done["facts"]["step"], run, leg)
         row = service.note(session, claim.subject_id, **{k: v for k, v in done["facts"].items() if k != "step"})
         row.best_step = done["best_step"]
         row.adapter_sha256, row.adapter_bytes = blob.sha256, blob.size
@@ -393,8 +403,8 @@ def _adapter(claim: Claim, run: Path, digest: str) -> Path:
         raise Failed(f"The stored adapter cannot be used: {damage}. Resume the run to make it again.") from damage
 
 
-def _judge(claim: Claim, run: Path) -> None:
-    """Have the adapter answer the test rows as one more arm, on the base's own precision."""
+def _judge(claim: Claim, run: Path) -> Dtype:
+    """Have the adapter answer the test rows as one more arm, on the base's own precision, which is returned."""
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         model = model_store.get(session, row.model_id)
@@ -422,6 +432,7 @@ def _judge(claim: Claim, run: Path) -> None:
     except Unusable as error:
         _note(claim, cause="scoring")
         raise Failed(f"The adapter is stored, but could not be scored: {error}") from error
+    return cast("Dtype", dtype)
 
 
 # ---------------------------------------------------------------- state

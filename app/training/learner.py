@@ -1,14 +1,18 @@
 """Set up what is trained: rows rendered with the winning prompt, cut into tokens, and a learner that holds them."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from app.baselines import prompts
+from app.chat import Message
 from app.inference import devices, loading, tokens
 from app.inference.tokens import TokenRow
-from app.training import lora
+from app.recipes import replay
+from app.training import legs, lora
+from app.training.legs import Leg
 from app.training.ranks import Team
 from app.training.spec import SourceRow, TrainingSpec
 
@@ -19,11 +23,14 @@ def build(
     spec: TrainingSpec,
     dtype: str = "",
     device: str = "cpu",
+    *,
+    leg: Leg | None = None,
     team: Team | None = None,
 ) -> tuple[lora.Learner, int]:
     """A learner over the approved rows, and how many training rows were too long for the recipe.
 
     dtype: of the attempt before, so that a resumed run does not change its precision. device: see `devices.choose`.
+    leg: which training of the run; what differs from the spec's recipe is its rate, its seed, its share of the rows.
     """
     team = team or Team()
     kind = dtype or loading.precision(spec.recipe.precision, devices.choose(device))
@@ -36,8 +43,26 @@ def build(
     dev, _ = encoded(loaded, spec, (row for row in source if row.split == "dev"))
     if not train or not dev:
         raise ValueError("No training row or no dev row is within the max sequence length.")
-    chosen = dev_sample(dev, spec.recipe.dev_rows, spec.recipe.seed)
-    return lora.Learner(loaded, spec.recipe, train, chosen, team), dropped
+    chosen = dev_sample(dev, spec.recipe.dev_rows, spec.recipe.seed)  # the same rows in every leg
+    recipe, share = (leg.recipe, leg.share) if leg else (spec.recipe, 1.0)
+    own = part(train, share, spec.recipe.seed)
+    general = replayed(loaded, spec, len(own))
+    learner = lora.Learner(loaded, recipe, [*own, *general], chosen, replay=len(general), team=team)
+    return learner, dropped
+
+
+def replayed(loaded: loading.Loaded, spec: TrainingSpec, own: int) -> list[TokenRow]:
+    """The general rows that are mixed in beside so many of the task: without its instructions, as anybody would ask."""
+    drawn = replay.rows(replay.count(asdict(spec.recipe), own), spec.recipe.seed)
+    longest = min(spec.recipe.max_row_tokens, loaded.context)
+    rows = [tokens.training_row(loaded.tokenizer, (Message("user", row.question),), row.answer) for row in drawn]
+    return [row for row in rows if row.length <= longest]
+
+
+def part(train: Sequence[TokenRow], share: float, seed: int) -> list[TokenRow]:
+    """A part of the training rows, drawn by the config's own seed: the same rows whichever leg asks."""
+    order = random.Random(f"curve/{seed}").sample(range(len(train)), len(train))
+    return legs.part_of(train, share, order)
 
 
 def encoded(loaded: loading.Loaded, spec: TrainingSpec, source: Iterable[SourceRow]) -> tuple[list[TokenRow], int]:
@@ -65,6 +90,7 @@ def facts(learner: lora.Learner, left_out: int) -> dict[str, Any]:
         "dtype": learner.loaded.dtype,
         "device": learner.loaded.device.title,
         "train_rows": len(learner.train),
+        **({"replay_rows": learner.replay} if learner.replay else {}),
         "dev_rows": len(learner.dev),
         "left_out": left_out,
         "shared_tokens": learner.shared,

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sized
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -37,7 +37,8 @@ LIBRARIES = ("torch", "transformers", "peft", "safetensors")  # their versions g
 @dataclass(slots=True)
 class Progress:
     """Where a run stands, besides the tensors. evaluated: the last step whose dev loss was measured. peak_bytes: the
-    most memory that any attempt so far has taken."""
+    most memory that any attempt so far has taken. best_score, base_score: the deciding metric on the dev rows that are
+    answered, 0 to 1, where it chooses the checkpoint."""
 
     step: int = 0
     dtype: str = ""
@@ -48,6 +49,8 @@ class Progress:
     base_loss: float | None = None
     seconds: float = 0.0
     peak_bytes: int = 0
+    best_score: float | None = None
+    base_score: float | None = None
 
 
 @dataclass(slots=True)
@@ -95,11 +98,13 @@ class Learner(Protocol):
     """What is trained: `lora.Learner`, or one in a test that only counts.
 
     total: optimizer steps of the whole run. train, dev: rows. shared: tokens that all prompts begin with.
+    replay: general rows among those that are trained.
     """
 
     total: int
     steps_an_epoch: int
     shared: int
+    replay: int
 
     @property
     def adapter_parameters(self) -> int: ...
@@ -122,7 +127,12 @@ class Learner(Protocol):
 
 
 class TrainingLoop:
-    """One attempt: takes steps, looks at dev, keeps checkpoints, and hands out the best adapter at the end."""
+    """One attempt: takes steps, looks at dev, keeps checkpoints, and hands out the best adapter at the end.
+
+    score: answers dev rows and scores them, 0 to 1, ending early with any number once its event is set; None where dev
+    loss alone chooses. leg: of which training of the run, empty where there is one. before: seconds that the legs
+    before this one took, which count towards the time limit.
+    """
 
     def __init__(
         self,
@@ -132,9 +142,15 @@ class TrainingLoop:
         stop: Stop,
         progress: Progress,
         team: Team | None = None,
+        *,
+        score: Callable[[threading.Event], float] | None = None,
+        leg: str = "",
+        before: float = 0.0,
     ) -> None:
         self.learner, self.checkpoints, self.spec, self.stop = learner, checkpoints, spec, stop
         self.progress, self.team = progress, team or Team()
+        self.score, self.before = score, before
+        self.of_leg = {"leg": leg} if leg else {}
         self.written = (progress.step, progress.evaluated)
         self.written_at = self.began_at = time.monotonic()
         every = learner.steps_an_epoch / spec.recipe.evals_per_epoch
@@ -162,7 +178,7 @@ class TrainingLoop:
 
     def _stop_or_check(self) -> None:
         """Stop if asked to, and measure dev loss where it is due. Comes before a step, so a resumed run looks again."""
-        spent = self.progress.seconds + time.monotonic() - self.began_at
+        spent = self.before + self.progress.seconds + time.monotonic() - self.began_at
         asked, late = self.team.any(self.stop.requested.is_set(), spent > self.spec.recipe.max_minutes * 60)
         if asked:
             self.write_checkpoint()
@@ -184,22 +200,46 @@ class TrainingLoop:
         total, counted = self.team.sum(total, count)
         loss = total / max(counted, 1)
         self.learner.check_ranks()
+        score = self._score()
         progress = self.progress
         progress.peak_bytes = max(progress.peak_bytes, self.team.most(_peak()))
         progress.evaluated = progress.step
         if progress.step == 0:
-            progress.base_loss = loss
-        if progress.best_loss is None or loss < progress.best_loss - self.spec.recipe.min_gain:
+            progress.base_loss, progress.base_score = loss, score
+        if self._better(loss, score):
             progress.best_loss, progress.best_step, progress.without_gain = loss, progress.step, 0
+            progress.best_score = score
         else:
             progress.without_gain += 1
         measured = {"loss": loss, "best_step": progress.best_step, "best_loss": progress.best_loss}
+        if score is not None:
+            measured |= {"score": score, "best_score": progress.best_score}
         self._measured("dev", step=progress.step, of=self.learner.total, **measured)
+
+    def _score(self) -> float | None:
+        """The deciding metric on the dev rows that are answered, 0 to 1; None where dev loss alone chooses."""
+        if self.score is None:
+            return None
+        score: float = self.team.agree(self.score(self.stop.requested) if self.team.first else 0.0)
+        (asked,) = self.team.any(self.stop.requested.is_set())
+        if asked:  # it may have ended early
+            self._stop_or_check()
+        return score
+
+    def _better(self, loss: float, score: float | None) -> bool:
+        """Whether this is the best checkpoint so far: by the score where there is one, of equal ones by dev loss."""
+        progress = self.progress
+        if progress.best_loss is None:
+            return True
+        if score is not None and progress.best_score is not None and score != progress.best_score:
+            return score > progress.best_score
+        return loss < progress.best_loss - self.spec.recipe.min_gain
 
     def _measured(self, event: str, **body: object) -> None:
         """Say a measurement and keep it: a worker that was killed did not hear the steps before our last checkpoint."""
         if not self.team.first:
             return
+        body |= self.of_leg
         say(event, **body)
         file = plain(self.checkpoints.root / JOURNAL, os.O_WRONLY | os.O_APPEND)
         with os.fdopen(file, "a", encoding="utf-8") as journal:
@@ -208,7 +248,8 @@ class TrainingLoop:
     def _stops_early(self) -> bool:
         patience = self.spec.recipe.patience
         if patience and self.progress.without_gain >= patience:
-            say("log", line=f"Dev loss has not improved {patience} times in a row: stopping early.")
+            what = "Dev loss" if self.score is None else "The dev score"
+            say("log", line=f"{what} has not improved {patience} times in a row: stopping early.")
             return True
         return False
 
@@ -224,7 +265,8 @@ class TrainingLoop:
         kept = self.checkpoints.commit(self.progress.step, self.learner.save, facts)
         self.written = (self.progress.step, self.progress.evaluated)
         loss = self.progress.best_loss if self.progress.best_step == self.progress.step else None
-        say("checkpoint", step=kept.step, folder=kept.folder.name, manifest_sha256=kept.manifest_sha256, dev_loss=loss)
+        stored = {"folder": kept.folder.name, "manifest_sha256": kept.manifest_sha256, "dev_loss": loss}
+        say("checkpoint", step=kept.step, **stored, **self.of_leg)
         self.checkpoints.prune(self.progress.best_step)
 
     def _export(self) -> Checkpoint:
@@ -234,6 +276,7 @@ class TrainingLoop:
             "shared_tokens": self.learner.shared,
             "adapter_parameters": self.learner.adapter_parameters,
             "train_rows": len(self.learner.train),
+            "replay_rows": self.learner.replay,
             "dev_rows": len(self.learner.dev),
             "seconds": self.progress.seconds + time.monotonic() - self.began_at,
             "peak_bytes": max(self.progress.peak_bytes, _peak()),

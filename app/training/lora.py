@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,12 @@ class Learner:
         recipe: Recipe,
         train: Sequence[TokenRow],
         dev: Sequence[TokenRow],
+        *,
+        replay: int = 0,
         team: Team | None = None,
     ) -> None:
-        self.recipe, self.train, self.dev = recipe, train, dev
+        """replay: how many rows at the end of `train` are general ones, whose prompts begin otherwise."""
+        self.recipe, self.train, self.dev, self.replay = recipe, train, dev, replay
         self.loaded, self.team = loaded, team or Team()
         torch.manual_seed(recipe.seed)
         config = LoraConfig(
@@ -94,7 +97,11 @@ class Learner:
         self.steps_an_epoch = batches.steps_per_epoch(len(train), recipe.batch_rows)
         planned = self.steps_an_epoch * recipe.epochs
         self.total = min(planned, recipe.max_steps) if recipe.max_steps else planned
-        self.shared = self._shared([row.prompt for row in [*train, *dev]])
+        self.shared = self._shared([row.prompt for row in [*train[: len(train) - replay], *dev]])
+
+    def adapted(self) -> loading.Loaded:
+        """Model and adapter as they are now, ready to answer."""
+        return replace(self.loaded, model=self.model)
 
     @property
     def adapter_parameters(self) -> int:
@@ -174,7 +181,7 @@ class Learner:
     def _gradients(self, number: int, parts: batches.Step, trained: int) -> float:
         """The loss of these passes, in nats by all tokens that the step trains, with its gradients left behind."""
         loss = 0.0
-        for part in parts:
+        for part in self._alike(parts):
             summed = self.loss_sum([self.train[row] for row in part])
             if self.team.alone and not torch.isfinite(summed):  # ranks find out together, once it is added up
                 raise Diverged(f"The loss of step {number} is not a number.")
@@ -185,7 +192,7 @@ class Learner:
     def rehearse(self, parts: batches.Step) -> None:
         """Go forward and back as in a step, to time it, and learn nothing."""
         self.model.train()
-        for part in self.share(parts):
+        for part in self._alike(self.share(parts)):
             self.loss_sum([self.train[row] for row in part]).backward()
         self.forget_gradients()
 
@@ -234,6 +241,8 @@ class Learner:
     def loss_sum(self, rows: Sequence[TokenRow]) -> torch.Tensor:
         """Summed loss over the completion tokens of some rows, in nats; padding and prompts do not count."""
         shared = self.shared if len(rows) > 1 and not (self.model.training and self.recipe.dropout) else 0
+        if shared and self.replay and rows[0].prompt[:shared] != self.dev[0].prompt[:shared]:
+            shared = 0  # general rows, which `_alike` keeps apart
         cache = self._prefix(rows[0].prompt[:shared], len(rows)) if shared else None
         inputs, labels = padded(rows, shared, self.loaded.tokenizer.pad_token_id or 0)
         trained = labels != NO_TARGET
@@ -243,6 +252,14 @@ class Learner:
             return torch.as_tensor(HeadLoss.apply(hidden[trained], head.weight, head.bias, labels[trained]))
         logits = self.inner(input_ids=inputs, past_key_values=cache, use_cache=bool(shared)).logits[trained]
         return functional.cross_entropy(logits.float(), labels[trained], reduction="sum")
+
+    def _alike(self, parts: batches.Step) -> batches.Step:
+        """The same passes, with general rows in passes of their own: they do not begin as the others do."""
+        if not self.replay or not self.shared:
+            return parts
+        first = len(self.train) - self.replay
+        halves = ([[row for row in part if (row >= first) is general] for general in (False, True)] for part in parts)
+        return tuple(tuple(half) for both in halves for half in both if half)
 
     @property
     def _plain_head(self) -> bool:

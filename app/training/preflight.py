@@ -8,7 +8,6 @@ from app.training import batches
 from app.training.recipe import Recipe
 from app.wording import plural
 
-START_UP = 15.0  # seconds to load the model and hash the files
 LONGEST = 5  # rows listed
 
 
@@ -27,11 +26,14 @@ class RowSize:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """All rows that were looked at. context: what the model reads at most."""
+    """All rows that were looked at. context: what the model reads at most. replay: general rows that are mixed in;
+    replay_wanted: how many the config asks for."""
 
     train: Sequence[RowSize]
     dev: Sequence[RowSize]
     context: int
+    replay: Sequence[RowSize] = ()
+    replay_wanted: int = 0
 
     def fitting(self, recipe: Recipe) -> list[RowSize]:
         limit = min(recipe.max_row_tokens, self.context)
@@ -47,11 +49,13 @@ def counts(sizes: Sequence[RowSize]) -> dict[str, int]:
 def report(recipe: Recipe, sizes: Sizes) -> dict[str, Any]:
     """What follows from recipe and row lengths alone."""
     fitting = sizes.fitting(recipe)
-    an_epoch = batches.steps_per_epoch(len(fitting), recipe.batch_rows)
+    trained = [*fitting, *sizes.replay]
+    an_epoch = batches.steps_per_epoch(len(trained), recipe.batch_rows)
     steps = min(an_epoch * recipe.epochs, recipe.max_steps or an_epoch * recipe.epochs)
     longest = sorted(sizes.train, key=lambda row: -row.total)[:LONGEST]
     return {
-        "train": counts(fitting),
+        "train": counts(trained),
+        **({"replay": {**counts(sizes.replay), "wanted": sizes.replay_wanted}} if sizes.replay_wanted else {}),
         "dev_rows": min(recipe.dev_rows, len(sizes.dev)),
         "left_out": len(sizes.train) - len(fitting),
         "untrained": [row.id for row in fitting if row.completion <= 1],
@@ -59,15 +63,6 @@ def report(recipe: Recipe, sizes: Sizes) -> dict[str, Any]:
         "steps_per_epoch": an_epoch,
         "longest": [{"id": row.id, "prompt": row.prompt, "completion": row.completion} for row in longest],
     }
-
-
-def seconds(recipe: Recipe, measured: Mapping[str, Any], tokens_per_second: float, dev_seconds: float) -> float:
-    """Estimated duration of the run, without an early stop and without the scoring of the adapter."""
-    if not measured["steps_per_epoch"]:
-        return 0.0
-    read = measured["train"]["tokens"] * measured["steps"] / measured["steps_per_epoch"]
-    checks = 1 + recipe.evals_per_epoch * measured["steps"] / measured["steps_per_epoch"]
-    return float(START_UP + read / max(tokens_per_second, 1e-9) + checks * dev_seconds)
 
 
 def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Iterator[str]:

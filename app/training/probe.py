@@ -6,13 +6,16 @@ It takes no optimizer step and stores nothing, so it needs no approval.
 """
 
 import sys
+import threading
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from app.inference import devices, folders, loading, tokens
 from app.processes import parent
-from app.training import batches, lora, preflight
+from app.recipes import replay
+from app.training import batches, dev_answers, legs, lora, preflight, prices
 from app.training import learner as learners
 from app.training import spec as specs
 from app.training.preflight import RowSize, Sizes
@@ -21,6 +24,8 @@ from app.training.spec import TrainingSpec
 
 SAMPLE_ROWS = 5
 TIMED = 4  # steps
+REPLAY_SAMPLES = 3
+ANSWERED = 16  # dev rows that are answered to time it
 ENOUGH = 20.0  # seconds of timing, for models whose steps take long
 
 
@@ -44,14 +49,48 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: s
         if row.split == "train" and len(samples) < SAMPLE_ROWS:
             decode = loaded.tokenizer.decode
             samples.append({"id": str(row.line), "prompt": decode(ids.prompt), "completion": decode(ids.completion)})
-    report = preflight.report(spec.recipe, Sizes(sized["train"], sized["dev"], loaded.context))
+    own, general = len(fitting["train"]), learners.replayed(loaded, spec, len(fitting["train"]))
+    mixed_in = [RowSize("", len(row.prompt), len(row.completion)) for row in general]
+    sizes = Sizes(sized["train"], sized["dev"], loaded.context, mixed_in, replay.wanted(asdict(spec.recipe), own))
+    report = preflight.report(spec.recipe, sizes)
+    if general:
+        report["replay_samples"] = [
+            {"prompt": loaded.tokenizer.decode(row.prompt), "completion": loaded.tokenizer.decode(row.completion)}
+            for row in general[:REPLAY_SAMPLES]
+        ]
     report["warnings"] = list(loading.stop_faults(loaded))
     report |= {"samples": samples, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
     report |= {"device": loaded.device.title, "device_free": devices.free_bytes(loaded.device)}
     report["devices"] = devices.count(loaded.device)
     if fitting["train"] and fitting["dev"]:
-        report |= _timed(loaded, spec, fitting["train"], fitting["dev"], report)
+        report |= _timed(loaded, spec, [*fitting["train"], *general], fitting["dev"], len(general))
+        report |= _answered(loaded, spec, rows, report)
+        report["seconds"] = prices.whole(spec.recipe, report)
+        if not legs.alone(spec.recipe):
+            report["trainings"] = prices.trainings(spec.recipe, report)
     return report
+
+
+def _answered(
+    loaded: loading.Loaded, spec: TrainingSpec, rows: list[specs.SourceRow], report: dict[str, Any]
+) -> dict[str, Any]:
+    """How long answering the dev rows of one check takes, from a few of them; the base answers, which goes on longer
+    than an adapter that has learnt to stop."""
+    answers = dev_answers.DevAnswers.of(spec, rows)
+    if answers is None:
+        return {}
+    parent.say("stage", text="Timing a few answers")
+    few = replace(answers, rows=answers.rows[:ANSWERED])
+    started = time.monotonic()
+    few.scored(loaded, threading.Event())
+    each = (time.monotonic() - started) / len(few.rows)
+    peak = devices.peak_bytes(loaded.device)
+    return {
+        "scored_rows": len(answers.rows),
+        "score_seconds": each * len(answers.rows),
+        "memory": {**report["memory"], "answers": max(0, peak - report["peak_bytes"])},
+        "peak_bytes": peak,
+    }
 
 
 def _timed(
@@ -59,10 +98,12 @@ def _timed(
     spec: TrainingSpec,
     train: list[tokens.TokenRow],
     dev: list[tokens.TokenRow],
-    report: dict[str, Any],
+    general: int,
 ) -> dict[str, Any]:
+    """general: how many rows at the end of `train` are mixed in."""
     recipe = spec.recipe
-    learner = lora.Learner(loaded, recipe, train, learners.dev_sample(dev, recipe.dev_rows, recipe.seed))
+    chosen = learners.dev_sample(dev, recipe.dev_rows, recipe.seed)
+    learner = lora.Learner(loaded, recipe, train, chosen, replay=general)
     parent.say("stage", text="Timing a few steps")
     plan = batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, 0, learner.budget)
     learner.rehearse(plan[0])  # warms up
@@ -83,7 +124,6 @@ def _timed(
     return {
         "tokens_per_second": rate,
         "dev_seconds": dev_seconds,
-        "seconds": preflight.seconds(recipe, report, rate, dev_seconds),
         "shared_tokens": learner.shared,
         "padding": batches.padding(plan, learner.lengths),
         "adapter_parameters": learner.adapter_parameters,

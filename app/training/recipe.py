@@ -32,6 +32,8 @@ class Recipe:
     scaling: what the adapter's output is multiplied by, `lora` for alpha / rank, `rslora` for alpha / sqrt(rank).
     launcher: what starts the trainer, `local` for one process, `torchrun` for several of one host, `ray` for several of
     a cluster. processes: how many share each step, one a device.
+    sweep, seeds, curve: more trainings of the same run (`recipes.legs`). stop_by: what chooses the checkpoint, `loss`
+    or the deciding `metric` on `scored_rows` dev rows. replay: share of general rows among those trained, 0 to 0.5.
     """
 
     rank: int = 16
@@ -57,16 +59,33 @@ class Recipe:
     scaling: str = "lora"
     launcher: str = "local"
     processes: int = 1
+    sweep: str = "none"
+    seeds: int = 1
+    curve: str = "none"
+    stop_by: str = "loss"
+    scored_rows: int = 40
+    replay: float = 0.0
 
 
-LATER: Mapping[str, Any] = {"scaling": "lora", "launcher": "local", "processes": 1}
+LATER: Mapping[str, Any] = {
+    "scaling": "lora",
+    "launcher": "local",
+    "processes": 1,
+    "sweep": "none",
+    "seeds": 1,
+    "curve": "none",
+    "stop_by": "loss",
+    "scored_rows": 40,
+    "replay": 0.0,
+}
 """Settings that earlier versions did not have, with what they did. Left out where that is still so: what was approved
 or checked before keeps its digest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the form: why its default, and what is allowed. The glossary says what it is called."""
+    """One field of the form: why its default, and what is allowed. The glossary says what it is called. option: one
+    that costs more time, whose price stands beside it."""
 
     name: str
     why: str
@@ -75,6 +94,7 @@ class Field:
     high: float = 0
     choices: tuple[tuple[str, str], ...] = ()
     advanced: bool = True
+    option: bool = False
 
     @property
     def label(self) -> str:
@@ -171,6 +191,35 @@ FIELDS = (
     ),
     Field("max_minutes", "A job that takes far longer than estimated is ended; its last "
           "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
+    Field(
+        "sweep", "None: 2e-4 suits most. Three rates cost three trainings; the one that is best on the dev rows "
+        "is judged on the test rows, never the other way round.", "choice", choices=(
+            ("none", "No: only the rate above"), ("three", "3 rates: half, as above, double"),
+            ("five", "5 rates: from a quarter to four times"),
+        ), advanced=False, option=True,
+    ),
+    Field(
+        "seeds", "1; with 3 the result says how far luck alone carries. The first seed decides, whatever the others "
+        "come to.", "whole", 1, 5, advanced=False, option=True,
+    ),
+    Field(
+        "curve", "None; with it the result says what more rows would bring, on the dev rows.", "choice",
+        choices=(("none", "No"), ("quarters", "25 % and 50 % of the rows, too")), advanced=False, option=True,
+    ),
+    Field(
+        "stop_by", "Dev loss: it costs one pass. A model can write better answers while its loss rises already; the "
+        "metric sees that, at the price of writing answers at each evaluation.", "choice",
+        choices=(("loss", "Dev loss"), ("metric", "The deciding metric, on dev answers")), advanced=False, option=True,
+    ),
+    Field(
+        "scored_rows", "40, used only where the metric decides: one answer is then 2.5 points. Of equal scores the "
+        "lower loss counts.",
+        "whole", 10, 200, option=True,
+    ),
+    Field(
+        "replay", "0; 0.05 to 0.2 where the release checks find that general questions were forgotten. They are "
+        "our own rows, and never those that the checks ask.", "number", 0, 0.5, advanced=False, option=True,
+    ),
 )  # fmt: skip
 BY_NAME = {field.name: field for field in FIELDS}
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterable, Collection, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Header, Request, Response
@@ -18,8 +18,10 @@ from app.gate.checks import Steps, steps
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.recipes import legs as planned
+from app.training import legs, prices, service, stages, store
 from app.training import recipe as recipes
-from app.training import service, stages, store
+from app.training.legs import Outcome
 from app.training.tables import TrainingRow
 from app.users import store as user_store
 from app.users.deps import Launcher, Listening, Me
@@ -30,6 +32,7 @@ from app.web.forms import by_field
 from app.web.pages import page, render, see
 from app.web.params import LARGEST, Id, OneLine
 from app.web.params import Sent as TextsSent
+from app.wording import lower_first
 
 router = APIRouter(include_in_schema=False)
 
@@ -113,6 +116,8 @@ def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response
         ahead=job_store.ahead(db, job) if job else 0,
         live=_live(db, row, state, job),
         chart=loss_chart(db, row),
+        scores=score_chart(db, row),
+        legs=[Outcome.from_json(one) for one in row.training_facts.get("legs", ())],
         cautions=warnings.cautions(reviews.subject_of(review_store.get(db, row.review_id)).evidence),
         where=warnings.places(row.assessment_id),
         run_on=warnings.run_on(row.assessment_id, row.model_id),
@@ -158,7 +163,11 @@ async def training_events(
             new_events = job_store.events_after(session, job.id, after)
             if not new_events and not job.final:
                 return []
-            drawn = {"live": _live(session, row, state, job), "chart": loss_chart(session, row)}
+            drawn = {
+                "live": _live(session, row, state, job),
+                "chart": loss_chart(session, row),
+                "scores": score_chart(session, row),
+            }
             html = render(request, "training/_live.html", **drawn, run=row, over=job.final)
             return [Sent(new_events[-1].id if new_events else after, html, last=job.final)]
 
@@ -168,19 +177,45 @@ async def training_events(
 
 def _live(session: Db, row: TrainingRow, state: str, job: JobRow | None) -> stages.Live:
     """How far a run is."""
-    steps, dev = store.metrics(session, row.id, "step"), store.metrics(session, row.id, "dev")
+    leg = _leg_shown(row)
+    steps, dev = store.metrics(session, row.id, "step", leg), store.metrics(session, row.id, "dev", leg)
     return stages.live(row, state, steps, dev, job.progress if job else None)
 
 
 def loss_chart(session: Db, row: TrainingRow) -> line_charts.LineChart:
-    """Loss of the steps, smoothed and as it is, and on the dev rows."""
-    steps = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "step") if m.loss is not None]
-    dev = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "dev") if m.loss is not None]
+    """Loss of the steps, smoothed and as it is, and on the dev rows; of several trainings, of the one that goes on, and
+    once they are over of the one whose adapter is kept."""
+    leg = _leg_shown(row)
+    steps = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "step", leg) if m.loss is not None]
+    dev = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "dev", leg) if m.loss is not None]
     series = [
         line_charts.Series("Training loss, running mean", smoothed(steps), "tune"),
         line_charts.Series("Dev loss", dev, "good"),
     ]
-    return line_charts.lines("Loss", series, x_title="step", y_title="nats/token")
+    words = leg_words(row, leg)
+    return line_charts.lines(
+        f"Loss, {lower_first(words)}" if words else "Loss", series, x_title="step", y_title="nats/token"
+    )
+
+
+def score_chart(session: Db, row: TrainingRow) -> line_charts.LineChart | None:
+    """The deciding metric on the dev rows that were answered; None where it does not choose the checkpoint."""
+    scored = [m for m in store.metrics(session, row.id, "dev", _leg_shown(row)) if m.score is not None]
+    if not scored:
+        return None
+    points = [(float(m.step), m.score) for m in scored if m.score is not None]
+    return line_charts.lines("Dev score", [line_charts.Series("Dev score", points, "good")], x_title="step")
+
+
+def _leg_shown(row: TrainingRow) -> str:
+    """Of which training the figures are; empty for a run that is one."""
+    return str(row.training_facts.get("chosen_leg") or row.training_facts.get("leg") or "")
+
+
+def leg_words(row: TrainingRow, leg: str) -> str:
+    """What a training of a run is called; empty for a run that is one."""
+    outcomes = {one["name"]: Outcome.from_json(one).words for one in row.training_facts.get("legs", ())}
+    return str(outcomes.get(leg) or (row.training_facts.get("leg_words", "") if leg else ""))
 
 
 def smoothed(points: list[tuple[float, float]], weight: float = 0.9) -> list[tuple[float, float]]:
@@ -218,6 +253,9 @@ def _plan(
         defaults=service.default_recipe(db, assessment_id),
         fields=_fields(recipe, context_of(request).settings.launcher),
         serving=list(recipes.serving_notes(recipe)),
+        prices=prices.more(recipe, row.preflight if row else None),
+        taken=[field.name for field in recipes.FIELDS if field.option and _in_use(recipe, field.name)],
+        several=_several(recipe),
         models=models,
         bases=[(model.id, _base_name(model, measured=model.id in measured)) for model in models],
         **_warned(assessment_id, prospects, row.model_id if row else None),
@@ -243,6 +281,27 @@ def _fields(recipe: recipes.Recipe, offered: Collection[str]) -> list[recipes.Fi
             kept = tuple(pair for pair in field.choices if pair[0] == "local" or pair[0] in choice)
             fields.append(replace(field, choices=kept))
     return fields
+
+
+def _in_use(recipe: recipes.Recipe, name: str) -> bool:
+    return bool(getattr(recipe, name) != getattr(recipes.Recipe(), name))
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """More than one training in a run. seed: of the adapter that is judged. rule: what chooses its learning rate, empty
+    where there is one."""
+
+    count: int
+    seed: int
+    rule: str
+
+
+def _several(recipe: recipes.Recipe) -> Several | None:
+    if legs.alone(recipe):
+        return None
+    rule = planned.BY[recipe.stop_by] if len(planned.rates(asdict(recipe))) > 1 else ""
+    return Several(planned.count(asdict(recipe)), recipe.seed, rule)
 
 
 def _base_name(model: ModelRow, *, measured: bool) -> str:

@@ -27,6 +27,7 @@ from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.recipes import dev_answers
 from app.recipes import passages as recipe_passages
 from app.recipes import store as recipe_store
 from app.recipes.tables import RecipeRow
@@ -151,7 +152,11 @@ def plan_of(facts: Facts) -> Plan:
     recipe = recipes.parse(row.settings)
     instructions = measurements.winning_instructions(facts.baseline) if facts.baseline else ""
     carried = recipe_passages.part(row, facts.baseline, dataset)
-    part = specs.training_part(recipe, instructions, *models.public_name(model), model.files, passages=carried)
+    scored = dev_answers.part(row.settings, facts.baseline)
+    if against := dev_answers.against(row.settings, scored):
+        raise Conflict(against)
+    named = models.public_name(model)
+    part = specs.training_part(recipe, instructions, *named, model.files, passages=carried, scored=scored)
     digest = subject.digest({"training": part, "rows": dataset.rows_sha256, "split": dataset.split_sha256})
     return Plan(row, recipe, dataset, model, part, digest)
 
@@ -345,6 +350,12 @@ def note(session: Session, training_id: int, **facts: Any) -> TrainingRow:
     row = store.get(session, training_id)
     row.training_facts = {**row.training_facts, **facts}
     return row
+
+
+def note_leg(session: Session, training_id: int, outcome: Mapping[str, Any]) -> None:
+    """Write down what one of several trainings of a run came to; again takes the place of the first time."""
+    kept = store.get(session, training_id).training_facts.get("legs", [])
+    note(session, training_id, legs=[*(one for one in kept if one["name"] != outcome["name"]), dict(outcome)])
 
 
 @dataclass(frozen=True, slots=True)

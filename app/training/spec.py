@@ -8,10 +8,12 @@ The subject's part for training has this shape (floats as text, see `gate/subjec
     "dataset":  {"rows_sha256": "...", "split_sha256": "...", "reasoning": true, ...}
     "training": {"recipe": {...}, "instructions": "...",
                  "model": {"name": "org/model", "revision": "...", "files": {"config.json": "sha256", ...}},
-                 "passages": {"way": "hybrid", "k": 5, "index": 3, "sha256": "...", "rows_sha256": "..."}}
+                 "passages": {"way": "hybrid", "k": 5, "index": 3, "sha256": "...", "rows_sha256": "..."},
+                 "scored": {"metric": "exact_match", "options": {}, "max_tokens": 256}}
 
-`passages` is there where every row carries the passages that an index finds for it: its rows then take the place of the
-canonical ones.
+`legs`, in `training` too, names the trainings where they are several (`recipes.legs`). `scored` is there where dev rows
+are answered and scored to choose the checkpoint. `passages` is there where every row carries the passages that an index
+finds for it: its rows then take the place of the canonical ones.
 """
 
 import json
@@ -21,8 +23,21 @@ from typing import Any
 
 from app.baselines.prompts import Passage
 from app.chat import Message, messages_from_json
+from app.gate.subject import exact
+from app.recipes import dev_answers
+from app.recipes import parts as recipe_parts
 from app.training import recipe as recipes
 from app.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """How dev rows are answered and scored. max_tokens: of an answer. constraint: what answers are held to, or None."""
+
+    metric: str
+    options: Mapping[str, Any]
+    max_tokens: int
+    constraint: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,7 @@ class TrainingSpec:
     their passages.
     instructions: the winning prompt's instructions, rendered before every row.
     files: of the base model, name -> SHA-256. thinks: whether rows have reasoning before their answers.
+    scored: where the deciding metric chooses the checkpoint; else None.
     """
 
     recipe: Recipe
@@ -43,6 +59,7 @@ class TrainingSpec:
     revision: str
     files: Mapping[str, str]
     thinks: bool = False
+    scored: Scored | None = None
 
 
 def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
@@ -53,6 +70,11 @@ def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
     """
     try:
         part, data = subject["training"], subject["dataset"]
+        stated = recipe_parts.stated(part["recipe"])
+        if any(exact(part.get(name)) != exact(value) for name, value in stated.items()):
+            raise ValueError("the subject does not say which trainings and general rows its config asks for")
+        if against := dev_answers.against(part["recipe"], part.get("scored")):
+            raise ValueError(against)
         return TrainingSpec(
             recipe=recipes.parse(part["recipe"]),
             instructions=part["instructions"],
@@ -62,6 +84,7 @@ def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
             revision=part["model"]["revision"],
             files=part["model"]["files"],
             thinks=bool(data.get("reasoning")),
+            scored=Scored(**part["scored"]) if part.get("scored") else None,
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"the subject lacks {error}") from error
@@ -75,11 +98,14 @@ def training_part(
     files: Mapping[str, str],
     *,
     passages: Mapping[str, Any] | None = None,
+    scored: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The `training` part of a subject; `from_subject` reads it back."""
     named = {"name": model, "revision": revision, "files": dict(files)}
-    carried = {"passages": dict(passages)} if passages else {}
-    return {"recipe": recipes.to_json(recipe), "instructions": instructions, "model": named, **carried}
+    carried = {name: dict(part) for name, part in (("passages", passages), ("scored", scored)) if part}
+    settings = recipes.to_json(recipe)
+    stated = recipe_parts.stated(settings)
+    return {"recipe": settings, "instructions": instructions, "model": named, **carried, **stated}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.gate.checks import Steps, batch_rows, seen
+from app.recipes import legs as planned
+from app.training.legs import Outcome
 from app.training.tables import MetricRow, TrainingRow
 
 Mark = Literal["done", "now", "to come", "stopped"]
 LATEST = 20  # steps that the speed is taken of: enough to be steady, few enough to be of now
 RELEASE_CHECKS = "Release checks"  # how the job's stages begin that ask what these need
+Counted = tuple[str, bool, int, int | None, str]  # a stage: name, over, done, of, unit
 ENDED = frozenset({"failed", "cancelled", "refused"})
 
 
@@ -58,11 +61,10 @@ def _stages(run: TrainingRow, state: str, step: int, evaluated: set[int], job: M
     trained = run.adapter_sha256 is not None
     ends = trained or (total is not None and step >= total)
     checking = state == "evaluating" and str(job.get("stage", "")).startswith(RELEASE_CHECKS)
+    several = planned.count(run.recipe) > 1
     over = [
         ("Queued", state != "queued", 0, None, ""),
-        ("First dev evaluation", bool(evaluated) or step > 0, 0, None, ""),
-        ("Training steps", ends, step, total, "steps"),
-        ("Last dev evaluation", trained or (ends and step in evaluated), 0, None, ""),
+        *(_legs(run, step, total) if several else _of_one(trained, ends, step, total, evaluated)),
         ("Adapter stored", trained, 0, None, ""),
         ("Test set answered", state == "done" or checking, *_answered(state, {} if checking else job)),
         ("Release checks", state == "done", *_answered(state, job if checking else {})),
@@ -74,6 +76,35 @@ def _stages(run: TrainingRow, state: str, step: int, evaluated: set[int], job: M
         Stage(name, "done" if place < current else here if place == current else "to come", done, of, unit)
         for place, (name, _, done, of, unit) in enumerate(over)
     ]
+
+
+def _of_one(
+    trained: bool,
+    ends: bool,
+    step: int,
+    total: int | None,
+    evaluated: set[int],
+) -> list[Counted]:
+    """The stages of one training."""
+    return [
+        ("First dev evaluation", bool(evaluated) or step > 0, 0, None, ""),
+        ("Training steps", ends, step, total, "steps"),
+        ("Last dev evaluation", trained or (ends and step in evaluated), 0, None, ""),
+    ]
+
+
+def _legs(run: TrainingRow, step: int, total: int | None) -> list[Counted]:
+    """One stage for each training of a run, by the order in which they come: those that are over by what they are
+    called, the one that is going on with its steps."""
+    facts = run.training_facts
+    over, of = facts.get("legs", []), planned.count(run.recipe)
+    stages: list[Counted] = [
+        (Outcome.from_json(one).words + (" (diverged)" if one["diverged"] else ""), True, 0, None, "") for one in over
+    ]
+    ended = {one["name"] for one in over}
+    if len(over) < of and facts.get("leg") and facts["leg"] not in ended:
+        stages.append((str(facts["leg_words"]), False, step, total, "steps"))
+    return stages + [(f"Training {number} of {of}", False, 0, None, "") for number in range(len(stages) + 1, of + 1)]
 
 
 def _answered(state: str, job: Mapping[str, Any]) -> tuple[int, int | None, str]:

@@ -60,45 +60,56 @@ def with_key(session: Session, assessment_id: int, key: str) -> TrainingRow | No
     )
 
 
-def metrics(session: Session, training_id: int, kind: str) -> Sequence[MetricRow]:
-    """Measurements of one kind (step, dev) in the order of the steps."""
-    return session.scalars(
-        select(MetricRow).where(MetricRow.training_id == training_id, MetricRow.kind == kind).order_by(MetricRow.step)
-    ).all()
+def metrics(session: Session, training_id: int, kind: str, leg: str | None = None) -> Sequence[MetricRow]:
+    """Measurements of one kind (step, dev) in the order of the steps, of one leg or (None) of each after the other."""
+    query = select(MetricRow).where(MetricRow.training_id == training_id, MetricRow.kind == kind)
+    if leg is not None:
+        query = query.where(MetricRow.leg == leg)
+    return session.scalars(query.order_by(MetricRow.leg, MetricRow.step)).all()
 
 
 def checkpoints(session: Session, training_id: int) -> Sequence[CheckpointRow]:
-    """Committed checkpoints, newest first."""
+    """Committed checkpoints, newest first; of the legs, of the one that was begun last."""
     return session.scalars(
-        select(CheckpointRow).where(CheckpointRow.training_id == training_id).order_by(CheckpointRow.step.desc())
+        select(CheckpointRow)
+        .where(CheckpointRow.training_id == training_id)
+        .order_by(CheckpointRow.created_at.desc(), CheckpointRow.id.desc())
     ).all()
 
 
-def forget_after(session: Session, training_id: int, step: int) -> None:
-    """Drop what was measured and stored after a step, because a new attempt goes on from there."""
-    session.execute(
-        delete(MetricRow).where(MetricRow.training_id == training_id, MetricRow.kind == "step", MetricRow.step > step)
-    )
+def forget_after(session: Session, training_id: int, step: int, leg: str = "") -> None:
+    """Drop what was measured and stored after a step of a leg, because a new attempt goes on from there."""
     for table in (MetricRow, CheckpointRow):
-        session.execute(delete(table).where(table.training_id == training_id, table.step > step))
+        session.execute(delete(table).where(table.training_id == training_id, table.leg == leg, table.step > step))
+
+
+def forget_checkpoints(session: Session, training_id: int, leg: str) -> None:
+    """Drop the checkpoints of a leg that is over: its adapter is kept, they are not."""
+    session.execute(delete(CheckpointRow).where(CheckpointRow.training_id == training_id, CheckpointRow.leg == leg))
 
 
 def put_metric(session: Session, training_id: int, attempt: int, kind: str, event: Mapping[str, Any]) -> None:
     """Write one measurement; the same step again takes the place of the first."""
+    leg = event.get("leg", "")
     session.execute(
         delete(MetricRow).where(
-            MetricRow.training_id == training_id, MetricRow.kind == kind, MetricRow.step == event["step"]
+            MetricRow.training_id == training_id,
+            MetricRow.leg == leg,
+            MetricRow.kind == kind,
+            MetricRow.step == event["step"],
         )
     )
     session.add(
         MetricRow(
             training_id=training_id,
+            leg=leg,
             kind=kind,
             step=event["step"],
             attempt=attempt,
             loss=event["loss"],
             learning_rate=event.get("learning_rate"),
             tokens_per_second=event.get("tokens_per_second"),
+            score=event.get("score"),
             at=utcnow(),
         )
     )
@@ -106,12 +117,16 @@ def put_metric(session: Session, training_id: int, attempt: int, kind: str, even
 
 def put_checkpoint(session: Session, training_id: int, attempt: int, event: Mapping[str, Any]) -> None:
     """Write down a committed checkpoint; a later commit of the same step takes its place."""
+    leg = event.get("leg", "")
     session.execute(
-        delete(CheckpointRow).where(CheckpointRow.training_id == training_id, CheckpointRow.step == event["step"])
+        delete(CheckpointRow).where(
+            CheckpointRow.training_id == training_id, CheckpointRow.leg == leg, CheckpointRow.step == event["step"]
+        )
     )
     session.add(
         CheckpointRow(
             training_id=training_id,
+            leg=leg,
             step=event["step"],
             attempt=attempt,
             folder=event["folder"],

@@ -51,19 +51,22 @@ class TrainingRow(Base):
 
 
 class MetricRow(Base):
-    """One optimizer step (loss in nats a trained token) or one dev evaluation of a training run."""
+    """One optimizer step (loss in nats a trained token) or one dev evaluation of a training run. leg: of which of its
+    trainings, empty where there is one. score: on dev rows that were answered, 0 to 1, where that was asked for."""
 
     __tablename__ = "training_metrics"
-    __table_args__ = (UniqueConstraint("training_id", "kind", "step"),)
+    __table_args__ = (UniqueConstraint("training_id", "leg", "kind", "step"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     training_id: Mapped[int] = mapped_column(ForeignKey("trainings.id", ondelete="CASCADE"))
+    leg: Mapped[str] = mapped_column(String(24), default="")
     kind: Mapped[str] = mapped_column(String(8))  # step | dev
     step: Mapped[int]
     attempt: Mapped[int]
     loss: Mapped[float | None]
     learning_rate: Mapped[float | None]
     tokens_per_second: Mapped[float | None]
+    score: Mapped[float | None]
     at: Mapped[datetime]
 
 
@@ -71,10 +74,11 @@ class CheckpointRow(Base):
     """A committed checkpoint. `manifest_sha256` is what a reader must find before it trusts the folder."""
 
     __tablename__ = "checkpoints"
-    __table_args__ = (UniqueConstraint("training_id", "step"),)
+    __table_args__ = (UniqueConstraint("training_id", "leg", "step"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     training_id: Mapped[int] = mapped_column(ForeignKey("trainings.id", ondelete="CASCADE"))
+    leg: Mapped[str] = mapped_column(String(24), default="")
     step: Mapped[int]
     attempt: Mapped[int]
     folder: Mapped[str] = mapped_column(String(100))

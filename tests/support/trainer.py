@@ -33,6 +33,7 @@ class Run:
     job_id: int = 7
     life: int = 60
     recipe: Recipe = QUICK
+    scored: dict[str, Any] | None = None
 
     def copy(self, root: Path) -> "Run":
         """The same run, with all that it has stored so far, in a folder of its own."""
@@ -40,7 +41,9 @@ class Run:
 
     def subject(self, **changes: Any) -> dict[str, Any]:
         files = folders.hashes(self.model)
-        part = specs.training_part(self.recipe, "Say the first word twice.", "someone/tiny", "", files)
+        part = specs.training_part(
+            self.recipe, "Say the first word twice.", "someone/tiny", "", files, scored=self.scored
+        )
         rows = folders.sha256(self.rows)
         return {"dataset": {"rows_sha256": rows, "split_sha256": rows}, "training": part} | changes
 

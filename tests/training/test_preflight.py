@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.training import preflight
+from app.training import preflight, prices
 from app.training.preflight import RowSize, Sizes
 from app.training.recipe import Recipe
 
@@ -31,8 +31,31 @@ def test_a_limit_of_steps_shortens_the_estimate() -> None:
     whole = preflight.report(RECIPE, sizes(*[50] * 12))
     cut = preflight.report(short, sizes(*[50] * 12))
 
-    assert preflight.seconds(RECIPE, whole, 100, 2) == pytest.approx(15 + 18 + 13 * 2)
-    assert preflight.seconds(short, cut, 100, 2) == pytest.approx(15 + 6 + 5 * 2)
+    speed = {"tokens_per_second": 100, "dev_seconds": 2}
+    assert prices.whole(RECIPE, whole | speed) == pytest.approx(15 + 18 + 13 * 2)
+    assert prices.whole(short, cut | speed) == pytest.approx(15 + 6 + 5 * 2)
+
+
+def test_each_option_has_its_price_and_the_whole_is_their_sum() -> None:
+    """Half of the rows cost half of the steps, and every training checks the dev rows and is loaded anew."""
+    several = dataclasses.replace(RECIPE, sweep="three", seeds=2, curve="quarters")
+    measured = preflight.report(several, sizes(*[50] * 12))
+    measured |= {"tokens_per_second": 100, "dev_seconds": 2, "score_seconds": 3}
+    one, fixed = 15 + 18 + 13 * 5, 15 + 13 * 5
+
+    trainings = prices.trainings(several, measured)
+
+    assert [training["rows"] for training in trainings] == [12, 12, 12, 12, 3, 6]
+    assert [training["seconds"] for training in trainings[3:]] == pytest.approx([one, fixed + 4.5, fixed + 9])
+    assert prices.whole(several, measured) == pytest.approx(4 * one + 2 * fixed + 13.5)
+    more = prices.more(several, measured)
+    seconds = {name: [price for _, price in prices_of] for name, prices_of in more.items()}
+    assert seconds["sweep"] == pytest.approx([2 * one, 4 * one])
+    assert seconds["seeds"] == pytest.approx([one])
+    assert seconds["curve"] == pytest.approx([2 * fixed + 13.5])
+    assert seconds["stop_by"] == pytest.approx([6 * 13 * 3])
+    assert seconds["replay"] == pytest.approx([6 * 18 / 9])
+    assert prices.more(several, None) == {}
 
 
 @pytest.mark.parametrize(

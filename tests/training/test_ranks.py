@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from app.errors import Invalid
 from app.db import reading
+from app.errors import Invalid
 from app.jobs import store as job_store
 from app.settings import Settings
 from app.training import batches, job, launchers, store
@@ -78,6 +78,23 @@ def test_two_processes_end_like_one(run: Run, another: Callable[..., Run]) -> No
     assert first.events("done")[0]["best_step"] == alone.events("done")[0]["best_step"]
     assert second.output == b"", "the first one speaks for all"
     alike(pair, run)
+
+
+@pytest.mark.torch
+@pytest.mark.deep
+def test_two_processes_choose_the_same_of_several_trainings(another: Callable[..., Run]) -> None:
+    several: dict[str, Any] = {"sweep": "three", "seeds": 2, "max_steps": 6}
+    alone, pair = another(**several), another(**several, processes=2, launcher="torchrun")
+    one = alone.train()
+    children = together(pair)
+
+    assert {child.code for child in children} == {Exit.DONE}, children[0].output
+    done, expected = (child.events("done")[0]["facts"] for child in (children[0], one))
+    assert done["chosen_leg"] == expected["chosen_leg"]
+    assert [leg["name"] for leg in done["legs"]] == [leg["name"] for leg in expected["legs"]]
+    found, wanted = ([leg["best_loss"] for leg in facts["legs"]] for facts in (done, expected))
+    assert found == pytest.approx(wanted, abs=CLOSE)
+    alike(pair, alone)
 
 
 @pytest.mark.torch

@@ -1,8 +1,9 @@
 """What happens around the steps, with a learner that only counts: limits, dev checks, checkpoints. No torch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -29,6 +30,7 @@ class Counting:
     total: int = 8
     steps_an_epoch: int = 4
     shared: int = 0
+    replay: int = 0
     adapter_parameters: int = 1
     train: tuple[int, ...] = (1,)
     dev: tuple[int, ...] = (1,)
@@ -53,12 +55,18 @@ class Counting:
 
 
 def made(
-    root: Path, learner: Counting, recipe: Recipe, *, progress: Progress | None = None, stop: Stop | None = None
+    root: Path,
+    learner: Counting,
+    recipe: Recipe,
+    *,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    score: Callable[[Event], float] | None = None,
+    before: float = 0.0,
 ) -> TrainingLoop:
     spec = TrainingSpec(recipe, "", "", "", "someone/tiny", "", {})
-    return TrainingLoop(
-        learner, CheckpointStore(root, b"key", "0" * 64, 1), spec, stop or Stop(), progress or Progress()
-    )
+    kept = CheckpointStore(root, b"key", "0" * 64, 1)
+    return TrainingLoop(learner, kept, spec, stop or Stop(), progress or Progress(), score=score, before=before)
 
 
 RECIPE = Recipe(epochs=2, evals_per_epoch=2, patience=2, min_gain=0.01)
@@ -91,6 +99,63 @@ def test_a_model_that_only_gets_worse_stays_as_it_was(tmp_path: Path) -> None:
 
     assert kept is not None
     assert kept.step == 0
+
+
+@pytest.mark.parametrize(
+    ("scores", "step"),
+    [
+        ([0.1, 0.5, 0.3, 0.6, 0.2], 6),  # the highest, though dev loss was least at step 2
+        ([0.5, 0.5, 0.5, 0.5, 0.5], 2),  # none better than another: the one with the least dev loss
+        ([0.9, 0.1, 0.1, 0.1, 0.1], 0),  # it never gets as good as it was
+    ],
+)
+def test_the_deciding_metric_chooses_the_checkpoint_where_it_is_asked_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scores: list[float], step: int
+) -> None:
+    left = list(scores)
+    learner = Counting([5.0, 2.0, 2.5, 2.6, 2.7])
+    kept = made(tmp_path, learner, replace(RECIPE, patience=0), score=lambda _stop: left.pop(0)).train()
+
+    assert kept is not None
+    assert kept.step == step
+    assert kept.facts["best_score"] == scores[step // 2]
+    assert kept.facts["base_score"] == scores[0]
+    assert '"score": 0.5' in capsys.readouterr().out or 0.5 not in scores
+
+
+def test_a_dev_score_that_falls_ends_the_run_while_the_loss_still_falls(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = [0.4, 0.6, 0.5, 0.5, 0.5]
+    learner = Counting([5.0, 4.0, 3.0, 2.0, 1.0])
+    kept = made(tmp_path, learner, RECIPE, score=lambda _stop: left.pop(0)).train()
+
+    assert kept is not None
+    assert (kept.step, learner.taken[-1]) == (2, 6)
+    assert "The dev score has not improved 2 times in a row" in capsys.readouterr().out
+
+
+def test_a_stop_while_dev_rows_are_answered_keeps_no_half_score(tmp_path: Path) -> None:
+    stop = Stop()
+
+    def interrupted(_asked: Event) -> float:
+        stop.ask("SIGTERM")
+        return 0.9
+
+    with pytest.raises(Ended) as ended:
+        made(tmp_path, Counting([5.0]), RECIPE, stop=stop, score=interrupted).train()
+
+    assert ended.value.code == Exit.STOPPED
+    newest = CheckpointStore(tmp_path, b"key", "0" * 64, 2).newest(print)
+    assert newest is None or newest.facts["best_score"] is None
+
+
+def test_the_time_limit_counts_the_trainings_before_this_one(tmp_path: Path) -> None:
+    run = made(tmp_path, Counting([]), replace(RECIPE, max_minutes=60), before=3600.0)
+    with pytest.raises(Ended) as ended:
+        run.train()
+
+    assert ended.value.code == Exit.TIME
 
 
 def test_the_time_limit_counts_all_attempts(tmp_path: Path) -> None:

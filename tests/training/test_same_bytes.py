@@ -164,9 +164,10 @@ def test_weights_swapped_after_they_were_hashed_end_as_refused(tmp_path: Path, t
     weights = copied / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
     from app.training.checkpoints import CheckpointStore
+    from app.training.ranks import Team
 
     checkpoints = CheckpointStore(made.folder, made.key, start.digest, 1)
     source = admission.read_rows(made.rows, spec.rows_sha256)
 
     with pytest.raises(Refuse, match="not the approved one"):
-        child._train(source, start, spec, checkpoints, Stop())
+        child._train(source, start, spec, checkpoints, Stop(), Team())

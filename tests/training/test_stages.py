@@ -6,6 +6,7 @@ import pytest
 
 from app.db import utcnow
 from app.training import events
+from app.training.legs import Outcome
 from app.training.stages import live
 from app.training.tables import MetricRow, TrainingRow
 
@@ -113,3 +114,23 @@ def test_after_the_last_step_the_job_names_what_goes_on_and_counts_no_steps() ->
         "loss": 1.0,
         "tokens_per_second": 400.0,
     }
+
+
+def test_each_training_of_a_run_has_its_stage_and_one_that_diverged_is_named() -> None:
+    usual = {"kind": "rate", "seed": 1, "share": 1.0, "best_loss": 1.0, "name": "rate-1", "learning_rate": 1e-4}
+    over = [usual, usual | {"name": "rate-2", "learning_rate": 2e-4, "diverged": "no number"}]
+    facts = {"legs": [Outcome.from_json(one).to_json() for one in over], "steps": 16, "train_rows": 128}
+    facts |= {"leg": "rate-3", "leg_words": "Learning rate 0.0004"}
+    going = run(recipe={"sweep": "three", "seeds": "2", "batch_rows": "8"}, training_facts=facts)
+
+    stages = live(going, "running", metrics(1, 2, 8), metrics(0), None).stages
+
+    assert [(one.name, one.mark) for one in stages[:6]] == [
+        ("Queued", "done"),
+        ("Learning rate 0.0001", "done"),
+        ("Learning rate 0.0002 (diverged)", "done"),
+        ("Learning rate 0.0004", "now"),
+        ("Training 4 of 4", "to come"),
+        ("Adapter stored", "to come"),
+    ]
+    assert (stages[3].done, stages[3].total) == (8, 16)

@@ -1,0 +1,43 @@
+"""Dev rows that are answered and scored during training, where the deciding metric chooses the checkpoint: what a
+subject says of it. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.baselines import standing
+from app.baselines.tables import BaselineRow
+from app.errors import Invalid
+from app.evaluation import metrics
+
+
+def part(settings: Mapping[str, Any], baseline: BaselineRow | None) -> dict[str, Any] | None:
+    """The metric with its options, the answer limit and the constraint, all as the test rows will be asked; None where
+    dev loss chooses, or nothing was measured yet. settings: of a config."""
+    if settings.get("stop_by", "loss") != "metric" or baseline is None:
+        return None
+    best = standing.best(baseline)
+    held = best.settings.get("constraint") if best is not None else None
+    return {
+        "metric": baseline.metric,
+        "options": dict(baseline.metric_options),
+        "max_tokens": baseline.max_tokens,
+        **({"constraint": {name: held[name] for name in ("kind", "text")}} if held else {}),
+    }
+
+
+def against(settings: Mapping[str, Any], scored: Mapping[str, Any] | None) -> str:
+    """Why the metric cannot choose the checkpoint, in a sentence; empty where it can or need not. scored: of `part`."""
+    if settings.get("stop_by", "loss") != "metric":
+        return ""
+    if scored is None:
+        return "Early stopping by the deciding metric needs one: run the baselines first, or stop by dev loss."
+    try:
+        metric = metrics.get(str(scored["metric"]))
+    except Invalid:
+        return "The deciding metric is not known to this version. Stop by dev loss."
+    if metric.executed:
+        return (
+            f"{metric.title} runs what it scores in a process of its own, which a trainer has not. Choose early "
+            "stopping by dev loss; the test rows are scored by the metric all the same."
+        )
+    return ""
