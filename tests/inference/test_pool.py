@@ -1,0 +1,84 @@
+"""Rows that come and go in a pool say what each says alone, and a model that a pool doesn't fit is noticed."""
+
+import threading
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.inference.generator import Request
+from tests.support.local_asking import TOLD, ask, naive
+
+pytestmark = pytest.mark.torch
+
+
+def texts(loaded: Any, requests: list[Request]) -> dict[str, str]:
+    from app.inference import local_child
+
+    answers = local_child.answer(loaded, [asdict(request) for request in requests], threading.Event())
+    return {str(answer["id"]): str(answer["text"]) for answer in answers}
+
+
+def mixed() -> list[Request]:
+    """Rows of many lengths, and of much and little room; the last ones far shorter than the first."""
+    requests = [replace(request, max_tokens=3 + 7 * (n % 5)) for n, request in enumerate(ask(14, TOLD))]
+    return [*requests, *(replace(request, id=f"short {request.id}", max_tokens=2) for request in ask(3, TOLD))]
+
+
+def test_rows_come_and_go_and_say_what_each_says_alone(
+    tiny_model: Path, torch_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.inference import decoding, loading, packed, pool
+
+    requests = mixed()
+    loaded = loading.load(tiny_model, None, "float32")
+    made, joined = [], []
+    real = pool.Pool.join
+
+    def join(self: Any, prompts: Any) -> Any:
+        made.append(self)
+        joined.append((len(self.lengths), len(prompts)))
+        return real(self, prompts)
+
+    monkeypatch.setattr(pool.Pool, "join", join)
+    monkeypatch.setattr(decoding, "ROWS", 4)
+    monkeypatch.setattr(pool, "GROWTH", 1)
+    said = texts(loaded, requests)
+
+    assert said == naive(tiny_model, requests)
+    assert any(under_way and came for under_way, came in joined[1:])  # while others were under way
+    assert max(under_way + came for under_way, came in joined) <= 4
+    monkeypatch.setattr(packed, "_quicker", lambda _: True)
+    assert packed.pack(loaded.model)
+    assert {type(layer) for layer in loaded.model.modules() if "Linear" in type(layer).__name__} == {packed.Linear}
+    assert texts(loaded, requests) == said
+
+
+@pytest.mark.parametrize("odd", ["asks for a bias", "mixes tokens"])
+def test_a_model_with_another_attention_is_decoded_by_the_librarys_own_means(
+    tiny_model: Path, torch_here: None, odd: str
+) -> None:
+    import torch
+
+    from app.inference import loading, pool
+
+    def asks(_: Any, args: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return args, {**options, "position_bias": torch.zeros(1, 1, 1, 1)}
+
+    def mixes(_: Any, args: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        hidden = options["hidden_states"]
+        return args, {**options, "hidden_states": hidden + hidden.mean(1, keepdim=True)}
+
+    plain, other = (loading.load(tiny_model, None, "float32") for _ in range(2))
+    requests, ids = ask(4), list(range(5, 25))
+    for layer in other.model.model.layers:
+        layer.self_attn.register_forward_pre_hook(asks if odd == "asks for a bias" else mixes, with_kwargs=True)
+    said = texts(other, requests)
+
+    assert pool.fits(plain, ids)
+    assert not pool.fits(other, ids)
+    assert other.model.config._attn_implementation == "sdpa"  # as it was
+    assert said.keys() == {request.id for request in requests}
+    if odd == "asks for a bias":
+        assert said == texts(plain, requests)
