@@ -55,6 +55,29 @@ def test_rows_come_and_go_and_say_what_each_says_alone(
     assert texts(loaded, requests) == said
 
 
+def test_an_adapter_says_the_same_with_its_models_weights_laid_out(
+    tiny_model: Path, torch_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from app.inference import loading, packed, pool
+
+    loaded = loading.load(tiny_model, None, "float32")
+    requests, alone = ask(5), texts(loaded, ask(5))
+    torch.manual_seed(1)
+    with loading.quiet():
+        config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+        adapted = replace(loaded, model=get_peft_model(loaded.model, config).eval())
+    said = texts(adapted, requests)
+    monkeypatch.setattr(packed, "_quicker", lambda _: True)
+
+    assert packed.pack(adapted.model)
+    assert said != alone
+    assert pool.fits(adapted, list(range(5, 25)))
+    assert texts(adapted, requests) == said
+
+
 @pytest.mark.parametrize("odd", ["asks for a bias", "mixes tokens"])
 def test_a_model_with_another_attention_is_decoded_by_the_librarys_own_means(
     tiny_model: Path, torch_here: None, odd: str
