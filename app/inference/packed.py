@@ -5,12 +5,15 @@ an AMD CPU as MKL, which torch takes by default and which holds to AVX2 there, a
 few rows. It is the same sum in another order, at full precision. Whether it is worth it here is timed once.
 """
 
+import ctypes
 import time
+from contextlib import suppress
 from typing import Any
 
 import torch
 
 WORTH = 1.1  # times quicker that it has to be
+TRIM = 1 << 26  # bytes of plain weights after which their memory is given back
 ROWS = 32  # that the layout is made for, and timed with; measured: from 1 to 512 rows another one is no quicker
 
 
@@ -35,12 +38,29 @@ def pack(model: torch.nn.Module) -> bool:
     """
     if next(model.parameters()).device.type != "cpu" or not _quicker(next(model.parameters()).dtype):
         return False
-    for owner in list(model.modules()):
-        for name, layer in list(owner.named_children()):
-            # An adapter keeps its own small layers in a ModuleDict, and looks at their weights.
-            if type(layer) is torch.nn.Linear and not isinstance(owner, torch.nn.ModuleDict):
-                setattr(owner, name, Linear(layer))
+    # An adapter keeps its own small layers in a ModuleDict, and looks at their weights.
+    places = [
+        (owner, name)
+        for owner in model.modules()
+        for name, layer in owner.named_children()
+        if type(layer) is torch.nn.Linear and not isinstance(owner, torch.nn.ModuleDict)
+    ]
+    freed = 0
+    for owner, name in places:
+        freed += getattr(owner, name).weight.nbytes
+        setattr(owner, name, Linear(getattr(owner, name)))
+        if freed >= TRIM:
+            _give_back()
+            freed = 0
+    _give_back()
     return True
+
+
+def _give_back() -> None:
+    """Have the C library return what was freed: other threads had read the weights, and their memory is not used again
+    by this one, so the plain weights would stay in memory beside the laid out ones. Only glibc has that call."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _quicker(kind: torch.dtype) -> bool:

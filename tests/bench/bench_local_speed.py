@@ -171,6 +171,8 @@ def contenders(chosen: argparse.Namespace, tokenizer: Any, stops: list[int], pla
         order = {"model": str(chosen.model), "dtype": dtype, "threads": chosen.threads, "stops": stops}
         if "ours" in chosen.who:
             found.append(Ours(chosen.model, dtype, chosen.threads))
+        if "llama" in chosen.who:
+            found += _llama(chosen, order, LLAMA[dtype], place, tokenizer)
         if "naive" in chosen.who:
             one = {**order, "batch": 1}
             name, family = f"generate, a row at a time, {dtype}", f"naive {dtype}"
@@ -178,8 +180,6 @@ def contenders(chosen: argparse.Namespace, tokenizer: Any, stops: list[int], pla
         for size in chosen.batches if "batched" in chosen.who else ():
             name, family = f"generate, batches of {size}, {dtype}", f"batched {dtype}"
             found.append(Peer(name, family, sys.executable, "generate", {**order, "batch": size}, tokenizer))
-        if "llama" in chosen.who:
-            found += _llama(chosen, order, LLAMA[dtype], place, tokenizer)
     return found
 
 
