@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.inference import constrained, loading, pool
-from app.inference.rows import Row, batches, in_common, prefill, repeated, taken, tokens_at_once
+from app.inference.rows import Row, alike, batches, in_common, prefill, repeated, taken, tokens_at_once
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
 from transformers import DynamicCache  # isort: skip
@@ -27,18 +27,25 @@ def run(
     loaded: loading.Loaded, rows: Sequence[Row], stop: threading.Event, keeper: constrained.Constraints
 ) -> Iterator[dict[str, Any]]:
     """Yield the answer of each row as it is done; ends early, with fewer, once `stop` is set."""
+    for part in alike(rows) if rows else ():
+        with torch.inference_mode():
+            yield from _part(loaded, part, stop, keeper)
+
+
+def _part(
+    loaded: loading.Loaded, rows: Sequence[Row], stop: threading.Event, keeper: constrained.Constraints
+) -> Iterator[dict[str, Any]]:
     common = in_common(loaded, rows)
-    with torch.inference_mode():
-        if rows and pool.fits(loaded, rows[0].ids):
-            yield from _pooled(loaded, rows, common, stop, keeper)
-        elif rows:
-            started = time.monotonic()
-            prefix = prefill(loaded, rows[0].ids[:common]) if common else None
-            _shared_out(rows, started)
-            for batch in batches(rows, tokens_at_once(loaded)):
-                if stop.is_set():
-                    return
-                yield from _batch(loaded, batch, common, prefix, stop, keeper)
+    if pool.fits(loaded, rows[0].ids):
+        yield from _pooled(loaded, rows, common, stop, keeper)
+    else:
+        started = time.monotonic()
+        prefix = prefill(loaded, rows[0].ids[:common]) if common else None
+        _shared_out(rows, started)
+        for batch in batches(rows, tokens_at_once(loaded)):
+            if stop.is_set():
+                return
+            yield from _batch(loaded, batch, common, prefix, stop, keeper)
 
 
 def _shared_out(rows: Sequence[Row], started: float) -> None:

@@ -151,14 +151,12 @@ def rows_of(name: str, data: Path, count: int, tokenizer: Any) -> Rows:
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     asked, pool = lines[-count:], lines[:1600]
     examples = [Shot(n, n, (Message("user", row["prompt"]),), row["completion"]) for n, row in enumerate(pool)]
-    picker: Any = {
-        "five_fixed": lambda: shots.Random(examples, 5, seed=1), "five_nearest": lambda: shots.Nearest(examples)
-    }.get(name, lambda: None)()  # fmt: skip
     requests = []
+    fixed, nearest = shots.Random(examples, 5, seed=1), shots.Nearest(examples, [row["prompt"] for row in asked])
     for number, row in enumerate(asked):
         text = row["prompt"]
-        picked = picker.pick(text) if name == "five_fixed" else picker.pick(text, 5) if picker else []
-        messages = prompts.render(INSTRUCTIONS if picker else "", picked, (Message("user", text),))
+        picked = fixed.pick(text) if name == "five_fixed" else nearest.pick(text, 5) if name == "five_nearest" else []
+        messages = prompts.render(INSTRUCTIONS if picked else "", picked, (Message("user", text),))
         requests.append(Request(str(number), messages, LIMITS[name]))
     ids = [tokens.prompt_ids(tokenizer, request.messages) for request in requests]
     return Rows(name, requests, ids, LIMITS[name])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.chat import Message
 from app.inference.generator import Request
 from tests.support.local_asking import TOLD, ask, naive
 
@@ -53,6 +54,33 @@ def test_rows_come_and_go_and_say_what_each_says_alone(
     assert packed.pack(loaded.model)
     assert {type(layer) for layer in loaded.model.modules() if "Linear" in type(layer).__name__} == {packed.Linear}
     assert texts(loaded, requests) == said
+
+
+def test_one_row_with_another_beginning_takes_it_from_no_other(
+    tiny_model: Path, torch_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.inference import loading, pool, rows
+
+    other = Message("system", "Say nothing but what the house has said before, in as few words as it can be done.")
+    requests = [*ask(6, TOLD), *(replace(request, id=f"other {request.id}") for request in ask(2, other))]
+    loaded = loading.load(tiny_model, None, "float32")
+    shared = []
+    real = pool.beginning
+
+    def beginning(loaded: Any, ids: Any) -> Any:
+        shared.append(len(ids))
+        return real(loaded, ids)
+
+    monkeypatch.setattr(pool, "beginning", beginning)
+    monkeypatch.setattr(rows, "SAVES", 100)
+    said = texts(loaded, requests)
+
+    assert said == naive(tiny_model, requests)
+    assert len([size for size in shared if size > 20]) == 2
+    monkeypatch.setattr(rows, "SAVES", 1_000_000)
+    shared.clear()
+    assert texts(loaded, requests) == said
+    assert max(shared) < 20
 
 
 def test_an_adapter_says_the_same_with_its_models_weights_laid_out(
