@@ -21,7 +21,7 @@ def build(
     """
     kind = dtype or spec.recipe.precision
     loaded = loading.load(
-        model, spec.files, kind, attention="eager", device=device
+        model, spec.files, kind, device=device, longest=spec.recipe.max_row_tokens, trained=True
     )  # hashed once more: what is opened is what was seen
     source = list(rows)
     train, dropped = encoded(loaded, spec, (row for row in source if row.split == "train"))

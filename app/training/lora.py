@@ -1,9 +1,9 @@
 """LoRA training on one machine: our own loop, because on a CPU it is 1.7 to 4 times as fast as the usual trainers.
 
 What makes it so was measured one by one on 90-token rows: bfloat16 weights with 32-bit master copies of the adapter,
-eager attention (the CPU's flash kernel is slow on short rows), batches of like length, a head that computes only the
-positions that are trained, and a shared beginning of all prompts that is computed once a pass. The last is exact: keys
-and values of the beginning do not depend on what follows, and gradients of all rows meet in them.
+attention and layers of our own (app/inference/attention.py, fused.py), batches of like length, a head that computes
+only the positions that are trained, and a shared beginning of all prompts that is computed once a step. The last is
+exact: keys and values of the beginning do not depend on what follows, and gradients of all rows meet in them.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 
 from app.inference import devices, loading, tokens
 from app.inference.tokens import TokenRow
-from app.training import batches
+from app.training import batches, fused
 from app.training import recipe as recipes
 from app.training.recipe import Recipe
 
@@ -32,6 +32,8 @@ WORTH_SHARING = (
 ATTENTION_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj"]
 RESERVE = 0.1  # of the rehearsed peak, for what the allocator keeps of passes of other shapes in a long run
 HEAD_TOKENS = 128  # trained positions whose logits are held at once: of 49,152 tokens each, they outweigh a layer
+SURE = 0.5  # probability from which that of all other tokens says more exactly how sure it is
+TINY = torch.finfo(torch.float32).tiny  # a token that is less likely than that counts as if it were this likely
 HEAVIEST = 3  # steps that are gone through for their memory: after them it hardly grows any more
 NO_TARGET = -100  # cross_entropy's own mark for a position that is not trained
 
@@ -79,6 +81,8 @@ class Learner:
             adapted = get_peft_model(loaded.model, config, autocast_adapter_dtype=False)
         self.model = adapted.to(loading.DTYPES[loaded.dtype])
         self.inner = self.model.get_base_model()
+        if not loaded.device.accelerator:
+            fused.fit(self.model)
         self.learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}
         self.optimizer = self._new_optimizer()
@@ -140,12 +144,15 @@ class Learner:
         self.model.train()
         trained = sum(len(self.train[row].completion) for part in parts for row in part)
         loss = 0.0
+        beginning = self._beginning(parts)
         for part in parts:
-            summed = self.loss_sum([self.train[row] for row in part])
+            summed = self.loss_sum([self.train[row] for row in part], beginning)
             if not torch.isfinite(summed):
                 raise Diverged(f"The loss of step {number} is not a number.")
             (summed / trained).backward()
             loss += float(summed.detach()) / trained
+        if beginning is not None:
+            beginning.backward()
         gradient = self._apply(number)
         read = sum(self.lengths[row] for part in parts for row in part)
         return Step(
@@ -161,8 +168,11 @@ class Learner:
     def rehearse(self, parts: batches.Step) -> None:
         """Go forward and back as in a step, to time it, and learn nothing."""
         self.model.train()
+        beginning = self._beginning(parts)
         for part in parts:
-            self.loss_sum([self.train[row] for row in part]).backward()
+            self.loss_sum([self.train[row] for row in part], beginning).backward()
+        if beginning is not None:
+            beginning.backward()
         self.forget_gradients()
 
     def make_room(self) -> None:
@@ -198,10 +208,15 @@ class Learner:
             for name, parameter in self.learned.items():
                 parameter.copy_(self.masters[name])
 
-    def loss_sum(self, rows: Sequence[TokenRow]) -> torch.Tensor:
-        """Summed loss over the completion tokens of some rows, in nats; padding and prompts do not count."""
-        shared = self.shared if len(rows) > 1 and not (self.model.training and self.recipe.dropout) else 0
-        cache = self._prefix(rows[0].prompt[:shared], len(rows)) if shared else None
+    def loss_sum(self, rows: Sequence[TokenRow], beginning: "Beginning | None" = None) -> torch.Tensor:
+        """Summed loss over the completion tokens of some rows, in nats; padding and prompts do not count.
+
+        beginning: of the step that these rows are a pass of; without it the pass computes its own.
+        """
+        if beginning is None and len(rows) > 1 and not (self.model.training and self.recipe.dropout) and self.shared:
+            beginning = Beginning(self, rows[0].prompt[: self.shared], apart=False)
+        shared = self.shared if beginning else 0
+        cache = beginning.cache(len(rows)) if beginning else None
         inputs, labels = padded(rows, shared, self.loaded.tokenizer.pad_token_id or 0)
         trained = labels != NO_TARGET
         if self._plain_head:
@@ -211,20 +226,18 @@ class Learner:
         logits = self.inner(input_ids=inputs, past_key_values=cache, use_cache=bool(shared)).logits[trained]
         return functional.cross_entropy(logits.float(), labels[trained], reduction="sum")
 
+    def _beginning(self, parts: batches.Step) -> "Beginning | None":
+        """What the prompts of a step have in common, computed once for all its passes."""
+        if not self.shared or sum(map(len, parts)) < 2 or self.recipe.dropout:
+            return None
+        return Beginning(self, self.train[parts[0][0]].prompt[: self.shared], apart=True)
+
     @property
     def _plain_head(self) -> bool:
         """Whether logits are the head's output as it is; some models scale or cap them."""
         config = self.inner.config
         odd = any(getattr(config, key, None) for key in ("final_logit_softcapping", "logits_scaling", "logit_scale"))
         return hasattr(self.inner, "model") and not odd
-
-    def _prefix(self, ids: list[int], rows: int) -> Any:
-        cache = DynamicCache(config=self.inner.config)
-        self.inner.model(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True)  # with gradient
-        for layer in cache.layers:
-            layer.keys = layer.keys.expand(rows, -1, -1, -1)
-            layer.values = layer.values.expand(rows, -1, -1, -1)
-        return cache
 
     def _shared(self, prompts: list[list[int]]) -> int:
         shared = tokens.common_prefix(prompts)
@@ -303,12 +316,44 @@ class Learner:
         (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
 
 
+class Beginning:
+    """Keys and values of tokens that all prompts begin with.
+
+    apart: passes take them as given and leave their gradients here, which go on into the model once, by `backward`;
+    otherwise the one pass that they are for goes back through them by itself.
+    """
+
+    def __init__(self, learner: Learner, ids: list[int], *, apart: bool) -> None:
+        self.config = learner.inner.config
+        cache = DynamicCache(config=self.config)
+        learner.inner.model(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True)  # with gradient
+        self.made = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+        apart = apart and all(tensor.requires_grad for tensor in self.made[2:])
+        self.given = [tensor.detach().requires_grad_() if apart else tensor for tensor in self.made]
+
+    def cache(self, rows: int) -> DynamicCache:
+        """The same for each of so many rows, as transformers wants it."""
+        cache = DynamicCache(config=self.config)
+        for number in range(0, len(self.given), 2):
+            keys, values = (tensor.expand(rows, -1, -1, -1) for tensor in self.given[number : number + 2])
+            cache.update(keys, values, number // 2)
+        return cache
+
+    def backward(self) -> None:
+        """Let the gradients of all passes go on into the model."""
+        pairs = [(made, given.grad) for made, given in zip(self.made, self.given, strict=True) if made.requires_grad]
+        torch.autograd.backward([made for made, _ in pairs], [gradient for _, gradient in pairs])
+
+
 class HeadLoss(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed for us
     """Summed cross entropy of a frozen linear head, a few positions at a time.
 
     The head is not trained, so all that has to be kept for the way back is the gradient at the hidden states, and that
     is known once a position's probabilities are: p - 1 at the label, p elsewhere. Logits of a whole pass, in 32 bits
     and with their gradients, would take half a gigabyte; the steps are the same, none is taken twice.
+
+    Probabilities are as wide as the model's numbers, worked out in 32 bits inside. What 16 bits cannot hold is how far
+    a sure token's probability is from 1, so that is the sum of all the others.
     """
 
     @staticmethod
@@ -321,13 +366,15 @@ class HeadLoss(torch.autograd.Function):  # type: ignore[misc]  # torch is not t
         gradient = torch.empty_like(hidden) if wanted else None
         for start in range(0, len(labels), HEAD_TOKENS):
             some = slice(start, start + HEAD_TOKENS)
-            chances = functional.log_softmax(functional.linear(hidden[some], weight, bias).float(), dim=-1)
             here = labels[some].unsqueeze(1)
-            loss -= chances.gather(1, here).sum()
+            logits = functional.linear(hidden[some], weight, bias)
+            chances = torch.softmax(logits, dim=-1)
+            right = chances.gather(1, here).float()
+            chances.scatter_(1, here, 0.0)
+            others = chances.sum(1, keepdim=True, dtype=torch.float32)
+            loss -= torch.where(right > SURE, torch.log1p(-others), right.clamp_min(TINY).log()).sum()
             if gradient is not None:
-                chances.exp_()
-                chances.scatter_add_(1, here, chances.new_full(here.shape, -1.0))
-                gradient[some] = chances.to(hidden.dtype) @ weight
+                gradient[some] = chances.scatter_(1, here, -others.to(chances.dtype)) @ weight
         ctx.save_for_backward(gradient)
         return loss
 

@@ -57,7 +57,7 @@ def ours(order: dict[str, Any]) -> None:
     from app.training.recipe import Recipe
 
     loading.compute_with(order["threads"])
-    loaded = loading.load(Path(order["model"]), None, "auto", attention="eager", device=order["device"])
+    loaded = loading.load(Path(order["model"]), None, "auto", device=order["device"], longest=2048, trained=True)
     rows = [json.loads(line) for line in Path(order["rows"]).read_text(encoding="utf-8").splitlines()]
     made = [tokens.training_row(loaded.tokenizer, messages_from_json(row["messages"]), row["target"]) for row in rows]
     recipe = Recipe(
