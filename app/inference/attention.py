@@ -4,9 +4,9 @@ On a CPU training uses a kernel of our own. Milliseconds of one core for one lay
 keys, 64 wide) in bfloat16, forward and back, rows x tokens (tests/bench/bench_attention.py; RESULTS.md has the table):
 
     tokens      11 x 90   4 x 240   2 x 400   1 x 750   1 x 1,500
-    eager           7.8      17.5      15.5      27.5         380
-    torch's        25.3      26.3      31.9      45.1         123
-    blocks          5.7      10.9      12.0      17.3          58
+    eager           9.6      11.3      15.7      27.8         392
+    torch's        28.1      29.0      33.5      41.6         114
+    blocks          6.2       9.1      10.1      15.4          68
 
 Eager keeps all scores, three times; torch's flash kernel for the CPU is slow on the way back. Ours takes queries in
 blocks, each with the keys that it may see, so half of the scores are never computed, and keeps the probabilities once.
@@ -21,21 +21,21 @@ from transformers import AttentionInterface
 from app.inference.devices import Device
 
 BLOCKS = "tunegate_blocks"
-BLOCK = 128  # queries at a time; 256 took 1.6 times as long on rows of 1,500 tokens, 90 and 128 the same
+BLOCK = 128  # queries at a time; with 256 rows of 1,500 tokens took 1.6 times as long (96 ms, not 58)
 KEPT = 1024  # keys up to which probabilities are kept for the way back; longer rows work them out again (memory)
-EAGER = 1024  # tokens up to which eager is quicker than torch's own kernel on a CPU: 27 against 45 ms at 750
+EAGER = 1024  # tokens up to which eager is quicker than torch's own kernel on a CPU: 28 against 42 ms at 750
 BY_LAYER = ("attn_logit_softcapping", "sliding_window", "attention_chunk_size")  # kinds of attention that are not plain
 
 
-def choose(config: Any, device: Device, longest: int = 0, *, trained: bool) -> str:
+def choose(config: Any, device: Device, dtype: str, longest: int = 0, *, trained: bool) -> str:
     """The name of the attention that transformers is to use.
 
-    config: of the model. longest: tokens of the longest row, 0 where unknown. trained: whether there is a way back.
-    Answering pads on the left and decodes token by token, which torch's kernel is made for.
+    config: of the model. dtype: that it is loaded in. longest: tokens of the longest row, 0 where unknown. trained:
+    whether there is a way back. Answering pads on the left and decodes token by token: torch's kernel is made for that.
     """
     if device.name == "cuda":
         # The package's kernel needs 16 bits; torch has the same algorithm built in where it is not installed.
-        return "flash_attention_2" if device.bf16 and trained and _flash() else "sdpa"
+        return "flash_attention_2" if dtype == "bfloat16" and trained and _flash() else "sdpa"
     if device.accelerator or not trained:
         return "sdpa"
     if plain(config):
@@ -53,6 +53,13 @@ def plain(config: Any) -> bool:
 def _known(config: Any) -> bool:
     """Families that were compared with eager attention; others may pass more to attention than we read."""
     return getattr(config, "model_type", "") in {"llama", "mistral", "qwen2", "qwen3", "smollm3", "granite"}
+
+
+def kept_bytes(kind: str, heads: int, tokens: int, size: int) -> int:
+    """Bytes that one layer keeps of the scores of one row, roughly. kind: of attention. size: bytes of a number."""
+    if kind == BLOCKS:
+        return heads * tokens * tokens * size // 2 if tokens <= KEPT else 0
+    return heads * tokens * tokens * (2 * size + 4) if kind == "eager" else 0
 
 
 def _flash() -> bool:

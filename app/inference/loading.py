@@ -88,9 +88,8 @@ def load(
         devices.compute_on(chosen)
     offline = {"local_files_only": True, "trust_remote_code": False}
     tokenizer = AutoTokenizer.from_pretrained(folder, **offline)
-    kernel = attention or attentions.choose(
-        AutoConfig.from_pretrained(folder, **offline), chosen, longest, trained=trained
-    )
+    config = AutoConfig.from_pretrained(folder, **offline)
+    kernel = attention or attentions.choose(config, chosen, kind, longest, trained=trained)
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=DTYPES[kind], attn_implementation=kernel, use_safetensors=True, **offline
     )

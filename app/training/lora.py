@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from app.inference import devices, loading, tokens
+from app.inference import attention, devices, loading, tokens
 from app.inference.tokens import TokenRow
 from app.training import batches, fused
 from app.training import recipe as recipes
@@ -31,9 +30,6 @@ WORTH_SHARING = (
 )
 ATTENTION_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj"]
 RESERVE = 0.1  # of the rehearsed peak, for what the allocator keeps of passes of other shapes in a long run
-HEAD_TOKENS = 128  # trained positions whose logits are held at once: of 49,152 tokens each, they outweigh a layer
-SURE = 0.5  # probability from which that of all other tokens says more exactly how sure it is
-TINY = torch.finfo(torch.float32).tiny  # a token that is less likely than that counts as if it were this likely
 HEAVIEST = 3  # steps that are gone through for their memory: after them it hardly grows any more
 NO_TARGET = -100  # cross_entropy's own mark for a position that is not trained
 
@@ -222,7 +218,7 @@ class Learner:
         if self._plain_head:
             hidden = self.inner.model(input_ids=inputs, past_key_values=cache, use_cache=bool(shared)).last_hidden_state
             head = self.inner.get_output_embeddings()
-            return torch.as_tensor(HeadLoss.apply(hidden[trained], head.weight, head.bias, labels[trained]))
+            return torch.as_tensor(fused.HeadLoss.apply(hidden[trained], head.weight, head.bias, labels[trained]))
         logits = self.inner(input_ids=inputs, past_key_values=cache, use_cache=bool(shared)).logits[trained]
         return functional.cross_entropy(logits.float(), labels[trained], reduction="sum")
 
@@ -248,10 +244,12 @@ class Learner:
         """Yield (summed loss, trained tokens) part by part over the dev rows, so that a stop can come in between."""
         self.model.eval()
         lengths = [row.length for row in self.dev]
+        with torch.no_grad():
+            beginning = Beginning(self, self.dev[0].prompt[: self.shared], apart=False) if self.shared else None
         for part in batches.passes(range(len(self.dev)), lengths):
             rows = [self.dev[number] for number in part]
             with torch.no_grad():
-                yield float(self.loss_sum(rows)), sum(len(row.completion) for row in rows)
+                yield float(self.loss_sum(rows, beginning)), sum(len(row.completion) for row in rows)
 
     def save(self, folder: Path) -> None:
         """Write everything that a run needs to go on bit by bit as if it had never stopped."""
@@ -328,8 +326,8 @@ class Beginning:
         cache = DynamicCache(config=self.config)
         learner.inner.model(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True)  # with gradient
         self.made = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
-        apart = apart and all(tensor.requires_grad for tensor in self.made[2:])
-        self.given = [tensor.detach().requires_grad_() if apart else tensor for tensor in self.made]
+        apart = apart and any(tensor.requires_grad for tensor in self.made)
+        self.given = [tensor.detach().requires_grad_() for tensor in self.made] if apart else self.made
 
     def cache(self, rows: int) -> DynamicCache:
         """The same for each of so many rows, as transformers wants it."""
@@ -341,48 +339,10 @@ class Beginning:
 
     def backward(self) -> None:
         """Let the gradients of all passes go on into the model."""
+        if self.given is self.made:
+            return
         pairs = [(made, given.grad) for made, given in zip(self.made, self.given, strict=True) if made.requires_grad]
         torch.autograd.backward([made for made, _ in pairs], [gradient for _, gradient in pairs])
-
-
-class HeadLoss(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed for us
-    """Summed cross entropy of a frozen linear head, a few positions at a time.
-
-    The head is not trained, so all that has to be kept for the way back is the gradient at the hidden states, and that
-    is known once a position's probabilities are: p - 1 at the label, p elsewhere. Logits of a whole pass, in 32 bits
-    and with their gradients, would take half a gigabyte; the steps are the same, none is taken twice.
-
-    Probabilities are as wide as the model's numbers, worked out in 32 bits inside. What 16 bits cannot hold is how far
-    a sure token's probability is from 1, so that is the sum of all the others.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, labels: torch.Tensor
-    ) -> torch.Tensor:
-        """hidden: (positions, width). labels: (positions,)."""
-        loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        wanted = ctx.needs_input_grad[0]
-        gradient = torch.empty_like(hidden) if wanted else None
-        for start in range(0, len(labels), HEAD_TOKENS):
-            some = slice(start, start + HEAD_TOKENS)
-            here = labels[some].unsqueeze(1)
-            logits = functional.linear(hidden[some], weight, bias)
-            chances = torch.softmax(logits, dim=-1)
-            right = chances.gather(1, here).float()
-            chances.scatter_(1, here, 0.0)
-            others = chances.sum(1, keepdim=True, dtype=torch.float32)
-            loss -= torch.where(right > SURE, torch.log1p(-others), right.clamp_min(TINY).log()).sum()
-            if gradient is not None:
-                gradient[some] = chances.scatter_(1, here, -others.to(chances.dtype)) @ weight
-        ctx.save_for_backward(gradient)
-        return loss
-
-    @staticmethod
-    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        """Gradient at the hidden states; scale: that at the loss."""
-        (gradient,) = ctx.saved_tensors
-        return (gradient * scale).to(gradient.dtype), None, None, None
 
 
 def padded(rows: Sequence[TokenRow], shared: int, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -421,14 +381,14 @@ def _held(learner: Learner, rows: Sequence[int]) -> int:
     tokens_held = len(rows) * (width - learner.shared) + learner.shared
     hidden = config.hidden_size
     wide = getattr(config, "intermediate_size", 4 * hidden)
-    scores = config.num_attention_heads * width * (2 * size + 4)  # of one token: before, after and in 32 bits
-    return int(config.num_hidden_layers * tokens_held * ((12 * hidden + 4 * wide) * size + scores))
+    scores = attention.kept_bytes(config._attn_implementation, config.num_attention_heads, width, size) * len(rows)  # noqa: SLF001
+    return int(config.num_hidden_layers * (tokens_held * (12 * hidden + 4 * wide) * size + scores))
 
 
 def memory(learner: Learner, peak: int) -> Mapping[str, int]:
     """Bytes that training will take at its peak, by part.
 
-    peak: of this process, in bytes, once the heaviest steps were rehearsed: program, weights, adapter, all that eager
+    peak: of this process, in bytes, once the heaviest steps were rehearsed: program, weights, adapter, all that
     attention keeps, and what the allocator holds between passes of different shapes, which no formula gives. What a
     rehearsal does not have is the optimizer: two moments and the gradients in 32 bits. reserve: what a longer run was
     seen to add (tests/bench/RESULTS.md).

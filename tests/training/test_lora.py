@@ -120,7 +120,7 @@ def test_attention_is_chosen_by_model_and_length() -> None:
     from app.inference import attention, devices
 
     def chosen(config: Any, longest: int, *, trained: bool = True) -> str:
-        return attention.choose(config, devices.CPU, longest, trained=trained)
+        return attention.choose(config, devices.CPU, "float32", longest, trained=trained)
 
     assert chosen(LlamaConfig(), 90) == chosen(LlamaConfig(), 1500) == attention.BLOCKS
     assert chosen(LlamaConfig(), 90, trained=False) == "sdpa"
@@ -161,7 +161,7 @@ def test_how_a_step_is_cut_into_passes_changes_neither_loss_nor_gradients(tiny_m
 def test_the_loss_at_the_head_is_cross_entropy_with_its_gradient(positions: int) -> None:
     import torch
 
-    from app.training.lora import HeadLoss
+    from app.training.fused import HeadLoss
 
     torch.manual_seed(3)
     hidden = torch.randn(positions, 24, requires_grad=True)
