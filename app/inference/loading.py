@@ -14,9 +14,10 @@ os.environ.update(
 )
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
+from app.inference import attention as attentions
 from app.inference import devices, folders, tokens
 from app.inference.devices import Device
 
@@ -58,12 +59,19 @@ def compute_with(threads: int) -> None:
 
 
 def load(
-    folder: Path, files: Mapping[str, str] | None, dtype: str, attention: str = "sdpa", device: str = "cpu"
+    folder: Path,
+    files: Mapping[str, str] | None,
+    dtype: str,
+    attention: str = "",
+    device: str = "cpu",
+    *,
+    longest: int = 0,
+    trained: bool = False,
 ) -> Loaded:
     """Load model and tokenizer of a folder, whose files must hash to `files` when those are given.
 
-    attention: on the CPU; on an accelerator it is always torch's own fused kernel, which is quicker there at any
-    length. device: see `devices.choose`; every tensor that this process makes from then on lies there.
+    attention: one by name, else `attention.choose` takes it for a model that is trained or not, and for the longest
+    row. device: see `devices.choose`; every tensor that this process makes from then on lies there.
 
     Raises:
         folders.NotAModel, folders.Damaged: see there; nothing has been opened then.
@@ -78,11 +86,12 @@ def load(
     kind = precision(dtype, chosen)
     if chosen.accelerator:
         devices.compute_on(chosen)
-        attention = "sdpa"
     offline = {"local_files_only": True, "trust_remote_code": False}
     tokenizer = AutoTokenizer.from_pretrained(folder, **offline)
+    config = AutoConfig.from_pretrained(folder, **offline)
+    kernel = attention or attentions.choose(config, chosen, kind, longest, trained=trained)
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=DTYPES[kind], attn_implementation=attention, use_safetensors=True, **offline
+        folder, dtype=DTYPES[kind], attn_implementation=kernel, use_safetensors=True, **offline
     )
     model = model.to(chosen.name).eval()
     window = int(getattr(model.config, "max_position_embeddings", 0) or 0)

@@ -3,9 +3,9 @@
 import random
 from collections.abc import Sequence
 
-# Of one pass through the model, padding included. Speed is flat from 512 up, memory is not: a run took 3.9 GB
-# with 2,048 that takes 2.3 with 1,024, with the same losses (tests/bench/RESULTS.md).
-MICRO_TOKENS = 1024
+# Of one pass through the model, padding included. Products of matrices take 1.13 ms a token with 256 tokens, 1.03 with
+# 1,024 and 0.98 with 2,048; memory grows with it (tests/bench/RESULTS.md).
+MICRO_TOKENS = 1536
 # The same on an accelerator, which is idle with less; where it does not fit, passes are halved until it does.
 WIDE_TOKENS = 16_384
 WINDOW = 16  # optimizer steps among which rows are sorted by length: little padding, and still a shuffle

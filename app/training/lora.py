@@ -1,9 +1,9 @@
 """LoRA training on one machine: our own loop, because on a CPU it is 1.7 to 4 times as fast as the usual trainers.
 
 What makes it so was measured one by one on 90-token rows: bfloat16 weights with 32-bit master copies of the adapter,
-eager attention (the CPU's flash kernel is slow on short rows), batches of like length, a head that computes only the
-positions that are trained, and a shared beginning of all prompts that is computed once a pass. The last is exact: keys
-and values of the beginning do not depend on what follows, and gradients of all rows meet in them.
+attention and layers of our own (app/inference/attention.py, fused.py), batches of like length, a head that computes
+only the positions that are trained, and a shared beginning of all prompts that is computed once a step. The last is
+exact: keys and values of the beginning do not depend on what follows, and gradients of all rows meet in them.
 """
 
 import json
@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from app.inference import devices, loading, tokens
+from app.inference import attention, devices, loading, tokens
 from app.inference.tokens import TokenRow
-from app.training import batches
+from app.training import batches, fused
 from app.training import recipe as recipes
 from app.training.ranks import Team
 from app.training.recipe import Recipe
@@ -32,7 +31,6 @@ WORTH_SHARING = (
 )
 ATTENTION_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj"]
 RESERVE = 0.1  # of the rehearsed peak, for what the allocator keeps of passes of other shapes in a long run
-HEAD_TOKENS = 128  # trained positions whose logits are held at once: of 49,152 tokens each, they outweigh a layer
 HEAVIEST = 3  # steps that are gone through for their memory: after them it hardly grows any more
 NO_TARGET = -100  # cross_entropy's own mark for a position that is not trained
 
@@ -88,6 +86,8 @@ class Learner:
             adapted = get_peft_model(loaded.model, config, autocast_adapter_dtype=False)
         self.model = adapted.to(loading.DTYPES[loaded.dtype])
         self.inner = self.model.get_base_model()
+        if not loaded.device.accelerator:
+            fused.fit(self.model)
         self.learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}
         self.optimizer = self._new_optimizer()
@@ -181,19 +181,26 @@ class Learner:
     def _gradients(self, number: int, parts: batches.Step, trained: int) -> float:
         """The loss of these passes, in nats by all tokens that the step trains, with its gradients left behind."""
         loss = 0.0
+        beginning = self._beginning(parts)
         for part in self._alike(parts):
-            summed = self.loss_sum([self.train[row] for row in part])
+            summed = self.loss_sum([self.train[row] for row in part], None if self._general(part) else beginning)
             if self.team.alone and not torch.isfinite(summed):  # ranks find out together, once it is added up
                 raise Diverged(f"The loss of step {number} is not a number.")
             (summed / trained).backward()
             loss += float(summed.detach()) / trained
+        if beginning is not None:
+            beginning.backward()
         return loss
 
     def rehearse(self, parts: batches.Step) -> None:
         """Go forward and back as in a step, to time it, and learn nothing."""
         self.model.train()
-        for part in self._alike(self.share(parts)):
-            self.loss_sum([self.train[row] for row in part]).backward()
+        parts = self.share(parts)
+        beginning = self._beginning(parts)
+        for part in self._alike(parts):
+            self.loss_sum([self.train[row] for row in part], None if self._general(part) else beginning).backward()
+        if beginning is not None:
+            beginning.backward()
         self.forget_gradients()
 
     def make_room(self) -> None:
@@ -238,28 +245,50 @@ class Learner:
             for name, parameter in self.learned.items():
                 parameter.copy_(self.masters[name])
 
-    def loss_sum(self, rows: Sequence[TokenRow]) -> torch.Tensor:
-        """Summed loss over the completion tokens of some rows, in nats; padding and prompts do not count."""
-        shared = self.shared if len(rows) > 1 and not (self.model.training and self.recipe.dropout) else 0
-        if shared and self.replay and rows[0].prompt[:shared] != self.dev[0].prompt[:shared]:
-            shared = 0  # general rows, which `_alike` keeps apart
-        cache = self._prefix(rows[0].prompt[:shared], len(rows)) if shared else None
+    def loss_sum(self, rows: Sequence[TokenRow], beginning: "Beginning | None" = None) -> torch.Tensor:
+        """Summed loss over the completion tokens of some rows, in nats; padding and prompts do not count.
+
+        beginning: of the step that these rows are a pass of; without it the pass computes its own.
+        """
+        if beginning is None and len(rows) > 1 and self._shares(rows):
+            beginning = Beginning(self, rows[0].prompt[: self.shared], apart=False)
+        shared = self.shared if beginning else 0
+        cache = beginning.cache(len(rows)) if beginning else None
         inputs, labels = padded(rows, shared, self.loaded.tokenizer.pad_token_id or 0)
         trained = labels != NO_TARGET
         if self._plain_head:
             hidden = self.inner.model(input_ids=inputs, past_key_values=cache, use_cache=bool(shared)).last_hidden_state
             head = self.inner.get_output_embeddings()
-            return torch.as_tensor(HeadLoss.apply(hidden[trained], head.weight, head.bias, labels[trained]))
+            return torch.as_tensor(fused.HeadLoss.apply(hidden[trained], head.weight, head.bias, labels[trained]))
         logits = self.inner(input_ids=inputs, past_key_values=cache, use_cache=bool(shared)).logits[trained]
         return functional.cross_entropy(logits.float(), labels[trained], reduction="sum")
+
+    def _shares(self, rows: Sequence[TokenRow]) -> bool:
+        """Whether these rows have the shared beginning, and may have it computed once: general rows, which `_alike`
+        keeps apart, begin otherwise, and with dropout every row draws its own."""
+        if not self.shared or (self.model.training and self.recipe.dropout):
+            return False
+        return not self.replay or rows[0].prompt[: self.shared] == self.dev[0].prompt[: self.shared]
 
     def _alike(self, parts: batches.Step) -> batches.Step:
         """The same passes, with general rows in passes of their own: they do not begin as the others do."""
         if not self.replay or not self.shared:
             return parts
-        first = len(self.train) - self.replay
-        halves = ([[row for row in part if (row >= first) is general] for general in (False, True)] for part in parts)
+        halves = (
+            [[row for row in part if self._general([row]) is general] for general in (False, True)] for part in parts
+        )
         return tuple(tuple(half) for both in halves for half in both if half)
+
+    def _general(self, part: Sequence[int]) -> bool:
+        """Whether a pass of `_alike` is one of general rows."""
+        return part[0] >= len(self.train) - self.replay
+
+    def _beginning(self, parts: batches.Step) -> "Beginning | None":
+        """What the prompts of a step have in common, computed once for all its passes."""
+        own = [row for part in parts for row in part if not self._general([row])]
+        if not self.shared or len(own) < 2 or self.recipe.dropout:
+            return None
+        return Beginning(self, self.train[own[0]].prompt[: self.shared], apart=True)
 
     @property
     def _plain_head(self) -> bool:
@@ -267,14 +296,6 @@ class Learner:
         config = self.inner.config
         odd = any(getattr(config, key, None) for key in ("final_logit_softcapping", "logits_scaling", "logit_scale"))
         return hasattr(self.inner, "model") and not odd
-
-    def _prefix(self, ids: list[int], rows: int) -> Any:
-        cache = DynamicCache(config=self.inner.config)
-        self.inner.model(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True)  # with gradient
-        for layer in cache.layers:
-            layer.keys = layer.keys.expand(rows, -1, -1, -1)
-            layer.values = layer.values.expand(rows, -1, -1, -1)
-        return cache
 
     def _shared(self, prompts: list[list[int]]) -> int:
         shared = tokens.common_prefix(prompts)
@@ -286,11 +307,13 @@ class Learner:
         between."""
         self.model.eval()
         lengths = [row.length for row in self.dev]
+        with torch.no_grad():
+            beginning = Beginning(self, self.dev[0].prompt[: self.shared], apart=False) if self.shared else None
         parts = batches.passes(range(len(self.dev)), lengths)
         for part in parts[self.team.place.rank :: self.team.place.size]:
             rows = [self.dev[number] for number in part]
             with torch.no_grad():
-                yield float(self.loss_sum(rows)), sum(len(row.completion) for row in rows)
+                yield float(self.loss_sum(rows, beginning)), sum(len(row.completion) for row in rows)
 
     def check_ranks(self) -> None:
         """Raises: ranks.Apart: the ranks do not hold the same adapter."""
@@ -359,39 +382,35 @@ class Learner:
         (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
 
 
-class HeadLoss(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed for us
-    """Summed cross entropy of a frozen linear head, a few positions at a time.
+class Beginning:
+    """Keys and values of tokens that all prompts begin with.
 
-    The head is not trained, so all that has to be kept for the way back is the gradient at the hidden states, and that
-    is known once a position's probabilities are: p - 1 at the label, p elsewhere. Logits of a whole pass, in 32 bits
-    and with their gradients, would take half a gigabyte; the steps are the same, none is taken twice.
+    apart: passes take them as given and leave their gradients here, which go on into the model once, by `backward`;
+    otherwise the one pass that they are for goes back through them by itself.
     """
 
-    @staticmethod
-    def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, labels: torch.Tensor
-    ) -> torch.Tensor:
-        """hidden: (positions, width). labels: (positions,)."""
-        loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        wanted = ctx.needs_input_grad[0]
-        gradient = torch.empty_like(hidden) if wanted else None
-        for start in range(0, len(labels), HEAD_TOKENS):
-            some = slice(start, start + HEAD_TOKENS)
-            chances = functional.log_softmax(functional.linear(hidden[some], weight, bias).float(), dim=-1)
-            here = labels[some].unsqueeze(1)
-            loss -= chances.gather(1, here).sum()
-            if gradient is not None:
-                chances.exp_()
-                chances.scatter_add_(1, here, chances.new_full(here.shape, -1.0))
-                gradient[some] = chances.to(hidden.dtype) @ weight
-        ctx.save_for_backward(gradient)
-        return loss
+    def __init__(self, learner: Learner, ids: list[int], *, apart: bool) -> None:
+        self.config = learner.inner.config
+        cache = DynamicCache(config=self.config)
+        learner.inner.model(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True)  # with gradient
+        self.made = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+        apart = apart and any(tensor.requires_grad for tensor in self.made)
+        self.given = [tensor.detach().requires_grad_() for tensor in self.made] if apart else self.made
 
-    @staticmethod
-    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        """Gradient at the hidden states; scale: that at the loss."""
-        (gradient,) = ctx.saved_tensors
-        return (gradient * scale).to(gradient.dtype), None, None, None
+    def cache(self, rows: int) -> DynamicCache:
+        """The same for each of so many rows, as transformers wants it."""
+        cache = DynamicCache(config=self.config)
+        for number in range(0, len(self.given), 2):
+            keys, values = (tensor.expand(rows, -1, -1, -1) for tensor in self.given[number : number + 2])
+            cache.update(keys, values, number // 2)
+        return cache
+
+    def backward(self) -> None:
+        """Let the gradients of all passes go on into the model."""
+        if self.given is self.made:
+            return
+        pairs = [(made, given.grad) for made, given in zip(self.made, self.given, strict=True) if made.requires_grad]
+        torch.autograd.backward([made for made, _ in pairs], [gradient for _, gradient in pairs])
 
 
 def padded(rows: Sequence[TokenRow], shared: int, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -430,14 +449,14 @@ def _held(learner: Learner, rows: Sequence[int]) -> int:
     tokens_held = len(rows) * (width - learner.shared) + learner.shared
     hidden = config.hidden_size
     wide = getattr(config, "intermediate_size", 4 * hidden)
-    scores = config.num_attention_heads * width * (2 * size + 4)  # of one token: before, after and in 32 bits
-    return int(config.num_hidden_layers * tokens_held * ((12 * hidden + 4 * wide) * size + scores))
+    scores = attention.kept_bytes(config._attn_implementation, config.num_attention_heads, width, size) * len(rows)  # noqa: SLF001
+    return int(config.num_hidden_layers * (tokens_held * (12 * hidden + 4 * wide) * size + scores))
 
 
 def memory(learner: Learner, peak: int) -> Mapping[str, int]:
     """Bytes that training will take at its peak, by part.
 
-    peak: of this process, in bytes, once the heaviest steps were rehearsed: program, weights, adapter, all that eager
+    peak: of this process, in bytes, once the heaviest steps were rehearsed: program, weights, adapter, all that
     attention keeps, and what the allocator holds between passes of different shapes, which no formula gives. What a
     rehearsal does not have is the optimizer: two moments and the gradients in 32 bits. reserve: what a longer run was
     seen to add (tests/bench/RESULTS.md).

@@ -33,7 +33,10 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: s
     """Everything that the preflight page shows, measured where it can be. threads: that this process computes with.
     device: see `devices.choose`."""
     parent.say("stage", text="Loading the model")
-    loaded = loading.load(model, spec.files, spec.recipe.precision, attention="eager", device=device)
+    recipe = spec.recipe
+    loaded = loading.load(
+        model, spec.files, recipe.precision, device=device, longest=recipe.max_row_tokens, trained=True
+    )
     parent.say("stage", text="Counting tokens")
     with source.open("rb") as lines:
         rows = [row for row in specs.rows(lines) if row.split in {"train", "dev"}]

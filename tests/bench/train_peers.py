@@ -4,7 +4,8 @@ ORDER: model, rows (JSON lines: messages, target), out, steps, batch, rank, alph
 Prints one JSON line: seconds of the steps after the first two, tokens of their rows without padding, peak bytes.
 Names: `trl_default` (what one gets without setting anything but the task), `trl_best` (16-bit base, no checkpointing of
 activations, eager attention, rows grouped by length: the best of the settings tried), `hf_trainer` (transformers alone,
-rows padded in batches), `trl_liger` and `unsloth` (CUDA only).
+rows padded in batches), `llamafactory` and `llamafactory_best` (in a Python of its own; best: 16-bit
+base, no checkpointing, eager attention, neat packing), `trl_liger` and `unsloth` (CUDA only).
 """
 
 import json
@@ -22,6 +23,8 @@ WARM = 2  # steps
 
 
 def main(name: str, order: dict[str, Any]) -> None:
+    if name == "unsloth":
+        import unsloth  # type: ignore[import-not-found]  # noqa: F401  # has to come before what it changes
     import torch
     from peft import LoraConfig
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
@@ -43,9 +46,11 @@ def main(name: str, order: dict[str, Any]) -> None:
 
         def __init__(self) -> None:
             self.ends: list[float] = []
+            self.processor: list[float] = []
 
         def on_step_end(self, *_args: Any, **_kwargs: Any) -> None:
             self.ends.append(time.monotonic())
+            self.processor.append(time.process_time())
 
     clock = Clock()
     lora = LoraConfig(
@@ -70,21 +75,27 @@ def main(name: str, order: dict[str, Any]) -> None:
     pairs = [
         {"prompt": row["messages"], "completion": [{"role": "assistant", "content": row["target"]}]} for row in rows
     ]
-    if name == "hf_trainer":
+    if name.startswith("llamafactory"):
+        _llamafactory(name, order, rows, common, clock)
+    elif name == "unsloth":
+        trainer = _unsloth(order, pairs, common)
+    elif name == "hf_trainer":
         trainer = _plain(order, tokenizer, rows, lora, common, AutoModelForCausalLM)
     else:
         trainer = _trl(name, order, tokenizer, pairs, lora, common, AutoModelForCausalLM)
-    trainer.add_callback(clock)
-    trainer.train()
-    trainer.model.save_pretrained(order["out"])
+    if not name.startswith("llamafactory"):
+        trainer.add_callback(clock)
+        trainer.train()
+        trainer.model.save_pretrained(order["out"])
     mean = sum(lengths) / len(lengths)
     steps = len(clock.ends) - WARM
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 if cpu else torch.cuda.max_memory_reserved()
-    packages = ("torch", "transformers", "peft", "trl", "unsloth", "liger-kernel")
+    packages = ("torch", "transformers", "peft", "trl", "llamafactory", "unsloth", "liger-kernel")
     print(
         json.dumps(
             {
                 "seconds": clock.ends[-1] - clock.ends[WARM - 1],
+                "processor": clock.processor[-1] - clock.processor[WARM - 1],
                 "tokens": mean * order["batch"] * steps,
                 "peak": peak,
                 "versions": {each: metadata.version(each) for each in packages if _there(each)},
@@ -120,6 +131,47 @@ def _trl(
     return SFTTrainer(
         model, args=config, train_dataset=Dataset.from_list(pairs), processing_class=tokenizer, peft_config=lora
     )
+
+
+def _llamafactory(name: str, order: dict[str, Any], rows: list[Any], common: dict[str, Any], clock: Any) -> None:
+    """Its own command's function on its own form of the rows; it saves the adapter by itself."""
+    from llamafactory.train.tuner import run_exp  # type: ignore[import-not-found]  # in a Python of its own
+
+    place = Path(order["out"]) / "rows"
+    place.mkdir()
+    lines = [{"instruction": row["messages"][-1]["content"], "input": "", "output": row["target"]} for row in rows]
+    (place / "rows.json").write_text(json.dumps(lines), encoding="utf-8")
+    (place / "dataset_info.json").write_text(json.dumps({"rows": {"file_name": "rows.json"}}), encoding="utf-8")
+    best = name.endswith("best")
+    more: dict[str, Any] = {"bf16": True}
+    if best:
+        more = {"pure_bf16": True, "disable_gradient_checkpointing": True, "flash_attn": "disabled"}
+        more |= {"neat_packing": True, "packing": True}
+    args: dict[str, Any] = {
+        **common, **more,
+        "model_name_or_path": order["model"], "stage": "sft", "do_train": True, "finetuning_type": "lora",
+        "lora_rank": order["rank"], "lora_alpha": order["alpha"], "lora_target": "all", "template": "smollm2",
+        "dataset": "rows", "dataset_dir": str(place), "cutoff_len": 2048, "overwrite_output_dir": True,
+    }  # fmt: skip
+    if best:  # packs hold many rows: as long, and as many, as hold the rows of a batch of the others
+        args["cutoff_len"] = order["pack"]
+        args["per_device_train_batch_size"] = max(1, round(order["batch"] * order["row_tokens"] / order["pack"]))
+    run_exp({key: value for key, value in args.items() if key != "report_to"} | {"report_to": "none"}, [clock])
+
+
+def _unsloth(order: dict[str, Any], pairs: list[Any], common: dict[str, Any]) -> Any:
+    """On CUDA: its own loader, checkpointing and kernels, 16 bits, the same trainer around."""
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+    from unsloth import FastLanguageModel
+
+    model, tokenizer = FastLanguageModel.from_pretrained(order["model"], max_seq_length=2048, load_in_4bit=False)
+    names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    model = FastLanguageModel.get_peft_model(
+        model, r=order["rank"], lora_alpha=order["alpha"], lora_dropout=0, target_modules=names
+    )
+    config = SFTConfig(**common, completion_only_loss=True, max_length=2048)
+    return SFTTrainer(model, args=config, train_dataset=Dataset.from_list(pairs), processing_class=tokenizer)
 
 
 def _plain(

@@ -27,7 +27,7 @@ def learner(model: Path, device: str, recipe: Recipe = RECIPE) -> Any:
     from app.training import lora
 
     torch.set_default_device("cpu")
-    loaded = loading.load(model, None, recipe.precision, attention="eager", device=device)
+    loaded = loading.load(model, None, recipe.precision, trained=True, device=device)
     rows = []
     for row in tiny.rows(24, 0):
         asked: Any = row["messages"]

@@ -33,7 +33,7 @@ def learner(model: Path, recipe: Recipe = RECIPE, count: int = 12) -> Any:
     from app.inference import loading
     from app.training import lora
 
-    loaded = loading.load(model, None, "float32", attention="eager")
+    loaded = loading.load(model, None, "float32", trained=True)
     made = rows(loaded, count)
     return lora.Learner(loaded, recipe, made, made[:4])
 
@@ -46,6 +46,85 @@ def gradients(made: Any, batch: Sequence[TokenRow]) -> tuple[float, dict[str, An
     for p in made.learned.values():
         p.grad = None
     return float(loss.detach()), found
+
+
+def test_shortcuts_give_the_losses_and_gradients_of_a_plain_loop(tiny_model: Path) -> None:
+    """Layers, attention, head and the shared beginning of our own beside transformers and peft as they come."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from app.inference import attention, loading
+
+    made = learner(tiny_model)
+    assert made.loaded.model.config._attn_implementation == attention.BLOCKS
+    list(made.run(0))[:2]
+    batch = made.train[:6]
+    plain = loading.load(tiny_model, None, "float32", attention="eager")
+    config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
+    with loading.quiet():
+        peer = get_peft_model(plain.model, config).train()
+    peer.load_state_dict({name: p.detach() for name, p in made.masters.items()}, strict=False)
+    losses = []
+    for row in batch:
+        ids = torch.tensor([row.prompt + row.completion])
+        labels = ids.clone()
+        labels[0, : len(row.prompt)] = -100
+        losses.append(peer(input_ids=ids, labels=labels).loss * len(row.completion))
+    torch.stack(losses).sum().backward()
+
+    beginning = made._beginning(((0, 1, 2, 3), (4, 5)))
+    found = [made.loss_sum(part, beginning) for part in (batch[:4], batch[4:])]
+    torch.stack(found).sum().backward()
+    beginning.backward()
+
+    assert beginning.cache(1).get_seq_length() >= 16
+    assert float(sum(found).detach()) == pytest.approx(float(sum(losses).detach()), rel=1e-5)
+    wanted = dict(peer.named_parameters())
+    for name, p in made.learned.items():
+        torch.testing.assert_close(p.grad, wanted[name].grad, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("rows", "before", "tokens"), [(3, 0, 90), (2, 40, 300), (1, 0, 1100)])
+def test_attention_by_blocks_is_attention(rows: int, before: int, tokens: int) -> None:
+    import torch
+
+    from app.inference.attention import Blocks
+
+    torch.manual_seed(2)
+    query = torch.randn(rows, 4, tokens, 8, requires_grad=True)
+    key, value = (torch.randn(rows, 2, before + tokens, 8, requires_grad=True) for _ in range(2))
+    seen = torch.ones(tokens, before + tokens, dtype=torch.bool).tril(before)
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, enable_gqa=True)
+    at = torch.randn(rows, tokens, 4, 8)
+    wanted = torch.autograd.grad(expected.transpose(1, 2), (query, key, value), at)
+
+    found = Blocks.apply(query, key, value, 8**-0.5)
+
+    torch.testing.assert_close(found, expected.transpose(1, 2), rtol=1e-4, atol=1e-5)
+    for mine, gradient in zip(torch.autograd.grad(found, (query, key, value), at), wanted, strict=True):
+        torch.testing.assert_close(mine, gradient, rtol=1e-3, atol=1e-5)
+
+
+def test_every_layer_of_a_model_has_its_quick_form(tiny_model: Path) -> None:
+    from app.training import fused
+
+    made = learner(tiny_model)
+    layers = made.inner.config.num_hidden_layers
+
+    assert fused.fit(made.model) == layers * (7 + 2 + 1) + 1
+
+
+def test_attention_is_chosen_by_model_and_length() -> None:
+    from transformers import Gemma2Config, LlamaConfig
+
+    from app.inference import attention, devices
+
+    def chosen(config: Any, longest: int, *, trained: bool = True) -> str:
+        return attention.choose(config, devices.CPU, "float32", longest, trained=trained)
+
+    assert chosen(LlamaConfig(), 90) == chosen(LlamaConfig(), 1500) == attention.BLOCKS
+    assert chosen(LlamaConfig(), 90, trained=False) == "sdpa"
+    assert (chosen(Gemma2Config(), 90), chosen(Gemma2Config(), 1500)) == ("eager", "sdpa")
 
 
 def test_sharing_the_beginning_changes_neither_loss_nor_gradients(tiny_model: Path) -> None:
@@ -82,7 +161,7 @@ def test_how_a_step_is_cut_into_passes_changes_neither_loss_nor_gradients(tiny_m
 def test_the_loss_at_the_head_is_cross_entropy_with_its_gradient(positions: int) -> None:
     import torch
 
-    from app.training.lora import HeadLoss
+    from app.training.fused import HeadLoss
 
     torch.manual_seed(3)
     hidden = torch.randn(positions, 24, requires_grad=True)
@@ -160,7 +239,7 @@ def test_bfloat16_learns_with_masters_in_32_bits(tiny_model: Path) -> None:
     from app.inference import loading
     from app.training import lora
 
-    loaded = loading.load(tiny_model, None, "bfloat16", attention="eager")
+    loaded = loading.load(tiny_model, None, "bfloat16", trained=True)
     made = lora.Learner(loaded, replace(RECIPE, epochs=10), rows(loaded, 12), rows(loaded, 4))
     steps = list(made.run(0))
 
@@ -235,10 +314,10 @@ def test_a_step_that_does_not_fit_is_taken_in_smaller_passes_with_the_same_resul
     halved.tell = heard.append
     kept, most = halved.loss_sum, 2  # rows that fit
 
-    def short_of_memory(rows: Sequence[TokenRow]) -> Any:
+    def short_of_memory(rows: Sequence[TokenRow], beginning: Any) -> Any:
         if len(rows) > most:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return kept(rows)
+        return kept(rows, beginning)
 
     halved.loss_sum = short_of_memory
     losses = [[step.loss for step in each.run(0)] for each in (whole, halved)]
@@ -253,7 +332,7 @@ def test_one_row_that_does_not_fit_ends_the_run(tiny_model: Path) -> None:
 
     made = learner(tiny_model, replace(RECIPE, batch_rows=1))
 
-    def never(_rows: Sequence[TokenRow]) -> Any:
+    def never(_rows: Sequence[TokenRow], _beginning: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     made.loss_sum = never
