@@ -97,6 +97,9 @@ from app.standing import keeping
 from app.standing import service as standings
 from app.training import api as training_api
 from app.training import routes as training_routes
+from app.trying import api as trying_api
+from app.trying import deps as trying
+from app.trying import routes as trying_routes
 from app.users import api as users_api
 from app.users import passwords
 from app.users import routes as users_routes
@@ -187,6 +190,8 @@ ROUTERS = (
     serving_openai_routes.router,
     serving_routes.router,
     serving_api.router,
+    trying_routes.router,
+    trying_api.router,
     dossier_routes.router,
     demo_routes.router,
     demo_api.router,
@@ -265,6 +270,7 @@ def create_app(settings: Settings) -> Web:
     app.state.context = context
     app.state.files = static_files
     serving.install(app, context)
+    trying.install(app)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -69,7 +69,7 @@ def outcome(session: Session, training_id: int) -> Outcome:
     training = trainings.get(session, training_id)
     baseline = baseline_store.get(session, training.baseline_id)
     adapter = next((arm for arm in baseline.arms if arm.id == training.arm_id), None)
-    best = _judged_against(training, baseline)
+    best = judged_against(training, baseline)
     if adapter is None or best is None or not adapter.test:
         return Outcome(training, baseline, best, adapter, None, 0)
     judged, left_out = belonging.pairs(session, best.id, adapter.id, "test")
@@ -141,7 +141,7 @@ def cut(arm: ArmRow) -> float:
     return arm.test.cut_share if arm.test else 0.0
 
 
-def _judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | None:
+def judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | None:
     """The arm that was to beat when the run was launched. A revision that is tried afterwards changes no result; for
     runs of earlier versions it is the one that their stored result names."""
     named = training.training_facts.get("compared_with") or (training.result or {}).get("compared_with")
