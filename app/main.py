@@ -74,6 +74,8 @@ from app.judging import api as judging_api
 from app.judging import routes as judging_routes
 from app.labelling import api as labelling_api
 from app.labelling import routes as labelling_routes
+from app.merged import api as merged_api
+from app.merged import routes as merged_routes
 from app.policies import api as policies_api
 from app.policies import routes as policies_routes
 from app.registry import api as registry_api
@@ -190,6 +192,8 @@ ROUTERS = (
     serving_openai_routes.router,
     serving_routes.router,
     serving_api.router,
+    merged_routes.router,
+    merged_api.router,
     trying_routes.router,
     trying_api.router,
     dossier_routes.router,

@@ -9,6 +9,7 @@ from app.baselines import prompts
 from app.errors import Conflict
 from app.serving.deps import InUse
 from app.trying import deps, service
+from app.trying.deps import Reader
 from app.trying.service import Trial
 from app.users.deps import Me
 from app.web.deps import App, Db
@@ -108,7 +109,7 @@ def get_trial(training_id: Id, app: App, db: Db, me: Me) -> AdapterTrial:
 
 @router.post("/{training_id}/try", name="api_try")
 async def try_adapter(
-    request: Request, training_id: Id, wanted: TryQuestion, app: App, me: Me, serving: InUse
+    request: Request, training_id: Id, wanted: TryQuestion, app: App, me: Reader, serving: InUse
 ) -> TriedAnswers:
     """Ask base model and adapter one question, at temperature 0. Nothing of it is kept."""
     _, answers = await deps.ask(request, app, serving, me.id, training_id, wanted.question)

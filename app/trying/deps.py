@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Annotated, cast
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.baselines import word_marks
@@ -16,7 +16,12 @@ from app.serving.deps import Serving
 from app.trying import asking, service
 from app.trying.asking import Said, Tries
 from app.trying.service import Trial
+from app.users.deps import Require
+from app.users.tables import Role, UserRow
 from app.web.context import AppContext
+
+# Trying changes nothing, so a token that reads may, and whoever may read the assessment.
+Reader = Annotated[UserRow, Depends(Require(Role.AUTHOR, scope="read"))]
 
 
 @dataclass(frozen=True, slots=True)
