@@ -37,11 +37,15 @@ def card(facts: CardFacts, found: Facts, form: Form, *, gguf: str) -> str:
         "",
         *cards.prompting(facts),
         *(serve_lines.merged_gguf(gguf) if as_gguf else serve_lines.merged_weights()),
-        *cards.other_weights(facts),
+        *_other_weights(facts),
         "",
         *cards.origin(facts, "Merged model"),
     ]
     return "\n".join(lines)
+
+
+def _other_weights(facts: CardFacts) -> list[str]:
+    return ["", f"Of the weights that a hub has as `{facts.published}` nothing was measured."] if facts.made else []
 
 
 def _read_back() -> list[str]:

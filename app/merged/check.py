@@ -30,9 +30,10 @@ class Facts:
         return asdict(self)
 
     @property
-    def rounded(self) -> bool:
-        """Whether the sum was rounded to fewer digits than it was made in."""
-        return self.dtype != "float32"
+    def rounded(self) -> str:
+        """The precision to which the sum of base and adapter was rounded, in the file or to compute; empty where it was
+        not."""
+        return next((dtype for dtype in (self.dtype, self.computed) if dtype != "float32"), "")
 
     @property
     def words(self) -> str:
@@ -48,10 +49,10 @@ class Facts:
         if self.identical == self.rows:
             return f"{said}{scores}."
         why = (
-            f" Its weights are rounded to {self.dtype} once more than the adapter's were, and a near-tied token can "
-            "tip an answer."
+            f" The sum of base and adapter is rounded to {self.rounded}, which neither was while they stood apart: a "
+            "near-tied token can tip an answer."
             if self.rounded
-            else " Sums are added in another order, and a near-tied token can tip an answer."
+            else " Sums are added in another order: a near-tied token can tip an answer."
         )
         return f"{said}{scores}.{why}"
 

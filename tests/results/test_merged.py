@@ -277,5 +277,6 @@ def test_what_it_came_to_is_said_in_words() -> None:
         "10 of 10 dev rows got the same text as from base and adapter; scores on these rows: 80 % merged, 80 % with "
         "the adapter."
     )
-    assert "rounded to bfloat16" in tipped.words
+    assert "is rounded to bfloat16" in tipped.words
+    assert "another order" in check.Facts("float32", "float32", 10, 9, None, None, "", {}).words
     assert nothing.words.startswith("No dev row was answered")

@@ -84,6 +84,7 @@ def test_both_answer_as_they_do_alone_and_nothing_is_kept(
         assert session.scalar(select(func.count()).select_from(ServedCallRow)) == 0
 
 
+@pytest.mark.deep
 def test_without_its_adapter_a_model_is_exactly_its_base(real: tuple[Path, Path]) -> None:
     from app.chat import Message
     from app.inference.followed import Followed, FollowedModel
