@@ -7,7 +7,7 @@ from app.results import serve_lines
 from app.results.card import CardFacts
 
 
-def card(facts: CardFacts, found: Facts, form: Form, *, gguf: str) -> str:
+def card(facts: CardFacts, outcome: Facts, form: Form, *, gguf: str) -> str:
     """README.md of a merged model. gguf: the name of that file, for the form that is one."""
     as_gguf = form == "gguf"
     tags = ("lora-merged", "tunegate", *(("gguf",) if as_gguf else ()))
@@ -18,15 +18,15 @@ def card(facts: CardFacts, found: Facts, form: Form, *, gguf: str) -> str:
         f"# {facts.name}, merged",
         "",
         f"`{facts.base_model}`{revision} with a LoRA adapter written into its weights: both added in 32 bits, stored",
-        f"in {found.dtype}" + (f" as GGUF by the package gguf {found.gguf}." if as_gguf else "."),
+        f"in {outcome.dtype}" + (f" as GGUF by the package gguf {outcome.gguf}." if as_gguf else "."),
         *cards.made(facts),
-        f"Made with {', '.join(f'{name} {number}' for name, number in sorted(found.libraries.items()))}.",
+        f"Made with {', '.join(f'{name} {number}' for name, number in sorted(outcome.libraries.items()))}.",
         "The adapter was trained after prompting had been measured and somebody other than its authors had approved",
         f"exactly this subject: `{facts.digest}`.",
         "",
         "## Does it answer as base and adapter do?",
         "",
-        f"{found.words} Both computed in {found.computed}, as the measurement did, at temperature 0.",
+        f"{outcome.words} Both computed in {outcome.computed}, as the measurement did, at temperature 0.",
         *(_read_back() if as_gguf else []),
         "",
         *cards.measured(facts),

@@ -156,7 +156,7 @@ def start(session: Session, settings: Settings, blobs: Blobs, training_id: int, 
     if offer is None or offer.against:
         raise Conflict(offer.against if offer else seen.against)
     if offer.made is not None and (offer.made.done_at or (offer.job and not offer.job.final)):
-        raise Conflict("It is there already, or being made. Remove it first to make it anew.")
+        raise Conflict("It is there already, or being made. Remove it first to have it made again.")
     if offer.made is not None:
         offer.made.removed_at, offer.made.removed_by = utcnow(), me.id  # a try that came to nothing
         shutil.rmtree(making(settings, offer.made.id), ignore_errors=True)
@@ -181,7 +181,7 @@ def there(session: Session, settings: Settings, merged_id: int) -> tuple[MergedR
     if row.done_at is None or row.removed_at is not None:
         raise NotFound("This merged model is not there: it is not made yet, or was removed.")
     if not path.is_file() or path.stat().st_size != row.bytes:
-        raise NotFound("The file of this merged model is gone from this server. Make it anew.")
+        raise NotFound("The file of this merged model is gone from this server. Have it made again.")
     return row, path
 
 

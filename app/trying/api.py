@@ -9,7 +9,6 @@ from app.baselines import prompts
 from app.errors import Conflict
 from app.serving.deps import InUse
 from app.trying import deps, service
-from app.trying.deps import Reader
 from app.trying.service import Trial
 from app.users.deps import Me
 from app.web.deps import App, Db
@@ -80,15 +79,15 @@ class TriedAnswer(BaseModel):
 
     @staticmethod
     def of(side: deps.Side) -> "TriedAnswer":
-        said = side.said
+        reply = side.reply
         return TriedAnswer(
-            text=said.text,
-            error=said.error,
-            finish="length" if said.finish == "length" else "stop",
-            prompt_tokens=said.prompt_tokens,
-            completion_tokens=said.completion_tokens,
-            seconds=said.seconds,
-            prompt_sha256=prompts.sha256(said.messages),
+            text=reply.text,
+            error=reply.error,
+            finish="length" if reply.finish == "length" else "stop",
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            seconds=reply.seconds,
+            prompt_sha256=prompts.sha256(reply.messages),
         )
 
 
@@ -109,7 +108,7 @@ def get_trial(training_id: Id, app: App, db: Db, me: Me) -> AdapterTrial:
 
 @router.post("/{training_id}/try", name="api_try")
 async def try_adapter(
-    request: Request, training_id: Id, wanted: TryQuestion, app: App, me: Reader, serving: InUse
+    request: Request, training_id: Id, wanted: TryQuestion, app: App, me: Me, serving: InUse
 ) -> TriedAnswers:
     """Ask base model and adapter one question, at temperature 0. Nothing of it is kept."""
     _, answers = await deps.ask(request, app, serving, me.id, training_id, wanted.question)

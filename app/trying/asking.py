@@ -28,7 +28,7 @@ TOGETHER = 4  # tries of everybody at once: whoever looks by hand waits for what
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Reply:
     """What came back from one side. text: empty where there is an error. messages: the whole prompt."""
 
     text: str
@@ -80,7 +80,7 @@ async def both(
     weights: Weights,
     asked: list[tuple[Asked, Prompt]],
     gone: Callable[[], Awaitable[bool]],
-) -> list[Said] | None:
+) -> list[Reply] | None:
     """Both answers, in order; None when nobody waits for them any more.
 
     Raises:
@@ -106,7 +106,7 @@ async def both(
     if failed := next((event for event in events if isinstance(event, Failure)), None):
         raise Unusable(failed.why)
     return [
-        _said(event, side, prompt)
+        _reply(event, side, prompt)
         for event, (side, prompt) in zip(events, asked, strict=True)
         if isinstance(event, Answer)
     ]
@@ -145,11 +145,11 @@ def _unnoted(_event: Answer | Failure, _waited: bool) -> None:
     """Nothing that is tried goes on record, neither what nor by whom."""
 
 
-def _said(answer: Answer, side: Asked, prompt: Prompt) -> Said:
+def _reply(answer: Answer, side: Asked, prompt: Prompt) -> Reply:
     """An answer as a measurement would score it: without its thinking and the numbers of passages that it cites."""
     settled = answer_text.settled(answer, side.most_tokens, unseen=False)
     kept, _ = prompt.kept(settled, "")
-    return Said(
+    return Reply(
         text="" if kept.error else kept.text,
         error=kept.error or "",
         finish=kept.finish or "stop",

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, cast
+from typing import cast
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.baselines import word_marks
@@ -14,21 +14,16 @@ from app.errors import Conflict
 from app.inference.generator import Unusable
 from app.serving.deps import Serving
 from app.trying import asking, service
-from app.trying.asking import Said, Tries
+from app.trying.asking import Reply, Tries
 from app.trying.service import Trial
-from app.users.deps import Require
-from app.users.tables import Role, UserRow
 from app.web.context import AppContext
-
-# Trying changes nothing, so a token that reads may, and whoever may read the assessment.
-Reader = Annotated[UserRow, Depends(Require(Role.AUTHOR, scope="read"))]
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
     """An answer as it may be read. runs: its text in stretches, those marked that the other one lacks."""
 
-    said: Said
+    reply: Reply
     runs: Sequence[Run]
 
 
@@ -76,7 +71,7 @@ async def ask(
     return trial, None if said is None else _answers(trial, *said)
 
 
-def _answers(trial: Trial, base: Said, adapter: Said) -> Answers:
+def _answers(trial: Trial, base: Reply, adapter: Reply) -> Answers:
     """With what nobody has decided on hidden, as on every page of a measurement: a prompt may hold training rows."""
     base, adapter = (
         replace(

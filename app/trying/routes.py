@@ -10,7 +10,7 @@ from app.db import reading
 from app.errors import Conflict, Invalid
 from app.serving.deps import InUse
 from app.trying import deps, service
-from app.trying.deps import Answers, Reader
+from app.trying.deps import Answers
 from app.trying.service import Example, Trial
 from app.users.deps import Me
 from app.web.context import AppContext
@@ -34,7 +34,7 @@ def show_try(request: Request, training_id: Id, app: App, db: Db, me: Me, row: R
 
 @router.post("/trainings/{training_id}/try", name="ask_adapter")
 async def ask_adapter(
-    request: Request, training_id: Id, app: App, me: Reader, serving: InUse, question: Annotated[Text, Form()] = ""
+    request: Request, training_id: Id, app: App, me: Me, serving: InUse, question: Annotated[Text, Form()] = ""
 ) -> Response:
     """Answered in the same request, so that it works without a script, and nothing has to be kept."""
     try:

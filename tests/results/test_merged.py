@@ -13,59 +13,21 @@ from typing import Any
 import pytest
 import yaml
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 
-from app.baselines.tables import BaselineRow
 from app.blobs import Blobs
 from app.db import reading, utcnow, writing
-from app.inference import folders
-from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
 from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.jobs.tables import Status
 from app.merged import check, job, plan, service, store
 from app.settings import Settings
-from app.training import packing
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support.factories import Make
-from tests.support.tiny_adapter import adapter_for, talking
 
 pytestmark = pytest.mark.torch
-
-
-@pytest.fixture(scope="session")
-def real(torch_here: None, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A tiny model that says something, and an adapter that was really trained on it."""
-    folder = tmp_path_factory.mktemp("merged-model")
-    model = talking(tiny_model, folder)
-    return model, adapter_for(model, folder)
-
-
-@pytest.fixture
-def here(engine: Engine, blobs: Blobs, real: tuple[Path, Path], tmp_path: Path, warm_children: None) -> Path:
-    """The run's base model and adapter are these; the folder of the model, which is this test's own."""
-    model = Path(shutil.copytree(real[0], tmp_path / "model"))
-    packed = tmp_path / "adapter.zip"
-    packing.pack(real[1], packed, {})
-    blob = blobs.put_bytes(packed.read_bytes())
-    with writing(engine) as session:
-        run = session.get_one(TrainingRow, 1)
-        run.adapter_sha256, run.adapter_bytes = blob.sha256, blob.size
-        run.training_facts = {**run.training_facts, "dtype": "float32"}
-        session.execute(
-            update(ModelRow)
-            .where(ModelRow.id == run.model_id)
-            .values(kind="folder", reference=str(model), files=folders.hashes(model), base_url="")
-        )
-        session.execute(update(BaselineRow).values(max_tokens=8))
-    return model
-
-
-@pytest.fixture
-def client(make: Make, people: Callable[[UserRow], TestClient]) -> TestClient:
-    return people(make.user(name="Zoe", email="zoe@example.org"))
 
 
 @pytest.fixture
@@ -232,51 +194,3 @@ def test_an_adapter_that_was_changed_on_the_disk_is_not_merged(
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(Exception, match="was changed on the disk"):
         done("base")
-
-
-@pytest.mark.parametrize(
-    ("config", "tokenizer", "words"),
-    [
-        ({}, {}, ""),
-        ({"architectures": ["Qwen2ForCausalLM"]}, {}, "this is Qwen2ForCausalLM"),
-        ({"rope_scaling": {"rope_type": "llama3"}}, {}, "rope scaling"),
-        ({"attention_bias": True}, {}, "biases"),
-        ({}, {"normalizer": {"type": "NFC"}}, "without normalisation"),
-        ({}, {"pre_tokenizer": {"type": "Metaspace"}}, "how its tokenizer cuts text"),
-    ],
-)
-def test_only_what_was_compared_is_written_as_gguf(
-    tmp_path: Path, config: dict[str, Any], tokenizer: dict[str, Any], words: str
-) -> None:
-    llama = {"architectures": ["LlamaForCausalLM"], "rope_parameters": {"rope_type": "default"}}
-    bpe = {"model": {"type": "BPE"}, "normalizer": None, "pre_tokenizer": {**plan.BYTE_LEVEL, "trim_offsets": True}}
-    (tmp_path / "config.json").write_text(
-        json.dumps({**llama, **({"rope_parameters": None} if config else {}), **config})
-    )
-    (tmp_path / "tokenizer.json").write_text(json.dumps(bpe | tokenizer))
-
-    assert words.lower() in plan.against_gguf(tmp_path).lower()
-    assert bool(words) == bool(plan.against_gguf(tmp_path))
-
-
-def test_digits_one_by_one_have_a_name_of_their_own() -> None:
-    cut = {"type": "Sequence", "pretokenizers": [plan.DIGITS, plan.BYTE_LEVEL]}
-
-    assert plan.pre_tokenizer({"pre_tokenizer": cut}) == "smollm"
-    assert plan.pre_tokenizer({"pre_tokenizer": {**cut, "pretokenizers": [plan.BYTE_LEVEL]}}) == "gpt-2"
-    assert plan.pre_tokenizer({"pre_tokenizer": {**cut, "pretokenizers": []}}) == ""
-    assert plan.pre_tokenizer({}) == ""
-
-
-def test_what_it_came_to_is_said_in_words() -> None:
-    same = check.Facts("bfloat16", "bfloat16", 10, 10, 0.8, 0.8, "", {})
-    tipped = check.Facts("bfloat16", "float32", 10, 8, 0.8, 0.7, "", {})
-    nothing = check.Facts("float32", "float32", 0, 0, None, None, "", {})
-
-    assert same.words == (
-        "10 of 10 dev rows got the same text as from base and adapter; scores on these rows: 80 % merged, 80 % with "
-        "the adapter."
-    )
-    assert "is rounded to bfloat16" in tipped.words
-    assert "another order" in check.Facts("float32", "float32", 10, 9, None, None, "", {}).words
-    assert nothing.words.startswith("No dev row was answered")

@@ -1,7 +1,5 @@
 """An adapter tried by hand: both sides really answer, differ where they do, and nothing of it is kept."""
 
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,57 +7,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, func, select, update
 
 from app.assessments.tables import AssessmentRow
-from app.baselines.tables import BaselineRow
-from app.blobs import Blobs
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
-from app.inference import folders
 from app.inference.local import LocalModel
 from app.inference.tables import ModelRow
 from app.serving.tables import ServedCallRow
-from app.training import packing
 from app.training.tables import TrainingRow
-from app.trying.asking import Tries
-from app.users.tables import UserRow
-from app.web.refusals import TooMany
-from tests.support.factories import Make
-from tests.support.tiny_adapter import adapter_for, talking
 
 pytestmark = pytest.mark.torch
-
-
-@pytest.fixture(scope="session")
-def real(torch_here: None, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A tiny model that says something, and an adapter that was really trained on it."""
-    folder = tmp_path_factory.mktemp("trying-model")
-    model = talking(tiny_model, folder)
-    return model, adapter_for(model, folder)
-
-
-@pytest.fixture
-def client(make: Make, people: Callable[[UserRow], TestClient]) -> TestClient:
-    return people(make.user(name="Zoe", email="zoe@example.org"))
-
-
-@pytest.fixture
-def here(engine: Engine, blobs: Blobs, real: tuple[Path, Path], tmp_path: Path, warm_children: None) -> Path:
-    """The run's base model and adapter are these; the folder of the model, which is this test's own."""
-    model = Path(shutil.copytree(real[0], tmp_path / "model"))
-    packed = tmp_path / "adapter.zip"
-    packing.pack(real[1], packed, {})
-    blob = blobs.put_bytes(packed.read_bytes())
-    with writing(engine) as session:
-        run = session.get_one(TrainingRow, 1)
-        run.adapter_sha256, run.adapter_bytes = blob.sha256, blob.size
-        run.training_facts = {**run.training_facts, "dtype": "float32"}
-        files = folders.hashes(model)
-        session.execute(
-            update(ModelRow).where(ModelRow.id == run.model_id).values(
-                kind="folder", reference=str(model), files=files, base_url=""
-            )
-        )  # fmt: skip
-        session.execute(update(BaselineRow).values(max_tokens=8))
-    return model
 
 
 def test_both_answer_as_they_do_alone_and_nothing_is_kept(
@@ -142,17 +97,6 @@ def test_documents_that_changed_and_a_retired_base_are_said(client: TestClient, 
     with writing(engine) as session:
         session.execute(update(AssessmentRow).values(recorded="example"))
     assert "its adapter is not here" in client.get("/trainings/1/try").text
-
-
-def test_one_person_tries_one_thing_at_a_time() -> None:
-    tries = Tries()
-    with tries.one(1):
-        with pytest.raises(TooMany, match="already"), tries.one(1):
-            pass
-        with tries.one(2), tries.one(3), tries.one(4), pytest.raises(TooMany, match="at once"), tries.one(5):
-            pass
-    with tries.one(1):
-        pass
 
 
 def test_a_run_without_an_adapter_has_nothing_to_try(client: TestClient, engine: Engine) -> None:
