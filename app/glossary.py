@@ -65,6 +65,10 @@ TERMS: tuple[Term, ...] = (
     Term("release.refusing", "Refusals", "Whether it still declines harmful requests, and answers harmless ones."),
     Term("release.by_heart", "Memorization", "Whether it is much better on training rows, or copies long pieces."),
     Term("release.changing", "Adapter applied", "Whether its answers differ from the base model's at all."),
+    Term("merged.model", "Merged model", "The adapter written into its base model, for servers that take no adapters."),
+    Term("merged.base", "Base precision", "Rounded once to the precision in which the base model lies there."),
+    Term("merged.float32", "32 bits", "Not rounded: for comparing, and for going on from it."),
+    Term("merged.gguf", "GGUF", "One file with tokenizer and chat template in it, for llama.cpp and Ollama."),
     Term("release.slices", "Slices", "Whether a part of the test rows got worse: a label, a length, a language."),
     # How an answer is scored.
     Term(

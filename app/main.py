@@ -74,6 +74,8 @@ from app.judging import api as judging_api
 from app.judging import routes as judging_routes
 from app.labelling import api as labelling_api
 from app.labelling import routes as labelling_routes
+from app.merged import api as merged_api
+from app.merged import routes as merged_routes
 from app.policies import api as policies_api
 from app.policies import routes as policies_routes
 from app.registry import api as registry_api
@@ -98,6 +100,9 @@ from app.standing import service as standings
 from app.training import api as training_api
 from app.training import launchers
 from app.training import routes as training_routes
+from app.trying import api as trying_api
+from app.trying import deps as trying
+from app.trying import routes as trying_routes
 from app.users import api as users_api
 from app.users import passwords
 from app.users import routes as users_routes
@@ -188,6 +193,10 @@ ROUTERS = (
     serving_openai_routes.router,
     serving_routes.router,
     serving_api.router,
+    merged_routes.router,
+    merged_api.router,
+    trying_routes.router,
+    trying_api.router,
     dossier_routes.router,
     demo_routes.router,
     demo_api.router,
@@ -266,6 +275,7 @@ def create_app(settings: Settings) -> Web:
     app.state.context = context
     app.state.files = static_files
     serving.install(app, context)
+    trying.install(app)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)

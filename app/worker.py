@@ -52,6 +52,7 @@ BODIES = {
     "preflight": "app.training.job:preflight",
     "train": "app.results.job:train",
     "check_served": "app.deployed.job:check",
+    "merge": "app.merged.job:merge",
     "demo": "app.demo.job:demo",
 }
 

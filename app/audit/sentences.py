@@ -224,6 +224,8 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "gate.denied": "{who} was refused at [path]: [because]",
     "adapter.promote": "{who} promoted the adapter of run [training] of {what}: “[reason]”",
     "adapter.check_served": "{who} had the adapter of run [training] of {what} checked where it is served ([host])",
+    "adapter.merge": "{who} had the adapter of run [training] of {what} merged into its base model ([form])",
+    "adapter.remove_merged": "{who} removed a merged model of run [training] of {what}",
     "adapter.retire": "{who} retired the adapter of run [training] of {what}: “[reason]”",
     "share.add": "{who} created the share link “[label]” to {what} for [days]",
     "share.revoke": "{who} revoked the share link “[label]” to {what}",

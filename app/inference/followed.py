@@ -9,11 +9,13 @@ from app.inference.local import LocalModel
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A question as another program asks it. stops: texts before which the answer ends. pieces: send it as it comes."""
+    """A question as another program asks it. stops: texts before which the answer ends. pieces: send it as it comes.
+    bare: the model answers without the adapter that it was started with."""
 
     request: Request
     stops: tuple[str, ...] = ()
     pieces: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class FollowedModel(LocalModel):
                 self._send(do="drop", id=name)
             return stop()
 
-        body = [asdict(one.request) | {"stops": one.stops, "pieces": one.pieces} for one in asked]
+        body = [asdict(one.request) | {"stops": one.stops, "pieces": one.pieces, "bare": one.bare} for one in asked]
         for event in self._ask(over, do="answer", requests=body):
             if event["event"] == "piece":
                 yield Piece(event["id"], event["text"])

@@ -134,6 +134,17 @@ def adapted(loaded: Loaded, folder: Path) -> Loaded:
 
 
 @contextmanager
+def without_adapter(loaded: Loaded) -> Iterator[None]:
+    """Have a model with an adapter answer as its base does, exactly: the adapter's layers step aside (peft's
+    `disable_adapter`). One that has none is that already."""
+    if not hasattr(loaded.model, "disable_adapter"):
+        yield
+        return
+    with loaded.model.disable_adapter():
+        yield
+
+
+@contextmanager
 def quiet() -> Iterator[None]:
     """Let peft call what transformers is about to rename; both are pinned."""
     with warnings.catch_warnings():

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,13 @@ def _open(order: dict[str, Any]) -> loading.Loaded:
     return loaded
 
 
+def _with_and_without(requests: Sequence[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], bool]]:
+    """The requests for the model as it was loaded, then those for the base model alone; either only where there are."""
+    for bare in (False, True):
+        if asked := [request for request in requests if bool(request.get("bare")) is bare]:
+            yield asked, bare
+
+
 def serve() -> None:
     """Do what comes in until the parent is gone."""
     stop = threading.Event()
@@ -196,8 +204,10 @@ def serve() -> None:
         order = inbox.get()
         if order["do"] == "answer":
             followers = following.followers(order["requests"], dropped)
-            for answered in answer(loaded, order["requests"], stop, keeper, followers):
-                parent.say("answer", answer=answered)
+            for asked, bare in _with_and_without(order["requests"]):
+                with loading.without_adapter(loaded) if bare else nullcontext():
+                    for answered in answer(loaded, asked, stop, keeper, followers):
+                        parent.say("answer", answer=answered)
             dropped.forget()
         else:
             for counted in count(loaded, order["rows"]):

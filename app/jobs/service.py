@@ -30,6 +30,7 @@ QUEUE_OF = {
     "preflight": "model",
     "train": "model",
     "check_served": "cpu",
+    "merge": "model",
     "demo": "cpu",
 }
 
@@ -50,6 +51,7 @@ KINDS = {
     "preflight": "Preflight",
     "train": "Training",
     "check_served": "Check served adapter",
+    "merge": "Merge adapter",
     "demo": "Demo",
 }
 
@@ -68,6 +70,7 @@ STEP_OF = {
     "preflight": "train",
     "train": "train",
     "check_served": "result",
+    "merge": "result",
 }
 
 

@@ -13,6 +13,7 @@ from app import glossary
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
 from app.release.service import Release
+from app.results import serve_lines
 from app.results.legs import Together
 from app.training.recipe import served_rank
 from app.wording import plural, signed_points, target_text
@@ -89,26 +90,61 @@ def card(facts: CardFacts) -> str:
     """README.md: front matter that model hubs read, then what was measured, in words."""
     rank = served_rank(int(facts.recipe.get("rank", 16)))
     lines = [
-        "---",
-        "library_name: peft",
-        "license: other",
-        "license_name: not-chosen",
-        f"base_model: {_quoted(facts.published or facts.base_model)}",
-        "base_model_relation: adapter",
-        "pipeline_tag: text-generation",
-        "tags:",
-        "- lora",
-        "- tunegate",
-        *_model_index(facts),
-        "---",
+        *front_matter(facts, library="peft", relation="adapter", tags=("lora", "tunegate")),
         "",
         f"# {facts.name}",
         "",
         f"A LoRA adapter for `{facts.base_model}`" + (f" ({facts.revision})" if facts.revision else "") + ".",
-        *_made(facts),
+        *made(facts),
         "It was trained after prompting had been measured and somebody other than its authors had approved exactly",
         f"this subject: `{facts.digest}`.",
         "",
+        *measured(facts),
+        "",
+        "## Use",
+        "",
+        *prompting(facts),
+        *serve_lines.adapter(facts.published if facts.published and not facts.made else "", rank),
+        *other_weights(facts),
+        "",
+        *origin(facts, "Adapter"),
+    ]
+    return "\n".join(lines)
+
+
+def front_matter(facts: CardFacts, *, library: str, relation: str, tags: Sequence[str]) -> list[str]:
+    """What model hubs read (https://huggingface.co/docs/hub/model-cards). The data set is on no hub, so `datasets`
+    names none: its hash and number of rows stand under `tunegate`, with what else a program may want to know.
+    """
+    return [
+        "---",
+        f"library_name: {library}",
+        "license: other",
+        "license_name: not-chosen",
+        "license_link: README.md",
+        f"base_model: {_quoted(facts.published or facts.base_model)}",
+        f"base_model_relation: {relation}",
+        "pipeline_tag: text-generation",
+        "tags:",
+        *(f"- {tag}" for tag in tags),
+        "metrics:",
+        f"- {HUB_METRICS.get(facts.metric, OTHER_METRIC)}",
+        "tunegate:",
+        f"  base_weights: {_quoted(facts.base_model)}",
+        f"  base_revision: {_quoted(facts.revision)}",
+        f"  base_license: {_quoted(facts.licence or 'unknown')}",
+        f"  base_made_from: {_quoted(facts.made)}",
+        f"  training_data_sha256: {_quoted(facts.data_sha256)}",
+        f"  training_rows: {facts.train_rows}",
+        f"  approved_subject: {_quoted(facts.digest)}",
+        *_model_index(facts),
+        "---",
+    ]
+
+
+def measured(facts: CardFacts) -> list[str]:
+    """The part of a card that says how the adapter did."""
+    return [
         "## What was measured",
         "",
         f"Metric: {facts.metric.replace('_', ' ')}, on rows that no prompt and no training had seen."
@@ -131,29 +167,28 @@ def card(facts: CardFacts) -> str:
         *_together_lines(facts.together),
         "The intervals cover the test rows, not other training seeds."
         + ("" if facts.release else " Nothing was measured outside this task."),
-        "",
-        "## Use",
-        "",
+    ]
+
+
+def prompting(facts: CardFacts) -> list[str]:
+    """The part of a card that says how it has to be asked."""
+    return [
         "The prompt is the base model's own chat template with these instructions as the system turn:",
         "",
         *_fenced(facts.instructions.strip() or "(none)"),
         "",
         *_passage_lines(facts.passages),
         *_constraint_lines(facts.constraint),
-        "```",
-        f"vllm serve {_served(facts)} --enable-lora --max-lora-rank {rank} --lora-modules adapter=THIS_FOLDER",
-        "```",
-        "",
-        "llama.cpp: `convert_lora_to_gguf.py --base BASE_FOLDER --outfile adapter.gguf THIS_FOLDER`, then",
-        "`llama-server -m BASE.gguf --lora adapter.gguf`. The base has to be converted from the same BASE_FOLDER.",
-        "Ollama: `FROM` the base, `ADAPTER` this folder; it converts adapters of Llama, Mistral and Gemma models",
-        "itself, others need `adapter.gguf` in its place.",
-        *_other_weights(facts),
-        "",
+    ]
+
+
+def origin(facts: CardFacts, what: str) -> list[str]:
+    """The last parts of a card: licences, and how it was made. what: is licensed by whoever hands it on."""
+    return [
         "## Licence",
         "",
         f"Base model: {facts.licence or 'its files name no licence; look at where it comes from'}.",
-        "Adapter: none was chosen here. Whoever hands it on chooses one that the base model's licence allows.",
+        f"{what}: none was chosen here. Whoever hands it on chooses one that the base model's licence allows.",
         "",
         "## How it was made",
         "",
@@ -165,24 +200,21 @@ def card(facts: CardFacts) -> str:
         *(f"- {name} {version}" for name, version in sorted(facts.libraries.items())),
         "",
         "`evaluation.json` has every variant that was approved, on the dev and on the test rows;",
-        "`decision.json` the approval, `training.json` the run.",
+        "`decision.json` the approval, `training.json` the run, `prompts.jsonl` (where it is there) dev rows as they",
+        "are asked.",
         "",
     ]
-    return "\n".join(lines)
 
 
-def _made(facts: CardFacts) -> list[str]:
+def made(facts: CardFacts) -> list[str]:
+    """What is known of the base model's weights, in words."""
     if facts.made:
         return [f"These weights are not those that a hub has as `{facts.published}`: they are {facts.made}."]
     return [f"A hub has this model as `{facts.published}`."] if facts.published else []
 
 
-def _served(facts: CardFacts) -> str:
-    """What to serve: a hub's name only where the hub has these very weights."""
-    return facts.published if facts.published and not facts.made else "BASE_FOLDER"
-
-
-def _other_weights(facts: CardFacts) -> list[str]:
+def other_weights(facts: CardFacts) -> list[str]:
+    """That nothing is known of the weights that a hub has, where those were not the ones."""
     if not facts.made:
         return []
     return [
@@ -262,6 +294,7 @@ def _model_index(facts: CardFacts) -> list[str]:
         "    dataset:",
         "      name: held-out rows of the team's own data",
         "      type: private",
+        "      split: test",
         "    metrics:",
         f"    - type: {HUB_METRICS.get(facts.metric, OTHER_METRIC)}",
         f"      value: {facts.adapter.score:.4f}",

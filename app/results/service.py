@@ -11,10 +11,11 @@ from typing import IO, Any
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import answers_view, belonging, differences, measured_model, standing
+from app.baselines import answers_view, asking, belonging, differences, measured_model, standing
 from app.baselines import store as baseline_store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.blobs import Blobs
+from app.datasets import store as dataset_store
 from app.db import installation_of
 from app.errors import Conflict, NotFound
 from app.evaluation import metrics
@@ -38,6 +39,13 @@ from app.wording import percent
 NEVER_STOPS = (
     0.1  # above this share of answers cut at the limit (and above the best prompt's), an adapter does not stop
 )
+SAMPLES = 3  # prompts that go with the weights: enough to see how a question stands
+TOKENIZER = frozenset(
+    {
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+        "vocab.txt", "merges.txt", "tokenizer.model", "chat_template.jinja",
+    }
+)  # fmt: skip
 LARGEST_IN_MEMORY = 8 * 1024 * 1024  # bytes of a bundle; a larger one waits on the disk while it is sent
 
 
@@ -70,7 +78,7 @@ def outcome(session: Session, training_id: int) -> Outcome:
     training = trainings.get(session, training_id)
     baseline = baseline_store.get(session, training.baseline_id)
     adapter = next((arm for arm in baseline.arms if arm.id == training.arm_id), None)
-    best = _judged_against(training, baseline)
+    best = judged_against(training, baseline)
     if adapter is None or best is None or not adapter.test:
         return Outcome(training, baseline, best, adapter, None, 0)
     judged, left_out = belonging.pairs(session, best.id, adapter.id, "test")
@@ -147,7 +155,7 @@ def together(outcome: Outcome) -> Together | None:
     return legs.together(outcome.training, outcome.baseline, outcome.best)
 
 
-def _judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | None:
+def judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | None:
     """The arm that was to beat when the run was launched. A revision that is tried afterwards changes no result; for
     runs of earlier versions it is the one that their stored result names."""
     named = training.training_facts.get("compared_with") or (training.result or {}).get("compared_with")
@@ -282,14 +290,8 @@ def bundle(session: Session, blobs: Blobs, training_id: int) -> IO[bytes]:
     if not blobs.intact(training.adapter_sha256):
         blobs.damaged(training.adapter_sha256)
     card_facts = facts(session, result)
-    review = review_store.get(session, training.review_id)
-    added: dict[str, bytes] = {
-        "README.md": card.card(card_facts).encode(),
-        "evaluation.json": _json(card.evaluation(card_facts)),
-        "decision.json": _json(_decision(review)),
-        "training.json": _json({"recipe": training.recipe, "facts": training.training_facts}),
-        "subject.json": review.subject.encode(),
-    }
+    added = papers(session, result, card_facts) | {"README.md": card.card(card_facts).encode()}
+    added |= _tokenizer(session, training)
     out: IO[bytes] = SpooledTemporaryFile(LARGEST_IN_MEMORY)  # noqa: SIM115 - whoever sends it closes it
     hashes = {}
     with (
@@ -305,6 +307,51 @@ def bundle(session: Session, blobs: Blobs, training_id: int) -> IO[bytes]:
         zipped.writestr(zipfile.ZipInfo("SHA256SUMS"), card.sums(hashes))
     out.seek(0)
     return out
+
+
+def papers(session: Session, outcome: Outcome, card_facts: CardFacts) -> dict[str, bytes]:
+    """What goes with the weights besides the card: measurements, decision, how it was made, prompts as asked."""
+    training = outcome.training
+    review = review_store.get(session, training.review_id)
+    samples = _prompts(session, outcome)
+    return {
+        "evaluation.json": _json(card.evaluation(card_facts)),
+        "decision.json": _json(_decision(review)),
+        "training.json": _json({"recipe": training.recipe, "facts": training.training_facts}),
+        "subject.json": review.subject.encode(),
+        **({"prompts.jsonl": samples} if samples else {}),
+    }
+
+
+def _prompts(session: Session, outcome: Outcome) -> bytes:
+    """A few dev rows as the adapter is asked them, personal data hidden, one a line. None where passages are searched
+    for each question: the card says how those stand."""
+    if outcome.adapter is None or outcome.adapter.settings.get("passages"):
+        return b""
+    arm = baseline_store.arm(session, outcome.adapter.id)
+    hide, prepared = answers_view.masking(session, arm.baseline), asking.preparation(arm, ())
+    lines = []
+    for row in dataset_store.rows(session, arm.baseline.dataset_id, "dev")[:SAMPLES]:
+        turns = [{"role": turn.role, "content": hide.text(turn.content)} for turn in prepared.ask(row).messages]
+        lines.append(json.dumps({"messages": turns, "expected": hide.text(row.target)}, ensure_ascii=False) + "\n")
+    return "".join(lines).encode()
+
+
+def _tokenizer(session: Session, training: TrainingRow) -> dict[str, bytes]:
+    """The base model's tokenizer and chat template, where its files are those that were trained on; else nothing."""
+    model, installation = model_store.get(session, training.model_id), installation_of(session)
+    if installation is None or model.kind == "endpoint":
+        return {}
+    place, files = models.folder(installation.settings, model), {}
+    for name in sorted(TOKENIZER & set(model.files)):
+        try:
+            content = (place / name).read_bytes()
+        except OSError:
+            return {}
+        if sha256(content).hexdigest() != model.files[name]:
+            return {}
+        files[name] = content
+    return files
 
 
 def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, name: str) -> str:

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy import Engine
 
-from app.blobs import Blobs
+from app.blobs import Blobs, Damaged
 from app.db import reading
 from app.inference import service as models
 from app.inference import store as model_store
@@ -20,11 +19,10 @@ from app.inference.local import Dtype
 from app.serving.answering import Limits, ModelServer, Weights
 from app.serving.prompting import Prompting
 from app.settings import Settings
+from app.training import packing
 from app.users.deps import Require
 from app.users.tables import Role, UserRow
 from app.web.context import AppContext
-
-ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 
 # Asking a model: a token needs the scope of its own for it, which reaches nothing else.
 Asker = Annotated[UserRow, Depends(Require(Role.AUTHOR, scope="ask"))]
@@ -72,12 +70,12 @@ def serving_for(settings: Settings, engine: Engine, blobs: Blobs) -> Serving:
 
 def _unpacked(blobs: Blobs, sha256: str) -> Path:
     """The adapter's two files, every byte as it was stored."""
-    if not blobs.intact(sha256):
-        raise Unusable("The stored adapter is damaged.")
     folder = Path(tempfile.mkdtemp(prefix="tunegate-adapter-"))
-    with blobs.open(sha256) as stored, zipfile.ZipFile(stored) as zipped:
-        for name in ADAPTER:
-            (folder / name).write_bytes(zipped.read(name))
+    try:
+        packing.unpack(blobs, sha256, folder)
+    except Damaged as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise Unusable("The stored adapter is damaged.") from error
     return folder
 
 

@@ -169,14 +169,14 @@ def _of_assessment(session: Session, assessment: AssessmentRow) -> Iterator[Offe
     if (best := _best_prompt(session, assessment.id)) is not None:
         arm, model = best
         name, title = f"assessment-{assessment.id}/best-prompt", f"{assessment.title}: {arm.label}"
-        yield Offer(name, "prompt", title, model, arm, against=_against(session, arm, model))
+        yield Offer(name, "prompt", title, model, arm, against=against_prompt(session, arm, model))
     for training in trainings.of_assessment(session, assessment.id):
         if training.state != "done" or not training.adapter_sha256 or training.arm_id is None:
             continue
         arm, model = baseline_store.arm(session, training.arm_id), model_store.get(session, training.model_id)
         name = f"assessment-{assessment.id}/adapter-{training.id}"
         title = f"{assessment.title}: adapter of run {training.id}"
-        against = _against(session, arm, model)
+        against = against_prompt(session, arm, model)
         if registry.state_of(session, training.id) == "retired":
             against = "It is retired: its page under Adapters says why."
         yield Offer(name, "adapter", title, model, arm, training, against)
@@ -199,7 +199,7 @@ def _best_prompt(session: Session, assessment_id: int) -> tuple[ArmRow, ModelRow
     return baseline_store.arm(session, best.id), by_id[counts.row.model_id]
 
 
-def _against(session: Session, arm: ArmRow, model: ModelRow) -> str:
+def against_prompt(session: Session, arm: ArmRow, model: ModelRow) -> str:
     """Why a prompt can't be served with this model now."""
     if model.retired_at is not None:
         return f"{model.name} is retired."
@@ -348,10 +348,15 @@ def _target(session: Session, row: ServedRow) -> Target | None:
         return None
     if training is None and not measured_model.model_of(session, arm.baseline).answers_as(model):
         return None
+    return _made(row, weights_of(model, arm, training), arm, arm.baseline.max_tokens)
+
+
+def weights_of(model: ModelRow, arm: ArmRow, training: TrainingRow | None) -> Weights:
+    """What has to be held to answer as this variant was measured: in the precision of the measurement."""
     dtype = arm.settings.get("dtype") or standing.dtype_of(arm.baseline).get("dtype")
     dtype = dtype or (training.training_facts.get("dtype") if training else None) or PRECISION
     adapter = str(training.adapter_sha256) if training else ""
-    return _made(row, Weights(model.id, digest, cast("Dtype", dtype), adapter), arm, arm.baseline.max_tokens)
+    return Weights(model.id, folders.digest_of(model.files), cast("Dtype", dtype), adapter)
 
 
 def _made(row: ServedRow, held: Weights, arm: ArmRow | None, most_tokens: int) -> Target:

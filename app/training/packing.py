@@ -6,6 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.blobs import Blobs
+
+FILES = ("adapter_config.json", "adapter_model.safetensors")
+
 
 def pack(adapter: Path, target: Path, training: Mapping[str, Any]) -> None:
     """Zip an adapter in PEFT's layout, the same bytes for the same adapter, with what it was made from beside it."""
@@ -18,5 +22,17 @@ def pack(adapter: Path, target: Path, training: Mapping[str, Any]) -> None:
             archive.writestr(entry, files[name], zipfile.ZIP_STORED)
 
 
+def unpack(blobs: Blobs, sha256: str, folder: Path) -> None:
+    """Lay the adapter's two files into a folder, every byte as it was stored.
+
+    Raises: Damaged: the stored file is not the one that was stored.
+    """
+    if not blobs.intact(sha256):
+        blobs.damaged(sha256)
+    with blobs.open(sha256) as stored, zipfile.ZipFile(stored) as zipped:
+        for name in FILES:
+            (folder / name).write_bytes(zipped.read(name))
+
+
 def _files(adapter: Path) -> Iterator[Path]:
-    yield from (adapter / name for name in ("adapter_config.json", "adapter_model.safetensors"))
+    yield from (adapter / name for name in FILES)

@@ -18,7 +18,7 @@ from app.training.tables import TrainingRow
 from tests.support.installed import unguard
 from tests.support.trained import WEIGHTS, adapter_zip
 
-OURS = {"README.md", "evaluation.json", "decision.json", "training.json", "subject.json", "SHA256SUMS"}
+OURS = {"README.md", "evaluation.json", "decision.json", "training.json", "subject.json", "prompts.jsonl", "SHA256SUMS"}
 
 
 def bundle(engine: Engine, blobs: Blobs) -> bytes:

@@ -47,6 +47,24 @@ def table(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
+def test_the_front_matter_names_weights_data_and_licence() -> None:
+    found = front(replace(FACTS, published="team/model", made="expanded from 4 bits", licence="apache-2.0"))
+
+    assert (found["license"], found["license_name"], found["license_link"]) == ("other", "not-chosen", "README.md")
+    assert found["metrics"] == ["exact_match"]
+    assert found["base_model"] == "team/model"
+    assert found["tunegate"] == {
+        "base_weights": "someone/tiny",
+        "base_revision": "files-0123456789ab",
+        "base_license": "apache-2.0",
+        "base_made_from": "expanded from 4 bits",
+        "training_data_sha256": "d" * 64,
+        "training_rows": 1050,
+        "approved_subject": "e" * 64,
+    }
+    assert "datasets" not in found, "the rows are on no hub"
+
+
 def test_a_hub_finds_the_base_and_the_adapters_score() -> None:
     found = front(FACTS)
 

@@ -44,10 +44,12 @@ LIGHT = (
     "sklearn.feature_extraction.text", "sklearn.linear_model", "tokenizers",
 )  # fmt: skip
 HEAVY = (
-    "app.inference.local_child", "app.training.child", "app.training.probe", "tests.support.tiny",
+    "app.inference.local_child", "app.merged.child", "app.training.child", "app.training.probe", "tests.support.tiny",
     "peft.utils.transformers_weight_conversion", "transformers.models.llama.modeling_llama",
 )  # fmt: skip
-NEEDS_TORCH = {"app.inference.local_child", "app.training.child", "app.training.probe", "tests.support.tiny"}
+NEEDS_TORCH = {
+    "app.inference.local_child", "app.merged.child", "app.training.child", "app.training.probe", "tests.support.tiny",
+}  # fmt: skip
 
 
 class Forked:

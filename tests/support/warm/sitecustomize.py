@@ -6,7 +6,7 @@ Python imports this before anything else. It does nothing unless what is started
 import os
 import sys
 
-MODULES = {"app.inference.local_child", "app.training.child", "app.training.probe"}
+MODULES = {"app.inference.local_child", "app.merged.child", "app.training.child", "app.training.probe"}
 
 
 def stand_for(module: str, arguments: list[str], place: str) -> None:
