@@ -57,7 +57,7 @@ TERMS: tuple[Term, ...] = (
     Term("release.refusing", "Refusals", "Whether it still declines harmful requests, and answers harmless ones."),
     Term("release.by_heart", "Memorization", "Whether it is much better on training rows, or copies long pieces."),
     Term("release.changing", "Adapter applied", "Whether its answers differ from the base model's at all."),
-    Term("release.slices", "Slices", "Whether a part of the test rows got worse: a label, a length, a language."),
+    Term("release.slices", "Slices", "Whether a part of the test rows got worse: a label, length, language or group."),
     # How an answer is scored.
     Term(
         "metric.exact_match",

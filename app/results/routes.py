@@ -1,18 +1,21 @@
 """The result page and the adapter's download."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.baselines import differences
 from app.baselines.results_view import TONES
+from app.errors import NotFound
 from app.evaluation import metrics
 from app.evaluation.comparison import MORE
 from app.gate import warnings
 from app.gate.checks import Steps, batch_rows, seen
-from app.results import service
+from app.results import history, service
 from app.results.deps import send
 from app.training import store as trainings
 from app.training.tables import TrainingRow
@@ -35,10 +38,13 @@ def show_result(
     me: Me,
     asked: Annotated[Literal["fixed", "broken"] | None, Query(alias="which")] = None,
     first: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
+    run: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
 ) -> Response:
+    """The newest result, or that of the run that is asked for."""
     assessment = assessment_store.get(db, assessment_id)
     newest = trainings.latest(db, assessment_id)
-    training = trainings.judged(db, assessment_id) or newest
+    training = _asked(db, assessment_id, run) or trainings.judged(db, assessment_id) or newest
+    listed = history.runs(db, assessment_id)
     outcome = service.outcome(db, training.id) if training else None
     which = asked or _larger(outcome)
     compared = outcome.compared if outcome else None
@@ -48,7 +54,11 @@ def show_result(
         assessment=assessment,
         step="run",
         training=training,
-        newer=newest if newest is not None and training is not None and newest.id != training.id else None,
+        newer=newest if newest is not None and newest is not training and not newest.result else None,
+        chosen=run,
+        runs=listed,
+        seeds=history.seeds(listed, training) if training else None,
+        variants=_variants(db, outcome) if outcome else (),
         models=service.models_of(db, outcome) if outcome else None,
         run_on=warnings.run_on(assessment_id, training.model_id) if training else "",
         trained=_trained(db, training) if training else None,
@@ -66,6 +76,27 @@ def show_result(
         cheaper=differences.cheaper_counts(db, outcome.baseline) if outcome and compared else False,
         more=MORE,
     )
+
+
+def _asked(session: Session, assessment_id: int, run: int | None) -> TrainingRow | None:
+    """The run that is asked for by its number.
+
+    Raises:
+        NotFound: this assessment has no such run.
+    """
+    if run is None:
+        return None
+    row = trainings.get(session, run)
+    if row.assessment_id != assessment_id:
+        raise NotFound("There is no such training run.")
+    return row
+
+
+def _variants(session: Session, outcome: service.Outcome) -> Sequence[differences.Between]:
+    """The adapter against everything else that answered the test rows, the closest first."""
+    if outcome.compared is None or outcome.adapter is None:
+        return ()
+    return differences.against_others(session, outcome.baseline, outcome.adapter.id, "test")
 
 
 def _larger(outcome: service.Outcome | None) -> Literal["fixed", "broken"]:
