@@ -47,6 +47,7 @@ class Way:
     k_random: int = 3
     k_nearest: int = 5
     metric_options: Mapping[str, Any] | None = None
+    arms: tuple[str, ...] = sets.FEW_SHOT
 
 
 USUAL: Mapping[str, Any] = {**example.ANSWERS, "examples_declared": 1500}
@@ -64,7 +65,7 @@ WAYS: Mapping[str, Way] = {
         "Answer with one JSON object: intent, and slots with the words of the command.",
         "Answer with one JSON object and nothing else: first intent, then slots. Slots hold the words of the command "
         "as they stand there, under the names that the examples use.",
-        72, RECIPE,
+        72, RECIPE, arms=(*sets.FEW_SHOT, "schema/nearest"),
     ),
     "docstrings": Way(
         0, example.ANSWERS, example.INSTRUCTIONS, example.REVISED, example.MAX_TOKENS, example.RECIPE,
@@ -118,8 +119,11 @@ def measured(team: Team, name: str, way: Way, upload: bytes, dev: int, test: int
         team.done(data["job_id"])
     frozen = team.call("POST", f"/datasets/{data['id']}/freeze", {"human_checked": True})
     model = next(one for one in team.call("GET", "/models")["data"] if one["kind"] == "bundled")
+    if any(arm.startswith("schema") for arm in way.arms):
+        wanted = team.call("POST", f"{path}/constraint/infer", {"closed": []})
+        team.call("PUT", f"{path}/constraint", {key: wanted[key] for key in ("kind", "text")})
     order = {
-        "model_id": model["id"], "instructions": way.instructions, "arms": list(sets.FEW_SHOT), "dev_rows": dev,
+        "model_id": model["id"], "instructions": way.instructions, "arms": list(way.arms), "dev_rows": dev,
         "test_rows": test, "max_tokens": way.max_tokens, "k_random": way.k_random, "k_nearest": way.k_nearest,
         "consent": True, **({"metric_options": dict(way.metric_options)} if way.metric_options else {}),
     }  # fmt: skip
@@ -152,7 +156,8 @@ def trained(team: Team, path: str, found: Mapping[str, Any], settings: Mapping[s
     team.done(team.call("POST", f"{path}/preflight")["id"])
     advice = team.call("GET", f"{path}/advice")
     if advice["advice"]["training"] != "ready":
-        locked = [f"{one['id']}: {one['measured']}" for one in advice["advice"]["gates"] if one["state"] == "fail"]
+        gates = advice["advice"]["gates"]
+        locked = [f"{one['id']}: {one['measured']} {one['change']}" for one in gates if one["state"] == "fail"]
         raise SystemExit("The gate stays locked, and that is the result. " + " ".join(locked))
     team.approve(team.call("POST", f"{path}/reviews", {"note": "A bench over seeds; failures are tagged by rule."}))
     run = team.launch(path, key)
