@@ -69,7 +69,7 @@ TERMS: tuple[Term, ...] = (
     Term("merged.base", "Base precision", "Rounded once to the precision in which the base model lies there."),
     Term("merged.float32", "32 bits", "Not rounded: for comparing, and for going on from it."),
     Term("merged.gguf", "GGUF", "One file with tokenizer and chat template in it, for llama.cpp and Ollama."),
-    Term("release.slices", "Slices", "Whether a part of the test rows got worse: a label, a length, a language."),
+    Term("release.slices", "Slices", "Whether a part of the test rows got worse: a label, length, language or group."),
     # How an answer is scored.
     Term(
         "metric.exact_match",

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.advice.facts import BEYOND
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, arms, belonging, standing, store
+from app.baselines import answer_store, arms, belonging, other_models, standing, store
 from app.baselines.arms import ArmResult
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
@@ -180,6 +180,19 @@ class RowLink:
     answer_id: int
 
 
+def keeps_up(
+    session: Session, baseline: BaselineRow, teacher: ArmRow, second: ArmRow, allowed: float
+) -> NotWorse | None:
+    """Whether an arm is not worse on the test rows than a stronger model's, of this measurement or of another one on
+    the same rows. allowed: the margin, 0 to 1. None where no row was answered by both."""
+    both, _ = belonging.pairs(session, teacher.id, second.id, "test")
+    if not both:
+        return None
+    answered_by = other_models.name_of(session, teacher)
+    two = (Side(teacher, teacher.baseline, answered_by), Side(second, baseline, "the adapter"))
+    return _not_worse(session, baseline, both, two, allowed)
+
+
 def rows_of(session: Session, one: Between, which: Literal["fixed", "broken"], limit: int) -> list[RowLink]:
     """The first of the rows that the second fixed or broke, the largest change first."""
     ids = (one.compared.fixed if which == "fixed" else one.compared.broken)[:limit]
@@ -217,13 +230,19 @@ def _between(session: Session, baseline: BaselineRow, first: Side, second: Side,
     return Between(first, second, split, compared, left_out, _not_worse(session, baseline, both, (first, second)))
 
 
-def _not_worse(session: Session, baseline: BaselineRow, both: Sequence[Pair], two: tuple[Side, Side]) -> NotWorse:
+def _not_worse(
+    session: Session,
+    baseline: BaselineRow,
+    both: Sequence[Pair],
+    two: tuple[Side, Side],
+    allowed: float | None = None,
+) -> NotWorse:
     groups: Mapping[int, int] = belonging.groups_of(session, baseline)
     return not_worse(
         [pair.before for pair in both],
         [pair.after for pair in both],
         binary=metrics.get(baseline.metric).binary,
-        margin=margin(session, baseline),
+        margin=margin(session, baseline) if allowed is None else allowed,
         groups=belonging.codes(groups, [pair.id for pair in both]),
         names=(two[0].label, two[1].label),
     )

@@ -46,6 +46,11 @@ def model_of(arm: ArmRow) -> MeasuredModel:
     return MeasuredModel(**arm.settings["model_as"])
 
 
+def name_of(session: Session, arm: ArmRow) -> str:
+    """What the model that answered an arm was called when its measurement began."""
+    return measured_model.model_of(session, arm.baseline).name if own(arm) else model_of(arm).name
+
+
 def manner(session: Session, baseline: BaselineRow, model_id: int) -> Manner:
     """How a model of the run is asked: as was known of its server when the measurement began."""
     if model_id == baseline.model_id:

@@ -99,6 +99,14 @@ def _belonging(session: Session, dataset_id: int) -> dict[int, int]:
     return {row_id: number for number, rows in members.items() if len(rows) > 1 for row_id in rows}
 
 
+def named(session: Session, dataset_id: int, split: str) -> Mapping[int, str]:
+    """Of the rows of a split for which the uploader's column names a group, its key (`key_of`)."""
+    query = select(ExampleRow.id, ExampleRow.group_key).where(
+        ExampleRow.dataset_id == dataset_id, ExampleRow.split == split, ExampleRow.group_key.is_not(None)
+    )
+    return {row_id: key for row_id, key in session.execute(query) if key is not None}
+
+
 def lacks_keys(session: Session, dataset: DatasetRow) -> bool:
     """Whether the uploader named groups in a version that was checked before rows kept them."""
     if not dataset.report.split.groups:

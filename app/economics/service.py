@@ -277,11 +277,13 @@ def _number(value: object) -> float | None:
 @dataclass(frozen=True, slots=True)
 class CostFacts:
     """What costs say to gate G12 and factor F17, and the larger model to gate G6; `evidence` is empty before anybody
-    said anything. study: the sums it rests on; None where cost is no goal, or nothing was said.
+    said anything. study: the sums it rests on; None where cost is no goal, or nothing was said. teacher: the answers of
+    that larger model.
     """
 
     evidence: Evidence
     study: Study | None = None
+    teacher: ArmRow | None = None
 
 
 def measured(session: Session, assessment: AssessmentRow, base: ModelRow | None = None) -> Evidence:
@@ -298,34 +300,37 @@ def gathered(session: Session, assessment: AssessmentRow, dataset: DatasetRow | 
     goals = assessments.answers(assessment).get("goals")
     aimed_at = isinstance(goals, list) and "efficiency" in goals
     comparable = _comparable(session, assessment, dataset) if aimed_at else []
-    teacher = _teacher(comparable, counts.row)
+    arm = _teacher(comparable, counts.row)
+    teacher = _score(arm.test) if arm is not None and arm.test is not None else None
     if not isinstance(goals, list) or store.find_costs(session, assessment.id) is None:
-        return CostFacts(Evidence(teacher=teacher))
+        return CostFacts(Evidence(teacher=teacher), teacher=arm)
     if not aimed_at:
         return CostFacts(Evidence(cost_case="not_goal"))
     study = _study(session, assessment, dataset, comparable)
     basis = answer.basis(study) if study.case else None
-    return CostFacts(Evidence(teacher=teacher, cost_case=study.case or None, cost_basis=basis), study)
+    return CostFacts(Evidence(teacher=teacher, cost_case=study.case or None, cost_basis=basis), study, arm)
 
 
-def _teacher(comparable: Sequence[BaselineRow], counts: BaselineRow | None) -> Score | None:
+def _teacher(comparable: Sequence[BaselineRow], counts: BaselineRow | None) -> ArmRow | None:
     """The best result of another model on the same rows, if it beats the one that counts: whose work a small model
     would take over (gate G6 where cost is the goal)."""
     own = standing.best(counts) if counts is not None else None
     if counts is None or own is None or own.test is None:
         return None
     results = [
-        arm.test
+        (arm.test.score, arm)
         for baseline in comparable
         if baseline.model_id != counts.model_id
         and (arm := standing.best(baseline)) is not None
         and arm.test is not None
     ]
     beside = [arm for baseline in comparable for arm in other_models.tested(baseline)]
-    results += [arm.test for arm in beside if arm.test and arm.settings["model_id"] != counts.model_id]
-    best = max(results, key=lambda result: result.score, default=None)
-    if best is None or best.score <= own.test.score:
-        return None
+    results += [(arm.test.score, arm) for arm in beside if arm.test and arm.settings["model_id"] != counts.model_id]
+    score, best = max(results, key=lambda result: result[0], default=(0.0, None))
+    return best if best is not None and score > own.test.score else None
+
+
+def _score(best: ArmResult) -> Score:
     if best.passed is not None:
         return Score(passed=best.passed, total=best.n)
     return Score(score=best.score, low=best.low, high=best.high, rows=best.n)

@@ -16,7 +16,7 @@ from app.assessments.tables import AssessmentRow
 from app.baselines import facts as baselines
 from app.baselines import measured_model
 from app.baselines import store as baseline_store
-from app.baselines.tables import BaselineRow
+from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import facts as dataset_facts
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
@@ -42,7 +42,8 @@ class Facts:
     """The rows that count for an assessment, and everything measured of them.
 
     base: the model that would be trained, by the recipe. baseline: the measurement that counts, on that base where
-    there is one. costs: the sums that the cost case rests on, where cost is a goal. Each is None while there is none.
+    there is one. costs: the sums that the cost case rests on, where cost is a goal. teacher: the answers of the larger
+    model whose work would be taken over, where cost is a goal. Each is None while there is none.
     """
 
     assessment: AssessmentRow
@@ -52,6 +53,7 @@ class Facts:
     baseline: BaselineRow | None
     costs: Study | None
     evidence: Evidence
+    teacher: ArmRow | None = None
 
 
 def gather(session: Session, assessment: AssessmentRow) -> Facts:
@@ -71,7 +73,7 @@ def gather(session: Session, assessment: AssessmentRow) -> Facts:
             Evidence(rows_carry_context=recipe_passages.carried(recipe, counted.row, dataset) or None),
         ]
     )
-    return Facts(assessment, recipe, base, dataset, counted.row, costs.study, evidence)
+    return Facts(assessment, recipe, base, dataset, counted.row, costs.study, evidence, costs.teacher)
 
 
 def study(session: Session, facts: Facts) -> Study:

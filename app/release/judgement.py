@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 from typing import Literal
 
-from app.evaluation import statistics
+from app.evaluation import grouped, statistics
 from app.intervals import CONFIDENCE
 from app.wording import percent, plural, signed_points
 
@@ -25,6 +25,7 @@ SPAN = 50  # R3: words and signs in a row that nobody writes the same by chance
 SLICE_WORSE = -0.05  # R5
 SLICE_ROWS = 10  # a slice with fewer rows tells nothing
 MOST_SLICES = 20  # labels beyond the largest ones are not looked at one by one
+GROUP = "group"  # the slice of rows that the uploader's column says belong together
 
 TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -151,11 +152,13 @@ def changing(base: Sequence[str], adapter: Sequence[str]) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One test row with both scores. slices: what it belongs to, name -> value."""
+    """One test row with both scores. slices: what it belongs to, name -> value. together: the number of the rows that
+    know of each other, its own where it is alone; None where nobody looked."""
 
     before: float
     after: float
     slices: Mapping[str, str]
+    together: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,8 @@ def slices(rows: Sequence[Row], *, binary: bool) -> list[Slice]:
 
     A part fails where the adapter is more than 5 points worse and the interval excludes that it is not worse at all, at
     a confidence that is shared among all parts looked at (Bonferroni): with twenty parts one would otherwise look bad
-    every other time.
+    every other time. Rows that belong together count as the independent ones that they are worth; but not within one
+    group, where the question is about these people and no others.
     """
     parts: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -196,8 +200,10 @@ def slices(rows: Sequence[Row], *, binary: bool) -> list[Slice]:
 
 def _slice(name: str, value: str, rows: Sequence[Row], shared: float, *, binary: bool) -> Slice:
     before, after = [row.before for row in rows], [row.after for row in rows]
-    difference = statistics.paired(before, after, binary=binary)
-    strict = statistics.paired(before, after, binary=binary, confidence=shared)
+    numbers = [row.together for row in rows if row.together is not None]
+    codes = numbers if len(numbers) == len(rows) and name != GROUP else None
+    difference = grouped.paired(before, after, binary=binary, groups=codes)
+    strict = grouped.paired(before, after, binary=binary, confidence=shared, groups=codes)
     state: State = "pass"
     if difference.delta < SLICE_WORSE:
         state = "fail" if strict.high < 0 else "open"

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.baselines import answer_store, prompts
+from app.baselines import answer_store, belonging, prompts
 from app.baselines.tables import ArmRow, BaselineRow
+from app.datasets import group_store
 from app.datasets import store as dataset_store
 from app.datasets.checks import languages
 from app.datasets.store import Example
@@ -59,7 +60,7 @@ def work_out(session: Session, training: TrainingRow, baseline: BaselineRow, bes
     fault = str(training.training_facts.get("release_fault", ""))
     general = list(given.get("general", {}).values())
     outputs = [(each["base"].output, each["adapter"].output) for each in general if {"base", "adapter"} <= each.keys()]
-    parts = _slices(session, baseline.dataset_id, best, adapter, binary=binary)
+    parts = _slices(session, baseline, best, adapter, binary=binary)
     checks = [
         judgement.forgetting(_paired(general)),
         judgement.refusing(_pleas(given, "harmful"), _pleas(given, "harmless")),
@@ -75,6 +76,13 @@ def work_out(session: Session, training: TrainingRow, baseline: BaselineRow, bes
             for check in checks
         ]
     return Release(tuple(checks), tuple(parts))
+
+
+def unchanged(session: Session, training_id: int) -> int | None:
+    """How many general questions base and adapter both answered, where every answer is the same; else None."""
+    general = store.of_training(session, training_id, "general").get("general", {}).values()
+    both = [(each["base"].output, each["adapter"].output) for each in general if {"base", "adapter"} <= each.keys()]
+    return len(both) if both and all(base == mine for base, mine in both) else None
 
 
 def _paired(answers: Iterable[Mapping[str, Given]]) -> list[tuple[float, float]]:
@@ -118,32 +126,40 @@ def _text(messages: list[Any]) -> str:
     return "\n".join(str(message["content"]) for message in messages)
 
 
-def _slices(session: Session, dataset_id: int, best: ArmRow, adapter: ArmRow, *, binary: bool) -> list[Slice]:
+def _slices(session: Session, baseline: BaselineRow, best: ArmRow, adapter: ArmRow, *, binary: bool) -> list[Slice]:
     pairs = {
         pair.example_id: (pair.before, pair.after)
         for pair in answer_store.pairs(session, best.id, adapter.id)
         if pair.before is not None and pair.after is not None
     }
-    examples = [row for row in dataset_store.rows(session, dataset_id, "test") if row.id in pairs]
-    named = _named(examples)
-    rows = [Row(*pairs[example.id], slices=slices) for example, slices in zip(examples, named, strict=True)]
+    examples = [row for row in dataset_store.rows(session, baseline.dataset_id, "test") if row.id in pairs]
+    named = _named(examples, group_store.named(session, baseline.dataset_id, "test"))
+    belongs = belonging.groups_of(session, baseline)
+    rows = [
+        Row(*pairs[example.id], slices=slices, together=belongs.get(example.id, -example.id) if belongs else None)
+        for example, slices in zip(examples, named, strict=True)
+    ]
     return judgement.slices(rows, binary=binary)
 
 
-def _named(examples: list[Example]) -> list[dict[str, str]]:
-    """What each row belongs to: its label where expected answers are labels, how long its question is, its language."""
+def _named(examples: list[Example], groups: Mapping[int, str]) -> list[dict[str, str]]:
+    """What each row belongs to: its label where expected answers are labels, how long its question is, its language,
+    its group where the uploader named groups. The name of a group is not kept (`group_store.key_of`); the line of its
+    first row stands for it."""
     questions = [prompts.question(example.messages) for example in examples]
     targets = {example.target for example in examples}
     labelled = len(targets) <= min(MOST_LABELS, len(examples) // 2) and all(
         len(target) <= LABEL_LENGTH for target in targets
     )
     sizes = judgement.lengths([len(question) for question in questions])
-    named = []
+    named, first = [], dict[str, int]()
     for example, question, size in zip(examples, questions, sizes, strict=True):
         slices = {"question length": size}
         if labelled:
             slices["label"] = example.target.strip()
         if language := languages.of(question):
             slices["language"] = languages.name(language)
+        if example.id in groups:
+            slices[judgement.GROUP] = f"of row {first.setdefault(groups[example.id], example.line)}"
         named.append(slices)
     return named

@@ -39,10 +39,10 @@ def answered(session: Session, training_id: int, who: str) -> set[tuple[str, str
     return {(part, item) for part, item in rows}
 
 
-def of_training(session: Session, training_id: int) -> Mapping[str, Mapping[str, Mapping[str, Given]]]:
-    """part -> item -> who -> what was said, by item."""
+def of_training(session: Session, training_id: int, part: str = "") -> Mapping[str, Mapping[str, Mapping[str, Given]]]:
+    """part -> item -> who -> what was said, by item. part: this one alone."""
     found: dict[str, dict[str, dict[str, Given]]] = {}
     query = select(ReleaseAnswerRow).where(ReleaseAnswerRow.training_id == training_id).order_by(ReleaseAnswerRow.item)
-    for row in session.scalars(query):
+    for row in session.scalars(query.where(ReleaseAnswerRow.part == part) if part else query):
         found.setdefault(row.part, {}).setdefault(row.item, {})[row.who] = Given(row.output, row.score)
     return found

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import glossary
 from app.baselines import differences
 from app.baselines.api_models import NotWorseBy
-from app.results import card, service
+from app.results import card, history, service
 from app.results.deps import send
 from app.results.legs import Spread
 from app.results.store import Example
@@ -67,6 +67,18 @@ class CurvePoint(BaseModel):
     score: float | None
 
 
+class SeedsOf(BaseModel):
+    """Scores of the adapters of one config, 0 to 1, over its seeds: what the interval of a result does not cover."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    numbers: list[int]
+    mean: float
+    low: float
+    high: float
+    deviation: float
+
+
 class Result(BaseModel):
     """The adapter against the best arm on the same rows; `evaluation` has every arm. Null until it was judged.
 
@@ -98,8 +110,14 @@ class Result(BaseModel):
     chosen_from: int | None = Field(description="prompts that the best one was chosen from on the dev rows")
     luck: float | None = Field(description="how much better than it is the best of so many equal ones looks there")
     not_worse: NotWorseBy | None = Field(description="against the stronger model, else the best prompt")
+    replaces: bool = Field(
+        description="approved to replace the stronger model: then the verdict goes by `not_worse`, too"
+    )
     seeds: Seeds | None = Field(description="where the run trained several")
     learning_curve: list[CurvePoint]
+    other_seeds: SeedsOf | None = Field(
+        description="judged runs of this config that differ in the seed alone; null for one"
+    )
     evaluation: dict[str, Any]
 
 
@@ -144,6 +162,7 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
     luck = differences.chosen_from(db, outcome.baseline) if compared else None
     kept_up = service.not_worse(db, outcome)
     several = service.together(outcome)
+    seeds = history.seeds(history.runs(db, outcome.training.assessment_id), outcome.training)
     return Result(
         training_id=training_id,
         state=outcome.training.state,
@@ -181,8 +200,10 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
         chosen_from=luck.candidates if luck else None,
         luck=luck.luck if luck else None,
         not_worse=NotWorseBy.of(kept_up) if kept_up else None,
+        replaces=outcome.replaces is not None,
         seeds=_seeds(several.spread) if several and several.spread else None,
         learning_curve=[CurvePoint.model_validate(asdict(point)) for point in several.points] if several else [],
+        other_seeds=SeedsOf.model_validate(seeds) if seeds else None,
         evaluation=card.evaluation(service.facts(db, outcome)),
     )
 

@@ -1,18 +1,21 @@
 """The result page and the adapter's download."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.baselines import differences
 from app.baselines.results_view import TONES
+from app.errors import NotFound
 from app.evaluation import metrics
 from app.evaluation.comparison import MORE
 from app.gate import warnings
 from app.gate.checks import Steps, batch_rows, seen
-from app.results import service
+from app.results import history, service
 from app.results.deps import send
 from app.results.legs import Together
 from app.training import store as trainings
@@ -40,10 +43,10 @@ def show_result(
 ) -> Response:
     """run: one of this assessment; the newest that was judged unless it says so."""
     assessment = assessment_store.get(db, assessment_id)
-    runs = trainings.of_assessment(db, assessment_id)
-    newest = runs[0] if runs else None
-    asked_for = next((one for one in runs if one.id == run), None)
-    training = asked_for or next((one for one in runs if one.result), None) or newest
+    newest = trainings.latest(db, assessment_id)
+    asked_for = _asked(db, assessment_id, run)
+    training = asked_for or trainings.judged(db, assessment_id) or newest
+    listed = history.runs(db, assessment_id)
     outcome = service.outcome(db, training.id) if training else None
     which = asked or _larger(outcome)
     compared = outcome.compared if outcome else None
@@ -55,12 +58,14 @@ def show_result(
         step="run",
         training=training,
         newer=newest if newest is not None and training is not None and newest.id != training.id else None,
-        runs=runs,
+        runs=listed,
         shown_run=asked_for.id if asked_for else None,
         legs=together,
         chosen=together.chosen if together else "",
         seed_chart=_seeds(together) if together else None,
         curve_chart=_curve(together) if together else None,
+        seeds=history.seeds(listed, training) if training else None,
+        variants=_variants(db, outcome) if outcome else (),
         models=service.models_of(db, outcome) if outcome else None,
         run_on=warnings.run_on(assessment_id, training.model_id) if training else "",
         trained=_trained(db, training) if training else None,
@@ -78,6 +83,27 @@ def show_result(
         cheaper=differences.cheaper_counts(db, outcome.baseline) if outcome and compared else False,
         more=MORE,
     )
+
+
+def _asked(session: Session, assessment_id: int, run: int | None) -> TrainingRow | None:
+    """The run that is asked for by its number.
+
+    Raises:
+        NotFound: this assessment has no such run.
+    """
+    if run is None:
+        return None
+    row = trainings.get(session, run)
+    if row.assessment_id != assessment_id:
+        raise NotFound("There is no such training run.")
+    return row
+
+
+def _variants(session: Session, outcome: service.Outcome) -> Sequence[differences.Between]:
+    """The adapter against everything else that answered the test rows, the closest first."""
+    if outcome.compared is None or outcome.adapter is None:
+        return ()
+    return differences.against_others(session, outcome.baseline, outcome.adapter.id, "test")
 
 
 def _larger(outcome: service.Outcome | None) -> Literal["fixed", "broken"]:

@@ -21,6 +21,7 @@ from app.errors import Conflict, NotFound
 from app.evaluation import metrics
 from app.evaluation.comparison import Comparison, Kind, Rival, against_all, rival, unasked
 from app.evaluation.not_worse import NotWorse
+from app.evaluation.standing_in import changing_nothing, in_place_of
 from app.evaluation.statistics import GRADED, Difference
 from app.gate import reviews
 from app.gate import store as review_store
@@ -54,7 +55,8 @@ class Outcome:
     """What came out. compared: None until both arms have answered the same rows.
 
     left_out: rows that one of the two could not answer; they are no evidence either way. rivals: what else had to be
-    beaten, and was or was not; none for runs of earlier versions.
+    beaten, and was or was not; none for runs of earlier versions. replaces: against the stronger model whose work it is
+    to take over, where the run was approved for that; the verdict goes by it.
     """
 
     training: TrainingRow
@@ -64,6 +66,7 @@ class Outcome:
     compared: Comparison | None
     left_out: int
     rivals: Sequence[Rival] = ()
+    replaces: NotWorse | None = None
 
     @property
     def reaches_target(self) -> bool | None:
@@ -86,6 +89,9 @@ def outcome(session: Session, training_id: int) -> Outcome:
     rivals = _rivals(session, training, baseline, adapter, compared) if compared else []
     if compared:
         compared = against_all(compared, rivals)
+    replaces = _replaces(session, training, baseline, adapter) if compared else None
+    if compared and replaces:
+        compared = in_place_of(compared, replaces)
     if compared and compared.verdict == "improved" and (share := cut(adapter)) > max(NEVER_STOPS, cut(best)):
         sentence = (
             f"{percent(share, 0)} of the adapter's answers went on to the length limit: it does not stop by itself. "
@@ -93,10 +99,21 @@ def outcome(session: Session, training_id: int) -> Outcome:
             "stop token."
         )
         compared = replace(compared, verdict="inconclusive", words=sentence)
+    if compared and (same := releases.unchanged(session, training.id)):
+        compared = changing_nothing(compared, same)
     stored = training.result or {}
     if compared and stored and not metrics.get(baseline.metric).binary and stored.get("graded") != GRADED:
         compared, rivals = _as_stored(compared, stored)
-    return Outcome(training, baseline, best, adapter, compared, left_out, rivals)
+    return Outcome(training, baseline, best, adapter, compared, left_out, rivals, replaces)
+
+
+def _replaces(session: Session, training: TrainingRow, baseline: BaselineRow, adapter: ArmRow) -> NotWorse | None:
+    """The adapter against the teacher that it was launched to replace, with the margin of that day."""
+    teacher = training.training_facts.get("teacher")
+    if not teacher:
+        return None
+    arm = baseline_store.arm(session, teacher["arm"])
+    return differences.keeps_up(session, baseline, arm, adapter, teacher["margin"])
 
 
 def _as_stored(today: Comparison, stored: Mapping[str, Any]) -> tuple[Comparison, list[Rival]]:
@@ -133,6 +150,8 @@ def not_worse(session: Session, outcome: Outcome) -> NotWorse | None:
     the test rows, else the best prompt. None while it has no answers."""
     if outcome.adapter is None or outcome.best is None or outcome.compared is None:
         return None
+    if outcome.replaces is not None:
+        return outcome.replaces
     replaced = differences.teacher(outcome.baseline, "test") or outcome.best
     both = differences.between(session, outcome.baseline, replaced.id, outcome.adapter.id, "test")
     return both.not_worse
@@ -189,6 +208,7 @@ def summary(outcome: Outcome) -> dict[str, Any] | None:
         **({} if metrics.get(outcome.baseline.metric).binary else {"graded": GRADED}),
         **({"rivals": [asdict(each) for each in outcome.rivals]} if outcome.rivals else {}),
         **({"spread": several.spread.to_json()} if (several := together(outcome)) and several.spread else {}),
+        **({"replaces": asdict(outcome.replaces)} if outcome.replaces else {}),
         **({"release": kept} if (kept := (outcome.training.result or {}).get("release")) else {}),
     }
 

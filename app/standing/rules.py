@@ -160,7 +160,7 @@ def _judged(now: Situation, outcome: Outcome) -> Standing:
     label = f"Trained: {WORDS[outcome.state]}"
     sentence = f"{label}. {_scores(outcome)}" if _scores(outcome) else f"{label}."
     target = f"The target of {now.target * 100:g} % is missed." if short and now.target is not None else ""
-    failing = outcome.failing if outcome.state == "improved" else 0
+    failing = outcome.failing
     unfit = f"{plural(failing, 'release check fails', 'release checks fail')}." if failing else ""
     action = (
         ("Edit training config", "plan")  # the words of the result page, for what it asks for as well
@@ -172,9 +172,9 @@ def _judged(now: Situation, outcome: Outcome) -> Standing:
     return _made(
         now,
         outcome.state,
-        f"{label}, short of target" if short else f"{label}, checks fail" if failing else label,
+        ", ".join([label, *(["short of target"] if short else []), *(["checks fail"] if failing else [])]),
         sentence,
-        "open" if short or failing else TONES[outcome.state],
+        "open" if outcome.state == "improved" and (short or failing) else TONES[outcome.state],
         action,
         why=" ".join(part for part in (unfit, target, _mismatch(now)) if part),
     )

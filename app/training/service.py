@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import arms, rivals
+from app.baselines import arms, differences, rivals
 from app.baselines import standing as measurements
 from app.baselines import store as baseline_store
 from app.baselines.tables import BaselineRow
@@ -232,7 +232,7 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
         recipe=dict(base.recipe),
         state="queued",
         idempotency_key=key,
-        training_facts=_to_beat(session, weighed.now.facts.baseline),
+        training_facts={**_to_beat(session, weighed.now.facts.baseline), **_to_replace(session, weighed)},
         launched_by=me.id,
         launched_at=utcnow(),
     )
@@ -264,6 +264,16 @@ def _to_beat(session: Session, baseline: BaselineRow | None) -> dict[str, Any]:
             "free": [arm.name for arm in rivals.free_arms(baseline)],
         }
     return to_beat
+
+
+def _to_replace(session: Session, weighed: Weighed) -> dict[str, Any]:
+    """Where cost or speed is what it is about: the larger model that the adapter may not be worse than, and by how much
+    it may, both as they were when it was approved (decision rules, R1). Empty elsewhere."""
+    facts = weighed.now.facts
+    if not weighed.now.advised.facts.efficiency_path or facts.teacher is None or facts.baseline is None:
+        return {}
+    margin = differences.margin(session, facts.baseline)
+    return {"teacher": {"arm": facts.teacher.id, "name": facts.teacher.name, "margin": margin}}
 
 
 def _enqueue(session: Session, row: TrainingRow, me: UserRow, title: str) -> None:

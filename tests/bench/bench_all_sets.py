@@ -94,9 +94,9 @@ CASES: Mapping[str, Case] = {
 class Server:
     """An installation of its own, with one person who is its administrator and author."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: object) -> None:
         port = free_port()
-        self.settings = cheap(folder, port=port, assets=ROOT / "assets", threads=0)
+        self.settings = cheap(folder, port=port, assets=ROOT / "assets", threads=0, **more)
         self._address, self._token = f"http://127.0.0.1:{port}/api/v1", ""
         self._app("migrate")
         self._process = Process(self.settings, "serve")
@@ -110,7 +110,7 @@ class Server:
             "password": PASSWORD,
         }
         admin = self.call("POST", "/setup", {**me, "token": {"scope": "write"}})
-        self._token = admin["token"]["secret"]
+        self._token = self.admin = admin["token"]["secret"]
         one = {"name": "Ada", "email": "ada@example.org", "role": "author"}
         added = self.call("POST", "/users", one)
         taken = {"email": added["email"], "one_time_password": added["one_time_password"], "password": PASSWORD + "!"}

@@ -109,7 +109,7 @@ def begin(make: Make, engine: Engine, queue: job_engine.Client, model_folder: Pa
     author, reviewer = make.author(), make.reviewer()
     assessment = make.assessment(author)
     dataset = make.dataset(assessment, author)
-    _store_rows(make, engine, dataset)
+    store_rows(make, engine, dataset)
     model = make.model(kind="folder", reference=str(model_folder), files=folders.hashes(model_folder))
     make.baseline(assessment, dataset, model, author, max_tokens=4)
     made = Story(make, engine, queue, author, reviewer, assessment)
@@ -117,7 +117,7 @@ def begin(make: Make, engine: Engine, queue: job_engine.Client, model_folder: Pa
     return made
 
 
-def _store_rows(make: Make, engine: Engine, dataset: DatasetRow) -> None:
+def store_rows(make: Make, engine: Engine, dataset: DatasetRow) -> None:
     """The canonical rows as the check writes them."""
     lines = []
     with writing(engine) as session:
