@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
     team_scorers: whether administrators may add scorers in Python. They run confined (`processes.seal`), but what they
         say decides what is measured; off unless the operator wants that.
+    jobs_per_person: jobs of one person that run at once, at most, over all workers; 0: any number. One worker does four
+        short jobs and one with a model at once, so three leave something to others.
     worker_poll: seconds between two looks of a worker for a job that waits; a look costs some 40 microseconds.
     worker_beat, worker_lost_after: how often a worker says that it is alive, and after how long a silence, in seconds,
         another one takes its jobs over.
@@ -74,6 +76,7 @@ class Settings(BaseSettings):
     hash_time: Annotated[int, Field(ge=1)] = 2
     hash_memory: Annotated[int, Field(ge=8)] = 19 * 1024
     team_scorers: bool = False
+    jobs_per_person: Annotated[int, Field(ge=0, le=1000)] = 3
     worker_poll: Annotated[float, Field(gt=0, le=60)] = 0.5
     worker_beat: Annotated[float, Field(gt=0, le=60)] = 5.0
     worker_lost_after: Annotated[float, Field(gt=0, le=3600)] = 30.0

@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 
 from app import schema
 from app.blobs import Blobs, Damaged, NoSpace
-from app.db import engine_for, utcnow, writing
+from app.db import engine_for, reading, utcnow, writing
 from app.errors import Refusal
 from app.jobs import claims, engine, service, store
 from app.jobs.claims import Claim
@@ -96,7 +96,7 @@ class Worker:
         threading.Thread(target=self._watch_parent, name="lifeline", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         threading.Thread(target=self._keep_statuses, name="statuses", daemon=True).start()
-        engine.work(self.settings.url, self.name, self.queues, self.settings.worker_poll, self.do)
+        engine.work(self.settings.url, self.name, self.queues, self.settings.worker_poll, self.do, self.turn)
         log.info("worker %s serves %s", self.name, ", ".join(self.queues))
         self.stopping.wait()
         deadline = time.monotonic() + 3.5
@@ -191,6 +191,14 @@ class Worker:
         logging.shutdown()
         sys.stdout.flush()
         os._exit(0)  # jobs that were interrupted are parked in threads that never end
+
+    def turn(self, queue: str) -> bool:
+        """Hand over the next job of a queue in which this worker has room; whether there was one."""
+        with reading(self.engine) as session:  # a look that finds nobody whose turn it is holds no writer up
+            if store.next_in_line(session, queue) is None:
+                return False
+        with writing(self.engine) as session:
+            return service.call_next(session, queue, engine.hand_over) is not None
 
     # ------------------------------------------------------------ one job
 

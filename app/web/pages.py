@@ -55,6 +55,7 @@ NOTICES = {
     "restored": "Restored.",
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",
+    "moved_up": "Moved to the front of its queue.",
     "cancelling": "Cancelling: the job stops at its next step.",
     "pausing": "Pausing: calls under way are still answered and kept, then the run stops.",
     "started": "Queued. It keeps running if you close this page.",
