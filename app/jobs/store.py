@@ -54,6 +54,12 @@ def open_in(session: Session, kind: str, assessment_id: int) -> JobRow | None:
     )
 
 
+def of_subject(session: Session, kind: str, subject_id: int) -> Sequence[JobRow]:
+    """All jobs of this kind for this subject, oldest first."""
+    query = select(JobRow).where(JobRow.kind == kind, JobRow.subject_id == subject_id).order_by(JobRow.id)
+    return session.scalars(query).all()
+
+
 def latest(session: Session, kind: str, subject_id: int) -> JobRow | None:
     return session.scalar(
         select(JobRow).where(JobRow.kind == kind, JobRow.subject_id == subject_id).order_by(JobRow.id.desc()).limit(1)

@@ -39,6 +39,7 @@ import errno
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from app.inference import folders
@@ -109,7 +110,8 @@ def _train(
         raise Ended(Exit.SMOKE, f"The smoke leg before the run failed, and nothing was trained. {error}") from error
     say("started", step=progress.step, of=learner.total, attempt=start.attempt, **learners.facts(learner, left_out))
     try:
-        return TrainingLoop(learner, checkpoints, spec, stop, progress).train()
+        memory = partial(devices.memory, learner.loaded.device)
+        return TrainingLoop(learner, checkpoints, spec, stop, progress, memory).train()
     except lora.Diverged as error:
         raise Ended(Exit.DIVERGED, str(error)) from error
 

@@ -6,13 +6,12 @@ The learner is anything with `run`, `dev_losses`, `save` and `export`; tests giv
 import errno
 import json
 import os
-import resource
 import shutil
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sized
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -115,9 +114,17 @@ class TrainingLoop:
     """One attempt: takes steps, looks at dev, keeps checkpoints, and hands out the best adapter at the end."""
 
     def __init__(
-        self, learner: Learner, checkpoints: CheckpointStore, spec: TrainingSpec, stop: Stop, progress: Progress
+        self,
+        learner: Learner,
+        checkpoints: CheckpointStore,
+        spec: TrainingSpec,
+        stop: Stop,
+        progress: Progress,
+        memory: Callable[[], tuple[int, int]] = parent.memory,
     ) -> None:
+        """memory: bytes that the training takes now and took at most, where it counts: the process's own by default."""
         self.learner, self.checkpoints, self.spec, self.stop = learner, checkpoints, spec, stop
+        self.memory = memory
         self.progress = progress
         self.written = (progress.step, progress.evaluated)
         self.written_at = self.began_at = time.monotonic()
@@ -139,7 +146,8 @@ class TrainingLoop:
                 break
             step = next(steps)
             self.progress.step = step.step
-            self._measured("step", **asdict(step))
+            taken = self._memory()
+            self._measured("step", **asdict(step), memory_bytes=taken, peak_bytes=self.progress.peak_bytes)
             if time.monotonic() - self.written_at >= EVERY and step.step not in self.dev_checks:
                 self.write_checkpoint()  # where dev is checked, that comes first, and one commit holds both
         return self._export()
@@ -175,6 +183,12 @@ class TrainingLoop:
         measured = {"loss": loss, "best_step": progress.best_step, "best_loss": progress.best_loss}
         self._measured("dev", step=progress.step, of=self.learner.total, **measured)
 
+    def _memory(self) -> int:
+        """Bytes taken now; the most that was taken goes into the progress."""
+        now, most = self.memory()
+        self.progress.peak_bytes = max(self.progress.peak_bytes, most, now)
+        return now
+
     def _measured(self, event: str, **body: object) -> None:
         """Say a measurement and keep it: a worker that was killed did not hear the steps before our last checkpoint."""
         say(event, **body)
@@ -194,7 +208,7 @@ class TrainingLoop:
         self.written_at = time.monotonic()
         if self.written == (self.progress.step, self.progress.evaluated):
             return
-        self.progress.peak_bytes = max(self.progress.peak_bytes, _peak())
+        self._memory()
         facts = asdict(self.progress) | {"seconds": self.progress.seconds + self.written_at - self.began_at}
         if shutil.disk_usage(self.checkpoints.root).free < RESERVE:
             raise OSError(errno.ENOSPC, "the disk is nearly full")
@@ -206,6 +220,7 @@ class TrainingLoop:
 
     def _export(self) -> Checkpoint:
         best = self._best()
+        self._memory()
         facts = asdict(self.progress) | {
             "of": self.learner.total,
             "shared_tokens": self.learner.shared,
@@ -213,7 +228,6 @@ class TrainingLoop:
             "train_rows": len(self.learner.train),
             "dev_rows": len(self.learner.dev),
             "seconds": self.progress.seconds + time.monotonic() - self.began_at,
-            "peak_bytes": max(self.progress.peak_bytes, _peak()),
             "libraries": {name: metadata.version(name) for name in LIBRARIES},
         }
         revision = self.spec.revision if _hub_revision(self.spec.revision) else None
@@ -234,11 +248,6 @@ class TrainingLoop:
         if newest is None:
             raise Corrupt("no checkpoint of this run is whole")
         return newest
-
-
-def _peak() -> int:
-    """Bytes of memory that this process has taken at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _hub_revision(revision: str) -> bool:

@@ -122,6 +122,11 @@ def put_checkpoint(session: Session, training_id: int, attempt: int, event: Mapp
     )
 
 
+def forget_checkpoints(session: Session, training_id: int) -> None:
+    """The checkpoints of a run are gone from the disk."""
+    session.execute(delete(CheckpointRow).where(CheckpointRow.training_id == training_id))
+
+
 def close(session: Session, training_id: int, state: str) -> None:
     """Give a run that is not over its last state."""
     session.execute(
