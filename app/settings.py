@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     approval_days: days after which an approval that was not used expires.
     serve_idle: seconds after the last question until a served model is let go of. serve_a_minute: questions to served
         models that one person may send within a minute.
+    served_days: days after which the record of a call to a served model is dropped; 0 keeps all of them.
     share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
     team_scorers: whether administrators may add scorers in Python. They run confined (`processes.seal`), but what they
         say decides what is measured; off unless the operator wants that.
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     approval_days: Annotated[int, Field(ge=1, le=365)] = 14
     serve_idle: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     serve_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+    served_days: Annotated[int, Field(ge=0, le=3650)] = 90
     share_days: Annotated[int, Field(ge=0, le=365)] = 90
     upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3
     hash_time: Annotated[int, Field(ge=1)] = 2

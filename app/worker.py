@@ -5,6 +5,7 @@ stop. It is stopped by SIGTERM or SIGINT too. A stopped job goes back to its lin
 """
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -25,6 +26,7 @@ from app.errors import Refusal
 from app.jobs import claims, engine, service, store
 from app.jobs.claims import Claim
 from app.jobs.tables import FINAL, Status, WorkerRow
+from app.serving import store as serving_store
 from app.settings import Settings
 from app.standing import keeping
 
@@ -32,6 +34,7 @@ log = logging.getLogger("tunegate.worker")
 
 Body = Callable[[Claim], None]
 VERSION = "0.1"
+CLEANED_EVERY = 3600.0  # seconds between two looks for records that are old enough to be dropped
 # Seconds that a thread may keep Python to itself when others could go on. Many of them wait for answers of a model
 # server, and each has to get its turn as soon as one is there: with Python's 5 ms they lost a tenth of their time.
 TURN = 0.0005
@@ -158,13 +161,23 @@ class Worker:
             keeping.distrust_older_rules(self.engine)
         except Exception:
             log.exception("statuses of another version could not be marked")
+        cleaned = -math.inf
         while not self.stopping.wait(self.settings.worker_beat):
             try:
+                if time.monotonic() - cleaned >= CLEANED_EVERY:
+                    cleaned = time.monotonic()
+                    self.clean()
                 failed: set[int] = set()  # they are tried again in the next round
                 while keeping.catch_up(self.engine, 20, failed) and not self.stopping.is_set():
                     pass
             except Exception:  # as with the heart: the next round tries again
                 log.exception("catching up on statuses failed")
+
+    def clean(self) -> None:
+        """Drop records that are older than the operator wants them kept."""
+        if days := self.settings.served_days:
+            with writing(self.engine) as session:
+                serving_store.forget_calls(session, utcnow() - timedelta(days=days))
 
     def _beat_once(self) -> None:
         now = utcnow()

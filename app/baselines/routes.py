@@ -310,6 +310,7 @@ def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
         "job": job,
         "has_errors": any(arm.has_errors for arm in newest.arms if arm.family != "adapter"),
         "failed_rows": standing.failed_rows(newest),
+        "unanswered": standing.unanswered(newest),
         "error_limit": error_share.limit(db, newest),
         "closed": standing.closed(newest),
         "budget": Budget.from_json(newest.budget),

@@ -1,5 +1,6 @@
 """What a worker does for a preflight and for a training run. torch is only in the processes that it starts."""
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -417,6 +418,8 @@ def _free(claim: Claim) -> None:
         row = store.get(session, claim.subject_id)
         if job_store.get(session, claim.job_id).attempt != claim.attempt or row.state != "cancelled":
             return
+        # The last second of it was still on its way to us when the door was shut.
+        _catch_up(session, row.id, int(row.training_facts.get("attempts", 0)) + 1, sys.maxsize, run)
         for_good = not service.paused(row, row.state)
         freed = freeing.free(run, for_good=for_good)
         if for_good:

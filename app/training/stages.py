@@ -103,8 +103,8 @@ def _answered(state: str, job: Mapping[str, Any]) -> tuple[int, int | None, str]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a run that stopped, or would stop now, goes on from. step: of the newest checkpoint, 0 where there is none and
-    it begins anew. done: steps that were taken; again: those of them that are taken once more."""
+    """What a run that stopped, or would stop now, goes on from. step: of the newest checkpoint; 0 where there is none,
+    and it begins anew. done: steps that were taken; again: those of them that are taken once more."""
 
     step: int
     done: int
