@@ -60,7 +60,7 @@ def raced(scores: Floats, *, binary: bool) -> dict[int, int]:
 
 def in_groups(generator: np.random.Generator, rates: tuple[float, ...], rows: int, size: int, alike: float) -> Floats:
     """(arms, rows) of right and wrong where each `size` rows in a row belong together: an arm's luck with a group is
-    that arm's own, and `alike` of what decides a row. The worst case for a race: one lucky group looks like many rows."""
+    its own, and `alike` of what decides a row. The worst case for a race: one lucky group looks like many rows."""
     luck = np.repeat(generator.standard_normal((len(rates), rows // size)), size, axis=1)
     own = generator.standard_normal((len(rates), rows))
     ease = np.sqrt(alike) * luck + np.sqrt(1 - alike) * own
