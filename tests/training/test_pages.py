@@ -316,7 +316,7 @@ def test_the_live_figures_stand_on_the_page_and_in_the_api_without_scripts(
     assert found["money"] == pytest.approx(5.0, rel=0.01)
     words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     for said in ("Training loss", "Dev loss", "5 EUR", "GPU box", "1 min 30 s", "Step 6: dev loss 0.5",
-                 "the checkpoint of step 6. After a crash 2 steps would be taken again"):  # fmt: skip
+                 "the checkpoint of step 6. Steps after it, taken again after a crash: 2."):  # fmt: skip
         assert said in words, said
 
 
