@@ -130,9 +130,9 @@ def installation_of(session: Session) -> Installation | None:
 
 
 class Queue(Protocol):
-    """Where jobs are put in line: `jobs.engine.Client` in the app."""
+    """Where jobs are put until it is their turn: `jobs.engine.Client` in the app."""
 
-    def enqueue(self, session: Session, job_id: int, queue: str) -> None: ...
+    def enqueue(self, session: Session, job_id: int) -> None: ...
 
 
 @dataclass(slots=True)

@@ -40,9 +40,12 @@ class Settings(BaseSettings):
     approval_days: days after which an approval that was not used expires.
     serve_idle: seconds after the last question until a served model is let go of. serve_a_minute: questions to served
         models that one person may send within a minute.
+    served_days: days after which the record of a call to a served model is dropped; 0 keeps all of them.
     share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
     team_scorers: whether administrators may add scorers in Python. They run confined (`processes.seal`), but what they
         say decides what is measured; off unless the operator wants that.
+    jobs_per_person: jobs of one person that run at once, at most, over all workers; 0: any number. One worker does four
+        short jobs and one with a model at once, so three leave something to others.
     worker_poll: seconds between two looks of a worker for a job that waits; a look costs some 40 microseconds.
     worker_beat, worker_lost_after: how often a worker says that it is alive, and after how long a silence, in seconds,
         another one takes its jobs over.
@@ -76,11 +79,13 @@ class Settings(BaseSettings):
     approval_days: Annotated[int, Field(ge=1, le=365)] = 14
     serve_idle: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     serve_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+    served_days: Annotated[int, Field(ge=0, le=3650)] = 90
     share_days: Annotated[int, Field(ge=0, le=365)] = 90
     upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3
     hash_time: Annotated[int, Field(ge=1)] = 2
     hash_memory: Annotated[int, Field(ge=8)] = 19 * 1024
     team_scorers: bool = False
+    jobs_per_person: Annotated[int, Field(ge=0, le=1000)] = 3
     worker_poll: Annotated[float, Field(gt=0, le=60)] = 0.5
     worker_beat: Annotated[float, Field(gt=0, le=60)] = 5.0
     worker_lost_after: Annotated[float, Field(gt=0, le=3600)] = 30.0

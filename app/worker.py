@@ -5,6 +5,7 @@ stop. It is stopped by SIGTERM or SIGINT too. A stopped job goes back to its lin
 """
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -20,11 +21,12 @@ from sqlalchemy import Engine
 
 from app import schema
 from app.blobs import Blobs, Damaged, NoSpace
-from app.db import engine_for, utcnow, writing
+from app.db import engine_for, reading, utcnow, writing
 from app.errors import Refusal
 from app.jobs import claims, engine, service, store
 from app.jobs.claims import Claim
 from app.jobs.tables import FINAL, Status, WorkerRow
+from app.serving import store as serving_store
 from app.settings import Settings
 from app.standing import keeping
 
@@ -32,6 +34,7 @@ log = logging.getLogger("tunegate.worker")
 
 Body = Callable[[Claim], None]
 VERSION = "0.1"
+CLEANED_EVERY = 3600.0  # seconds between two looks for records that are old enough to be dropped
 # Seconds that a thread may keep Python to itself when others could go on. Many of them wait for answers of a model
 # server, and each has to get its turn as soon as one is there: with Python's 5 ms they lost a tenth of their time.
 TURN = 0.0005
@@ -97,7 +100,7 @@ class Worker:
         threading.Thread(target=self._watch_parent, name="lifeline", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         threading.Thread(target=self._keep_statuses, name="statuses", daemon=True).start()
-        engine.work(self.settings.url, self.name, self.queues, self.settings.worker_poll, self.do)
+        engine.work(self.settings.url, self.name, self.queues, self.settings.worker_poll, self.do, self.turn)
         log.info("worker %s serves %s", self.name, ", ".join(self.queues))
         self.stopping.wait()
         deadline = time.monotonic() + 3.5
@@ -159,13 +162,23 @@ class Worker:
             keeping.distrust_older_rules(self.engine)
         except Exception:
             log.exception("statuses of another version could not be marked")
+        cleaned = -math.inf
         while not self.stopping.wait(self.settings.worker_beat):
             try:
+                if time.monotonic() - cleaned >= CLEANED_EVERY:
+                    cleaned = time.monotonic()
+                    self.clean()
                 failed: set[int] = set()  # they are tried again in the next round
                 while keeping.catch_up(self.engine, 20, failed) and not self.stopping.is_set():
                     pass
             except Exception:  # as with the heart: the next round tries again
                 log.exception("catching up on statuses failed")
+
+    def clean(self) -> None:
+        """Drop records that are older than the operator wants them kept."""
+        if days := self.settings.served_days:
+            with writing(self.engine) as session:
+                serving_store.forget_calls(session, utcnow() - timedelta(days=days))
 
     def _beat_once(self) -> None:
         now = utcnow()
@@ -192,6 +205,14 @@ class Worker:
         logging.shutdown()
         sys.stdout.flush()
         os._exit(0)  # jobs that were interrupted are parked in threads that never end
+
+    def turn(self, queue: str) -> bool:
+        """Hand over the next job of a queue in which this worker has room; whether there was one."""
+        with reading(self.engine) as session:  # a look that finds nobody whose turn it is holds no writer up
+            if store.next_in_line(session, queue) is None:
+                return False
+        with writing(self.engine) as session:
+            return service.call_next(session, queue, engine.hand_over) is not None
 
     # ------------------------------------------------------------ one job
 

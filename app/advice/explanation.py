@@ -178,7 +178,7 @@ def _about_prompting(advice: Advice) -> Iterator[Statement]:
         yield state("reached_around_target", **reached, target=target)
         settles = rows_to_settle(baseline, target, advice.policy)
         if settles and baseline.total:
-            yield state("rows_to_settle", rows=settles - baseline.total)
+            yield state("rows_to_settle", rows=settles.rows - baseline.total, chance=settles.chance)
         return
     yield state("reached", **reached, target=target)
     if advice.facts.baseline == "met":

@@ -27,8 +27,10 @@ The words of the policy, read precisely:
   Donner 2008). That takes them to be independent, which is right for different rows and cautious for the same ones.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from math import hypot
+from functools import lru_cache
+from math import exp, hypot, lgamma, log
 from typing import Literal, NamedTuple
 
 from app import intervals
@@ -143,10 +145,13 @@ def standing(result: Result | None, target: float | None, policy: Policy) -> Sta
     """Where a result stands to its target, with its 95 % interval."""
     if result is None or target is None or not result.there:
         return None
-    score, low, high = interval(result)
+    return _standing(*interval(result), target, policy.limit("target_grace"))
+
+
+def _standing(score: float, low: float, high: float, target: float, grace: float) -> Standing:
     if high < target - EPSILON:
         return "short"
-    if score >= target - EPSILON and low >= target - policy.limit("target_grace") - EPSILON:
+    if score >= target - EPSILON and low >= target - grace - EPSILON:
         return "met"
     return "unclear"
 
@@ -177,16 +182,58 @@ def score_of(result: Result) -> Score:
 MORE_ROWS: tuple[int, ...] = (*range(10, 200, 10), 200, 300, 400, 600, 800, 1200, 2000, 4000)
 
 
-def rows_to_settle(result: Result, target: float, policy: Policy) -> int | None:
-    """How many test rows in all would settle an unclear result if its rate stays; None if no sensible number would.
+CHANCE = 0.8  # of being settled, at the number of rows that is named; what a power is usually set to
 
-    Never fewer than a test set needs anyway, so that two gates don't ask for two numbers.
+
+class Settled(NamedTuple):
+    """rows: test rows in all. chance: that an unclear result is clear on so many, 0 to 1."""
+
+    rows: int
+    chance: float
+
+
+def rows_to_settle(result: Result, target: float, policy: Policy) -> Settled | None:
+    """How many test rows in all settle an unclear result with a chance of `CHANCE`; None if no sensible number does.
+
+    What was seen is uncertain itself, so a number at which the rate that was seen would be clear leaves about one
+    result in two open. Asked is over every rate that the rows so far leave possible (assurance: O'Hagan, Stevens and
+    Campbell 2005, Pharmaceutical Statistics 4:187), with half an unseen row on either side (Jeffreys). Never fewer than
+    a test set needs anyway, so that two gates don't ask for two numbers.
     """
     if result.passed is None or not result.total:
         return None
-    rate = result.passed / result.total
-    for step in MORE_ROWS:
-        total = result.total + step
-        if standing(Result(passed=round(rate * total), total=total), target, policy) != "unclear":
-            return max(total, policy.count("test_rows"))
-    return None
+    grace = policy.limit("target_grace")
+    low, high = 0, len(MORE_ROWS)  # the first of these steps at which the chance is reached
+    while low < high:
+        middle = (low + high) // 2
+        if _chance(result.passed, result.total, MORE_ROWS[middle], target, grace) >= CHANCE:
+            high = middle
+        else:
+            low = middle + 1
+    if low == len(MORE_ROWS):
+        return None
+    total = max(result.total + MORE_ROWS[low], policy.count("test_rows"))
+    return Settled(total, _chance(result.passed, result.total, total - result.total, target, grace))
+
+
+@lru_cache(maxsize=4096)
+def _chance(passed: int, total: int, more: int, target: float, grace: float) -> float:
+    """The chance that so many further rows make a result clear: rows right among them are beta-binomial."""
+    rows = total + more
+
+    def stands(right: int) -> Standing:
+        score, (low, high) = (passed + right) / rows, intervals.wilson(passed + right, rows)
+        return _standing(score, low, high, target, grace)
+
+    # Standings come in order: short for few right, met for many.
+    open_from = bisect_left(range(more + 1), x=True, key=lambda right: stands(right) != "short")
+    met_from = bisect_left(range(more + 1), x=True, key=lambda right: stands(right) == "met")
+    a, b = passed + 0.5, total - passed + 0.5
+    log_chance = lgamma(a + b) - lgamma(b) + lgamma(more + b) - lgamma(more + a + b)  # none of them right
+    unclear = 0.0
+    for right in range(min(met_from, more + 1)):
+        if right >= open_from:
+            unclear += exp(log_chance)
+        if right < more:
+            log_chance += log((more - right) * (right + a) / ((right + 1) * (more - right - 1 + b)))
+    return 1.0 - min(1.0, unclear)

@@ -238,6 +238,7 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "scoring.add_scorer": "{who} added the scorer [name] v[version]",
     "scoring.retire_scorer": "{who} retired the scorer [name] v[version]",
     "job.cancel": "{who} cancelled the job {what}",
+    "job.move_up": "{who} moved the job {what} up in the queue",
     "model.add": lambda d: (
         "{who} added the model {what} at [base_url]" if d.get("base_url") else "{who} added the model {what}"
     ),

@@ -194,6 +194,7 @@ def tag_answer(
         replaced=causes.CAUSES[given.replaced][0] if given.replaced else "",
         replaced_by=other.name if other else "",
         enough=len(row.answers) if row and second else causes.ENOUGH,
+        there=None if second else answer_store.number_of(db, _failures(arm, answer.split)),
         tagged=_own(db, baseline.id, me) if second else sum(facts.failure_causes(db, baseline).values()),
     )
     return Response(html, media_type="text/html")
@@ -237,6 +238,11 @@ def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:
     if arm.baseline_id != baseline_id:
         raise NotFound("There is no such variant.")
     return arm
+
+
+def _failures(arm: ArmRow, split: str) -> Selection:
+    """All answers of an arm that are wrong."""
+    return Selection(arm_id=arm.id, split=split, passing=standing.passing(arm.baseline), show="wrong")
 
 
 def _selection(session: Db, arm: ArmRow, split: str, wanted: Wanted) -> Selection:

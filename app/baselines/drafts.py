@@ -59,6 +59,11 @@ def _room(answers: Sequence[str]) -> int:
     return min(MOST_ROOM, max(LEAST_ROOM, ceil(most * 1.125 / 64) * 64))
 
 
+def room(drafted: Draft, *, thinks: bool) -> int:
+    """Tokens that answers get by default: more where models are asked to think first."""
+    return max(drafted.max_tokens, THINKING_ROOM if thinks else 0)
+
+
 def with_labels(text: str, labels: Sequence[str]) -> str:
     """The same prompt with the labels that it does not name yet, one a line, at its end."""
     lines = {line.strip().removeprefix("- ") for line in text.splitlines()}

@@ -75,7 +75,11 @@ def _on_dev(claim: Claim, generator: Generator, meter: Meter) -> None:
         of_run = [arm for arm in baseline.arms if other_models.own(arm) and arm.family != "adapter"]
         pool = _pool(session, baseline)
         work = [_work(session, arm.id, "dev", pool) for arm in of_run if ahead.waits(arm.dev)]
-        race = Race.of(baseline, [row.id for row in ahead.sample(session, baseline, "dev")])
+        race = Race.of(
+            baseline,
+            [row.id for row in ahead.sample(session, baseline, "dev")],
+            belonging.groups_of(session, baseline),
+        )
     for free in [one for one in work if one.free]:
         _answer_rows(claim, free, None, meter)
         _conclude(claim, free, None)

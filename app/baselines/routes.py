@@ -247,8 +247,9 @@ def _measure(
     values = {**form.begins_with(newest), **(typed or {})}
     if newest is None and draft is not None:
         values.setdefault("instructions", draft.text)
-        thinking = drafts.THINKING_ROOM if dataset is not None and dataset.trains_reasoning else 0
-        values.setdefault("max_tokens", str(max(draft.max_tokens, thinking)))
+        values.setdefault(
+            "max_tokens", str(drafts.room(draft, thinks=dataset is not None and dataset.trains_reasoning))
+        )
     passage_prompt = with_passages.proposed_instructions(db, assessment_id, dataset)
     values.setdefault("passage_instructions", passage_prompt)
     usable = [_choice(db, row) for row in model_store.usable(db)]
@@ -311,6 +312,7 @@ def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
         "job": job,
         "has_errors": any(arm.has_errors for arm in newest.arms if arm.family != "adapter"),
         "failed_rows": standing.failed_rows(newest),
+        "unanswered": standing.unanswered(newest),
         "error_limit": error_share.limit(db, newest),
         "closed": standing.closed(newest),
         "budget": Budget.from_json(newest.budget),

@@ -107,6 +107,13 @@ def failed_rows(baseline: BaselineRow) -> int:
     return sum(result.errors for arm in asked for result in (arm.dev, arm.test) if result)
 
 
+def unanswered(baseline: BaselineRow) -> list[tuple[ArmRow, str, int]]:
+    """Where the rows of `failed_rows` are: arm, split, and how many."""
+    asked = [arm for arm in baseline.arms if arm.family != "adapter" and not arm.dropped]
+    both = [(arm, split, result) for arm in asked for split, result in (("dev", arm.dev), ("test", arm.test))]
+    return [(arm, split, result.errors) for arm, split, result in both if result and result.errors]
+
+
 def closed(baseline: BaselineRow) -> bool:
     """Whether an adapter was evaluated against its answers: from then on they stay as they are."""
     return any(arm.family == "adapter" and arm.test for arm in baseline.arms)

@@ -26,6 +26,15 @@ def find_price(session: Session, name: str, unit: str) -> PriceRow | None:
     return session.scalar(select(PriceRow).where(PriceRow.name == name, PriceRow.unit == unit))
 
 
+def machine_hour(session: Session, assessment_id: int) -> PriceRow | None:
+    """The price of a machine for an hour: the one that the assessment's costs are counted with, or the only one there
+    is; None where nobody entered one, or it is open which of several it is."""
+    costs = session.get(CostRow, assessment_id)
+    chosen = str((costs.assumptions if costs else {}).get("machine") or "")
+    hours = [row for row in prices(session) if row.unit == "machine_hour" and chosen in ("", row.name)]
+    return hours[0] if len(hours) == 1 else None
+
+
 def find_costs(session: Session, assessment_id: int) -> CostRow | None:
     return memo(session, ("costs", assessment_id), lambda: session.get(CostRow, assessment_id))
 

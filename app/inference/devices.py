@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import torch
 
+from app.processes import parent
+
 Name = Literal["auto", "cpu", "cuda", "mps"]
 NAMES: tuple[Name, ...] = ("auto", "cpu", "cuda", "mps")
 
@@ -109,6 +111,15 @@ def peak_bytes(device: Device) -> int:
     if device.name == "mps":
         return int(torch.mps.driver_allocated_memory())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def memory(device: Device) -> tuple[int, int]:
+    """Bytes taken now and at most: on an accelerator of its own memory, on the CPU of the process."""
+    if device.name == "cuda":
+        return int(torch.cuda.memory_reserved()), peak_bytes(device)
+    if device.name == "mps":
+        return int(torch.mps.driver_allocated_memory()), peak_bytes(device)
+    return parent.memory()
 
 
 def free_bytes(device: Device) -> int:

@@ -8,8 +8,9 @@ from pydantic import BaseModel
 
 from app.db import reading
 from app.jobs import service, store
+from app.jobs.line import Wait, Why
 from app.jobs.tables import JobRow
-from app.users.deps import Me, Patient
+from app.users.deps import Admin, Me, Patient
 from app.web import waiting
 from app.web.deps import App, Db
 from app.web.params import LARGEST, Id, OneLine
@@ -64,6 +65,42 @@ class Jobs(BaseModel):
     has_more: bool
 
 
+class InLine(BaseModel):
+    """A job that waits, and why. `place` counts from 1 in its own queue. `why`: `no_worker` is online that serves the
+    queue, its person has reached the `limit`, all `slots` are taken, or it is `next`. `running` are jobs in the queue's
+    slots now, `mine` those of its person that run in any queue."""
+
+    job: Job
+    queue: str
+    requested_by: int | None
+    place: int
+    why: Why
+    slots: int
+    running: int
+    mine: int
+
+
+class Running(BaseModel):
+    """A job that runs, or whose turn has come."""
+
+    job: Job
+    queue: str
+    requested_by: int | None
+    worker: str | None
+
+
+class WholeQueue(BaseModel):
+    """Everything that runs or waits; what waits is in the order in which it will start, queue by queue.
+
+    per_person: jobs of one person that run at once, at most; 0: any number.
+    """
+
+    object: str = "queue"
+    running: list[Running]
+    waiting: list[InLine]
+    per_person: int
+
+
 class Event(BaseModel):
     """Something a job said: `kind` is progress, log, status or done."""
 
@@ -90,6 +127,33 @@ def list_jobs(
     """Jobs from the newest back."""
     jobs = store.newest(db, after, limit + 1, assessment_id=assessment_id)
     return Jobs(data=[Job.of(row) for row in jobs[:limit]], has_more=len(jobs) > limit)
+
+
+@router.get("/queue", name="api_queue")
+def get_queue(app: App, db: Db, me: Me) -> WholeQueue:
+    """What runs, and what waits in the order in which it will start, with the reason why it does."""
+    standing = service.standing(db, app.settings.worker_lost_after)
+    return WholeQueue(
+        running=[
+            Running(job=Job.of(row), queue=row.queue, requested_by=row.created_by, worker=row.worker)
+            for row in standing.running
+        ],
+        waiting=[_in_line(row, standing.waits[row.id]) for row in standing.waiting],
+        per_person=standing.limit,
+    )
+
+
+def _in_line(row: JobRow, wait: Wait) -> InLine:
+    return InLine(
+        job=Job.of(row),
+        queue=row.queue,
+        requested_by=row.created_by,
+        place=wait.before + 1,
+        why=wait.why,
+        slots=wait.slots,
+        running=wait.running,
+        mine=wait.mine,
+    )
 
 
 @router.get("/{job_id}", name="api_job", responses=WAITS)
@@ -142,3 +206,9 @@ async def list_events(
 def cancel_job(job_id: Id, db: Db, me: Me) -> Job:
     """Ask a job to stop: your own, or any as an administrator. One that has not started is over at once."""
     return Job.of(service.cancel(db, job_id, me))
+
+
+@router.post("/{job_id}/move-up", name="api_move_up_job")
+def move_up_job(job_id: Id, db: Db, me: Admin) -> Job:
+    """Put a job that waits before all others of its queue. The limit of its person still holds."""
+    return Job.of(service.move_up(db, job_id, me))

@@ -1,8 +1,12 @@
-"""DBOS, behind four verbs: migrate, enqueue, requeue, work. Nothing else in the product imports it.
+"""DBOS, behind a few verbs: migrate, enqueue, hand over, work, take over. Nothing else in the product imports it.
 
 DBOS remembers which jobs are waiting, running on which worker, or finished; our `jobs` table holds what people see.
 A job is one workflow with one step, and its only argument is a job id. Bodies go on from our own tables when they are
 called again, so one coarse step is enough and DBOS keeps no copy of anybody's texts.
+
+A job is put aside first, in a line of DBOS's that nobody serves (`ASIDE`), in the transaction of whoever asked for it.
+Its turn is decided by us (`jobs.line`): then it is handed over to the queue that workers take from, where it waits no
+longer than a worker takes to notice. So the order can change while jobs wait, and DBOS starts nothing out of turn.
 
 A worker with nothing to do costs next to nothing: DBOS's own thread takes jobs out of a line, but it is woken by a look
 at an index instead of by the clock, and its loops for what we do not use are ended (`work`).
@@ -13,6 +17,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
@@ -23,14 +28,17 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.db import STUCK
+from app.jobs.line import SLOTS
 
 log = logging.getLogger("tunegate.engine")
+
+Turn = Callable[[str], bool]
 
 APPLICATION = "tunegate"
 VERSION = "1"  # of the workflow below; raise it only if old waiting jobs could not be run by new code
 WORKFLOW = "run_job"
-# Jobs at once on one worker. `model` is everything that loads weights: two at once would fight for cores and memory.
-QUEUES = {"cpu": 4, "model": 1}
+# Where jobs are until it is their turn: no worker serves it.
+ASIDE = "aside"
 # Seconds after which DBOS looks into a line by itself, should our look ever fail to see what it would take.
 BY_ITSELF = 30.0
 
@@ -79,13 +87,13 @@ class Client:
             lazy=True,
         )
 
-    def enqueue(self, session: Session, job_id: int, queue: str) -> None:
-        """Put a job in line, in the caller's transaction: the decision and its job commit together or not at all."""
+    def enqueue(self, session: Session, job_id: int) -> None:
+        """Put a job aside, in the caller's transaction: the decision and its job commit together or not at all."""
         self._client.enqueue_in_transaction(
             session,
             {
                 "workflow_name": WORKFLOW,
-                "queue_name": queue,
+                "queue_name": ASIDE,
                 "workflow_id": workflow_id(job_id),
                 "app_version": VERSION,
             },
@@ -105,37 +113,67 @@ def workflow_id(job_id: int) -> str:
     return f"job-{job_id}"
 
 
+def hand_over(session: Session, job_id: int, queue: str) -> None:
+    """It is this job's turn: move it to the queue that workers take from, in the caller's transaction.
+
+    DBOS has no verb for it that joins a transaction of ours; written is the one column that says where it waits.
+    """
+    session.execute(
+        text(
+            f"update {_schema(session.get_bind().dialect.name)}workflow_status set queue_name = :queue"  # noqa: S608 - ours
+            " where workflow_uuid = :id and queue_name = :aside and status = 'ENQUEUED'"
+        ),
+        {"queue": queue, "id": workflow_id(job_id), "aside": ASIDE},
+    )
+
+
+def _schema(dialect: str) -> str:
+    """Where DBOS keeps its tables."""
+    return "" if dialect == "sqlite" else "dbos."
+
+
 class Call(threading.Event):
     """What tells a line's thread to stop, and wakes it early when a job stands in the line.
 
     The thread sleeps in `wait` between two dequeues. A dequeue is three transactions through SQLAlchemy's expressions;
-    the look here is one read of an index, by a connection that stays open.
+    the look here is two reads of an index, by a connection that stays open. Where jobs wait for their turn and this
+    worker has a slot that nothing is in, `turn` is asked to hand one over.
     """
 
-    def __init__(self, looks: Engine, queue: str, every: float) -> None:
+    def __init__(self, looks: Engine, queue: str, every: float, worker: str = "", turn: Turn | None = None) -> None:
         super().__init__()
         self._looks = looks
         self._queue = queue
         self._every = every
-        schema = "" if looks.dialect.name == "sqlite" else "dbos."
+        self._turn = turn
+        self._values = {"queue": queue, "version": VERSION, "worker": worker}
+        table = f"{_schema(looks.dialect.name)}workflow_status"
         # The second condition is the predicate of DBOS's partial index, without which SQLite would not use it.
-        self.question = text(
-            f"select 1 from {schema}workflow_status where queue_name = :queue and status = 'ENQUEUED'"  # noqa: S608 - ours
-            " and status in ('ENQUEUED', 'PENDING') and application_version = :version limit 1"
+        flying = f"from {table} where queue_name = :queue and status in ('ENQUEUED', 'PENDING')"
+        self.question = text(f"select 1 {flying} and status = 'ENQUEUED' and application_version = :version limit 1")
+        self.in_line = text(
+            "select 1 from jobs where queue = :queue and status = 'queued' and called_at is null limit 1"
         )
+        self._at_work = text(f"select count(*) {flying} and status = 'PENDING' and executor_id = :worker")
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether to stop; False also when a job waits, before the timeout."""
         until = time.monotonic() + (BY_ITSELF if timeout is None else timeout)
         while not super().wait(max(0.0, min(self._every, until - time.monotonic()))):
-            if time.monotonic() >= until or self._waiting():
+            if self._waiting() or time.monotonic() >= until:
                 return False
         return True
 
     def _waiting(self) -> bool:
+        """Whether there is a job to take, one that was handed over just now included."""
         try:
             with self._looks.connect() as connection:
-                return connection.scalar(self.question, {"queue": self._queue, "version": VERSION}) is not None
+                if connection.scalar(self.question, self._values) is not None:
+                    return True
+                if self._turn is None or connection.scalar(self.in_line, self._values) is None:
+                    return False
+                free = SLOTS[self._queue] - int(connection.scalar(self._at_work, self._values) or 0)
+            return sum(1 for _ in takewhile(bool, (self._turn(self._queue) for _ in range(free)))) > 0
         except DBAPIError:
             return True  # DBOS will meet the same trouble, say so, and try again
 
@@ -146,9 +184,12 @@ def work(
     queues: Sequence[str],
     poll: float,
     body: Callable[[int], None],
+    turn: Turn,
     by_itself: float = BY_ITSELF,
 ) -> None:
     """Start taking jobs from `queues`; returns at once, the work happens in DBOS's threads.
+
+    turn: hands over the next job that waits for a queue, and says whether there was one.
 
     `worker` must be unique among living workers and stay the same over restarts: a worker that starts again under
     its old name takes up the jobs it was killed in. `poll` is the time between two looks into a line.
@@ -186,8 +227,8 @@ def work(
             loop.set()
     looks = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=len(queues))
     for name in queues:
-        queue = DBOS.register_queue(name, worker_concurrency=QUEUES[name], polling_interval_sec=by_itself)
-        call = Call(looks, name, poll)
+        queue = DBOS.register_queue(name, worker_concurrency=SLOTS[name], polling_interval_sec=by_itself)
+        call = Call(looks, name, poll, worker, turn)
         thread = threading.Thread(target=_serve, args=(call, dbos, queue), name=f"look-{name}", daemon=True)
         dbos.background_thread_stop_events.append(call)  # so that `stop` ends it
         dbos._background_threads.append(thread)  # noqa: SLF001 - and waits for it, before the connections close

@@ -1,6 +1,7 @@
 """Pages for background work: the list, one job, its live stream, and cancel."""
 
-from collections.abc import AsyncIterable
+from collections import Counter
+from collections.abc import AsyncIterable, Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -10,9 +11,9 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.db import reading, utcnow
 from app.jobs import service, store
-from app.jobs.tables import OPEN, Status
+from app.jobs.tables import OPEN, JobRow, Status
 from app.users import store as user_store
-from app.users.deps import Listening, Me
+from app.users.deps import Admin, Listening, Me
 from app.web import events
 from app.web.deps import App, Db
 from app.web.events import Sent
@@ -53,7 +54,8 @@ def show_jobs(
     now = utcnow()
     limit = now - timedelta(seconds=app.settings.worker_lost_after)
     workers, on = store.workers(db), store.running_on(db)
-    listed = [*jobs[:PAGE], *(job for jobs_of in on.values() for job in jobs_of)]
+    standing = service.standing(db, app.settings.worker_lost_after)
+    listed = [*jobs[:PAGE], *standing.running, *standing.waiting]
     return page(
         request,
         "jobs/jobs.html",
@@ -62,7 +64,9 @@ def show_jobs(
         typed={"state": state, "kind": kind, "mine": mine},
         states=[(word, label) for word, (label, _) in STATES.items()],
         kinds=sorted(service.KINDS.items(), key=lambda one: one[1]),
-        places=store.places(db),
+        standing=standing,
+        places=places(standing.waiting),
+        may_cancel=service.may_cancel,
         owners=app.objects.names(db, {("assessment", job.assessment_id) for job in listed if job.assessment_id}),
         names=user_store.names(db, sorted({job.created_by for job in listed if job.created_by})),
         workers=workers,
@@ -73,6 +77,16 @@ def show_jobs(
     )
 
 
+def places(waiting: Sequence[JobRow]) -> dict[int, int]:
+    """The place of each waiting job in its own queue, from 1."""
+    counted: Counter[str] = Counter()
+    found = {}
+    for job in waiting:
+        counted[job.queue] += 1
+        found[job.id] = counted[job.queue]
+    return found
+
+
 @router.get("/jobs/{job_id}", name="job")
 def show_job(request: Request, job_id: Id, app: App, db: Db, me: Me) -> Response:
     job = store.get(db, job_id)
@@ -81,7 +95,7 @@ def show_job(request: Request, job_id: Id, app: App, db: Db, me: Me) -> Response
         request,
         "jobs/job.html",
         job=job,
-        ahead=store.ahead(db, job),
+        wait=service.why_waiting(db, job, app.settings.worker_lost_after),
         log=store.log_lines(db, job_id),
         by=user_store.get(db, job.created_by) if job.created_by else None,
         owner=app.objects.names(db, {owner}).get(owner),
@@ -92,6 +106,12 @@ def show_job(request: Request, job_id: Id, app: App, db: Db, me: Me) -> Response
 def cancel_job(request: Request, job_id: Id, db: Db, me: Me) -> Response:
     job = service.cancel(db, job_id, me)
     return see(request, "job", job_id=job.id, notice="cancelled" if job.final else "cancelling")
+
+
+@router.post("/jobs/{job_id}/move-up", name="move_up_job")
+def move_up_job(request: Request, job_id: Id, db: Db, me: Admin) -> Response:
+    service.move_up(db, job_id, me)
+    return see(request, "jobs", notice="moved_up")
 
 
 @router.post("/jobs/{job_id}/seen", name="see_job")
@@ -120,7 +140,8 @@ async def job_events(
             new_events = store.events_after(session, job_id, after)
             if not new_events and not job.final:
                 return []
-            html = render(request, "jobs/_state.html", job=job, ahead=store.ahead(session, job), live=True)
+            wait = service.why_waiting(session, job, app.settings.worker_lost_after)
+            html = render(request, "jobs/_state.html", job=job, wait=wait, live=True)
             return [Sent(new_events[-1].id if new_events else after, html, last=job.final)]
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):

@@ -5,11 +5,19 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, exists, func, select, update
+from sqlalchemy import CursorResult, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from app.db import installation_of
 from app.errors import NotFound
-from app.jobs.tables import IS_NEWS, IS_OPEN, OPEN, JobEventRow, JobRow, Status, WorkerRow
+from app.jobs.line import Busy, Waiting, order
+from app.jobs.tables import IN_LINE, IS_NEWS, IS_OPEN, OPEN, JobEventRow, JobRow, Status, WorkerRow
+
+BEGUN = or_(JobRow.status != Status.QUEUED, JobRow.called_at.is_not(None))
+LINE_LOCK = 0x6C69_6E65  # of PostgreSQL's advisory locks
+# Kinds that hold no weights and only wait for other jobs of their person: counted for the limit, they would keep back
+# what they wait for.
+WAITING_FOR_OTHERS = frozenset({"demo"})
 
 
 def get(session: Session, job_id: int) -> JobRow:
@@ -44,6 +52,12 @@ def open_in(session: Session, kind: str, assessment_id: int) -> JobRow | None:
         .where(JobRow.kind == kind, JobRow.assessment_id == assessment_id, JobRow.status.in_(OPEN))
         .limit(1)
     )
+
+
+def of_subject(session: Session, kind: str, subject_id: int) -> Sequence[JobRow]:
+    """All jobs of this kind for this subject, oldest first."""
+    query = select(JobRow).where(JobRow.kind == kind, JobRow.subject_id == subject_id).order_by(JobRow.id)
+    return session.scalars(query).all()
 
 
 def latest(session: Session, kind: str, subject_id: int) -> JobRow | None:
@@ -91,18 +105,68 @@ def failures_of(session: Session, user_id: int, limit: int) -> Sequence[JobRow]:
     return session.scalars(query.limit(limit)).all()
 
 
-def places(session: Session) -> dict[int, int]:
-    """How many open jobs stand before each waiting one in its queue, by id."""
-    before: Counter[str] = Counter()
-    places = {}
-    rows = session.execute(
-        select(JobRow.id, JobRow.queue, JobRow.status).where(JobRow.status.in_(OPEN)).order_by(JobRow.id)
+def in_line(session: Session, queue: str) -> Sequence[JobRow]:
+    """The jobs of a queue whose turn has not come, oldest first."""
+    query = select(JobRow).where(JobRow.queue == queue, IN_LINE).order_by(JobRow.id)
+    return session.scalars(query).all()
+
+
+def waiting_queues(session: Session) -> Sequence[str]:
+    """The queues in which a job waits for its turn."""
+    return session.scalars(select(JobRow.queue).where(IN_LINE).distinct().order_by(JobRow.queue)).all()
+
+
+def begun(session: Session) -> Sequence[JobRow]:
+    """Open jobs whose turn has come, in the order in which it did."""
+    query = select(JobRow).where(IS_OPEN, BEGUN).order_by(JobRow.called_at, JobRow.id)
+    return session.scalars(query).all()
+
+
+def busy(session: Session, queue: str, people: Collection[int | None]) -> Busy:
+    """What has begun already, as the order of a queue depends on it. people: whose jobs wait in it."""
+    here: Counter[int | None] = Counter()
+    everywhere: Counter[int | None] = Counter()
+    begun = select(JobRow.created_by, JobRow.queue, JobRow.kind).where(IS_OPEN, BEGUN)
+    for by, of_queue, kind in session.execute(begun):
+        here[by] += of_queue == queue
+        everywhere[by] += kind not in WAITING_FOR_OTHERS
+    last = (
+        select(JobRow.created_by, func.max(JobRow.called_at))
+        .where(JobRow.queue == queue, JobRow.created_by.in_([by for by in people if by is not None]))
+        .group_by(JobRow.created_by)
     )
-    for job_id, queue, status in rows:
-        if status == Status.QUEUED:
-            places[job_id] = before[queue]
-        before[queue] += 1
-    return places
+    known = {by: at for by, at in session.execute(last) if at is not None}
+    return Busy(here, everywhere, known, limit(session))
+
+
+def limit(session: Session) -> int:
+    """How many jobs one person may have running at once, as the operator set it; 0: any number."""
+    installation = installation_of(session)
+    return installation.settings.jobs_per_person if installation else 0
+
+
+def waiting(session: Session, queue: str) -> tuple[Sequence[Waiting], Busy]:
+    """The jobs that wait for a queue in the order in which they will start, and what that order rests on."""
+    jobs = [Waiting(job.id, job.created_by, job.moved_up or 0) for job in in_line(session, queue)]
+    known = busy(session, queue, {job.by for job in jobs})
+    return order(jobs, known), known
+
+
+def next_in_line(session: Session, queue: str) -> int | None:
+    """The job whose turn it is now; None where nothing waits, or everybody who waits has as many as they may."""
+    jobs, known = waiting(session, queue)
+    return jobs[0].id if jobs and not known.full(jobs[0].by) else None
+
+
+def lock_line(session: Session) -> None:
+    """Have nobody else hand out turns until the end of this transaction: two workers that each saw room for one more
+    job of a person would together give it two. On SQLite a transaction that may write is alone anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(LINE_LOCK)))
+
+
+def most_moved_up(session: Session, queue: str) -> int:
+    return session.scalar(select(func.max(JobRow.moved_up)).where(JobRow.queue == queue, IN_LINE)) or 0
 
 
 def running_on(session: Session) -> dict[str, list[JobRow]]:
@@ -115,11 +179,12 @@ def running_on(session: Session) -> dict[str, list[JobRow]]:
 
 
 def ahead(session: Session, job: JobRow) -> int:
-    """How many jobs stand before this one in its queue."""
-    query = select(func.count()).where(
-        JobRow.queue == job.queue, JobRow.status.in_(OPEN), JobRow.id < job.id, JobRow.id != job.id
-    )
-    return session.scalar(query) or 0
+    """How many jobs stand before this one in its queue: those that run and those that start earlier."""
+    if job.status != Status.QUEUED:
+        return 0
+    jobs, known = waiting(session, job.queue)
+    place = next((place for place, one in enumerate(jobs) if one.id == job.id), None)
+    return 0 if place is None else place + sum(known.here.values())
 
 
 def claim(session: Session, job_id: int, worker: str, now: datetime) -> int | None:

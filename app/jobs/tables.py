@@ -35,6 +35,8 @@ OPEN = frozenset(Status) - FINAL
 IS_OPEN = text("status in ('queued', 'running', 'cancelling')")
 IS_NEWS = text("status in ('failed', 'refused') and seen_at is null")
 
+IN_LINE = text("status = 'queued' and called_at is null")
+
 
 class JobRow(Base):
     """One piece of background work.
@@ -42,6 +44,8 @@ class JobRow(Base):
     kind: which body a worker runs; subject_id: the row it works on (a dataset, a baseline run, a training run).
     attempt: raised by each claim; a write that carries an older number is refused (the fence).
     progress: what the page shows while it runs; failure: one sentence with the cause and the next step.
+    called_at: when its turn came and it was handed to the workers; None while it waits in line (`jobs.line`).
+    moved_up: set by an administrator; higher goes before lower, and before all that were not moved.
     seen_at: when whoever started it looked at its failure, or dismissed it; it is no news after that.
     """
 
@@ -49,6 +53,8 @@ class JobRow(Base):
     __table_args__ = (
         Index("ix_jobs_open_by", "created_by", "id", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
         Index("ix_jobs_failed_by", "created_by", "id", sqlite_where=IS_NEWS, postgresql_where=IS_NEWS),
+        Index("ix_jobs_line", "queue", "id", sqlite_where=IN_LINE, postgresql_where=IN_LINE),
+        Index("ix_jobs_called", "created_by", "queue", "called_at"),
         CheckConstraint(
             "status in ('queued', 'running', 'cancelling', 'cancelled', 'failed', 'refused', 'done')",
             name="status",
@@ -78,6 +84,8 @@ class JobRow(Base):
     failure: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
+    called_at: Mapped[datetime | None]
+    moved_up: Mapped[int | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     seen_at: Mapped[datetime | None]

@@ -55,10 +55,17 @@ def add_rubric(assessment_id: Id, body: NewRubric, db: Db, me: Author) -> Rubric
 
 
 @router.get("/assessments/{assessment_id}/judge-runs", name="api_judge_runs")
-def list_judge_runs(assessment_id: Id, db: Db, me: Me) -> JudgeRuns:
-    """All runs of a judge with their scores, the newest first."""
+def list_judge_runs(
+    assessment_id: Id,
+    db: Db,
+    me: Me,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last run seen")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> JudgeRuns:
+    """Runs of a judge with their scores, from the newest back, below id `before`."""
     assessment_store.get(db, assessment_id)
-    return JudgeRuns(data=[JudgeRun.of(db, row) for row in store.of_assessment(db, assessment_id)])
+    runs = store.of_assessment(db, assessment_id, before, limit + 1)
+    return JudgeRuns(data=[JudgeRun.of(db, row) for row in runs[:limit]], has_more=len(runs) > limit)
 
 
 @router.post("/assessments/{assessment_id}/judge-runs", name="api_start_judge", status_code=201)

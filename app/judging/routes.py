@@ -34,20 +34,26 @@ from app.web.params import Form as AnyForm
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
 PAGE = 20  # judgements at once
-LISTED = 8  # runs with what they came to; earlier ones are named
+LISTED = 8  # runs at once
 
 
 @router.get("/assessments/{assessment_id}/judging", name="judging")
 def show_judging(
-    request: Request, assessment_id: Id, db: Db, me: Me, start: Annotated[Number | None, Query()] = None
+    request: Request,
+    assessment_id: Id,
+    db: Db,
+    me: Me,
+    start: Annotated[Number | None, Query()] = None,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
 ) -> Response:
-    """start: number of a version of the rubric that a new one begins with."""
+    """start: number of a version of the rubric that a new one begins with. before: a run, from whose id back the runs
+    are listed."""
     there = {row.number: row for row in store.rubrics(db, assessment_id)}
     row = there.get(start or 0)
     typed = {"failure": row.failure, "passes_if": row.passes_if} if row else {}
     if row and row.with_expected:
         typed["with_expected"] = "on"
-    return _judging(request, db, me, assessment_id, typed=typed, writing=row is not None)
+    return _judging(request, db, me, assessment_id, typed=typed, writing=row is not None, before=before)
 
 
 @router.post("/assessments/{assessment_id}/judging/rubrics", name="add_rubric")
@@ -104,8 +110,10 @@ def _judging(
     refusal: Invalid | None = None,
     order: dict[str, str] | None = None,
     chosen: list[int] | None = None,
+    before: int | None = None,
 ) -> Response:
-    """The page. typed: of the form of a rubric; order, chosen: of that of the judge; refusal: of what was sent."""
+    """The page. typed: of the form of a rubric; order, chosen: of that of the judge; refusal: of what was sent; before:
+    from which run back they are listed."""
     assessment = assessment_store.get(db, assessment_id)
     there = offers.offer(db, assessment_id)
     versions, labelled = store.rubrics(db, assessment_id), 0
@@ -120,7 +128,10 @@ def _judging(
             estimate = service.estimate(db, assessment_id, form.order(values, picked))
         except Invalid:
             estimate = None
-    runs = store.of_assessment(db, assessment_id)
+    newest = [_brief(db, row) for row in store.of_assessment(db, assessment_id, limit=LISTED + 1)]
+    listed = newest
+    if before is not None:
+        listed = [_brief(db, row) for row in store.of_assessment(db, assessment_id, before, LISTED + 1)]
     return page(
         request,
         "judging/judging.html",
@@ -132,9 +143,12 @@ def _judging(
         labelled=labelled,
         round=rounds.open_round(db, there.rubric.id, me.id) if there.rubric else None,
         enough=LEAST,
-        runs=[_brief(db, row) for row in runs[:LISTED]],
-        earlier=runs[LISTED:],
-        number=len(runs),
+        runs=listed[:LISTED],
+        last=next((one for one in newest if one["row"].use == "pass_fail"), None),
+        begun=bool(newest),
+        before=before,
+        earlier=listed[LISTED - 1]["row"].id if len(listed) > LISTED else None,
+        number=store.number_of_runs(db, assessment_id),
         names=user_store.names(db, [row.created_by for row in versions]),
         typed=typed or {},
         writing=writing or not versions,

@@ -50,10 +50,18 @@ def get(session: Session, run_id: int) -> JudgeRunRow:
     return row
 
 
-def of_assessment(session: Session, assessment_id: int) -> Sequence[JudgeRunRow]:
-    """All runs of an assessment, the newest first."""
+def of_assessment(
+    session: Session, assessment_id: int, before: int | None = None, limit: int | None = None
+) -> Sequence[JudgeRunRow]:
+    """Runs of an assessment, the newest first; before: only those with a lower id."""
     query = select(JudgeRunRow).where(JudgeRunRow.assessment_id == assessment_id)
-    return session.scalars(query.order_by(JudgeRunRow.id.desc())).all()
+    if before is not None:
+        query = query.where(JudgeRunRow.id < before)
+    return session.scalars(query.order_by(JudgeRunRow.id.desc()).limit(limit)).all()
+
+
+def number_of_runs(session: Session, assessment_id: int) -> int:
+    return session.scalar(select(func.count()).where(JudgeRunRow.assessment_id == assessment_id)) or 0
 
 
 def put(session: Session, judgements: Sequence[dict[str, Any]]) -> None:

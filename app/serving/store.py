@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import CursorResult, delete, func, select
 from sqlalchemy.orm import Session
 
 from app.serving.tables import ServedCallRow, ServedRow
@@ -41,6 +42,12 @@ def asked(session: Session) -> dict[int, Asked]:
         ).group_by(ServedCallRow.served_id)
     )
     return {served: Asked(int(calls), int(given), int(came), last) for served, calls, given, came, last in rows}
+
+
+def forget_calls(session: Session, before: datetime) -> int:
+    """Drop calls from before that moment; how many there were."""
+    gone = session.execute(delete(ServedCallRow).where(ServedCallRow.at < before))
+    return cast("CursorResult[Any]", gone).rowcount
 
 
 def calls(session: Session, before: int | None, limit: int) -> Sequence[tuple[ServedCallRow, str]]:

@@ -7,9 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.db import utcnow
+from app.economics import store as economics
 from app.errors import Invalid, pointer
+from app.jobs import store as job_store
 from app.jobs.api import Job
-from app.training import prices, service, store
+from app.training import cost, prices, service, stages, store
 from app.training.recipe import FIELDS, numbers
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 from app.users.deps import Launcher, Me
@@ -150,6 +153,30 @@ class Training(BaseModel):
         )
 
 
+class Live(BaseModel):
+    """How far a run is. Losses in nats a trained token; `train_loss` is the mean of the last 20 steps. Memory in bytes:
+    `memory_bytes` now, null where no trainer runs. `kept_step`: of the newest checkpoint, where a pause or a crash goes
+    on from; `again`: steps after it that would be taken once more. `machine_seconds`: what a machine was busy with it;
+    `money` is that at the team's price of a machine hour, null where there is none."""
+
+    status: str
+    step: int
+    of: int | None
+    train_loss: float | None
+    dev_loss: float | None
+    best_loss: float | None
+    best_step: int | None
+    tokens_per_second: float | None
+    memory_bytes: int | None
+    peak_bytes: int | None
+    seconds_left: float | None
+    kept_step: int
+    again: int
+    machine_seconds: float
+    money: float | None
+    currency: str
+
+
 class Trainings(BaseModel):
     data: list[Training]
     has_more: bool
@@ -263,6 +290,37 @@ def list_trainings(
 def get_training(training_id: Id, db: Db, me: Me) -> Training:
     """One training run."""
     return Training.of(db, store.get(db, training_id))
+
+
+@router.get("/trainings/{training_id}/live", name="api_training_live")
+def get_live(training_id: Id, db: Db, me: Me) -> Live:
+    """How far a run is, what it takes, and what it has cost so far. `GET /jobs/{id}/events` waits for news."""
+    row = store.get(db, training_id)
+    state, job = service.standing(db, row)
+    leg = stages.leg_shown(row)
+    steps, dev = store.metrics(db, row.id, "step", leg), store.metrics(db, row.id, "dev", leg)
+    live = stages.live(row, state, steps, dev, job.progress if job else None)
+    kept = stages.kept(steps, store.checkpoints(db, row.id))
+    price = economics.machine_hour(db, row.assessment_id)
+    spent = cost.so_far(job_store.of_subject(db, "train", row.id), price.value if price else None, utcnow())
+    return Live(
+        status=state,
+        step=kept.done,
+        of=row.training_facts.get("steps"),
+        train_loss=live.train_loss,
+        dev_loss=live.dev_loss,
+        best_loss=live.best_loss,
+        best_step=live.best_step,
+        tokens_per_second=live.tokens_per_second,
+        memory_bytes=live.memory_bytes,
+        peak_bytes=live.peak_bytes,
+        seconds_left=live.seconds_left,
+        kept_step=kept.step,
+        again=kept.again,
+        machine_seconds=spent.seconds,
+        money=spent.money,
+        currency=price.currency if price else "",
+    )
 
 
 @router.get("/trainings/{training_id}/metrics", name="api_training_metrics")

@@ -283,7 +283,10 @@ def _train(
     begun = {"step": progress.step, "of": learner.total, "attempt": start.attempt}
     say("started", **begun, **learners.facts(learner, left_out), **of_run)
     score = partial(answers.score, learner) if answers else None
-    loop = TrainingLoop(learner, checkpoints, spec, stop, progress, team, score=score, leg=name, before=before)
+    memory = partial(devices.memory, learner.loaded.device)
+    loop = TrainingLoop(
+        learner, checkpoints, spec, stop, progress, team, score=score, leg=name, before=before, memory=memory
+    )
     try:
         return loop.train()
     except lora.Diverged as error:

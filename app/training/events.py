@@ -94,15 +94,16 @@ def _started(event: Mapping[str, Any]) -> str:
 
 
 def progress(heard: Heard, step: Mapping[str, Any]) -> dict[str, Any]:
+    """How far a run is, for its job. memory_bytes, peak_bytes: what the trainer takes now, and took at most."""
+    now = {name: step[name] for name in ("loss", "tokens_per_second", "memory_bytes", "peak_bytes") if name in step}
     if step["step"] >= step["of"]:  # what is left has no steps to count
-        return {"stage": "Last dev evaluation", "loss": step["loss"], "tokens_per_second": step["tokens_per_second"]}
+        return {"stage": "Last dev evaluation", **now}
     report = {
         "stage": f"Training: loss {step['loss']:.3f}",
         "done": step["step"],
         "total": step["of"],
         "unit": "steps",
-        "loss": step["loss"],
-        "tokens_per_second": step["tokens_per_second"],
+        **now,
     }
     if heard.first:
         begun, at = heard.first

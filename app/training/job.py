@@ -1,5 +1,6 @@
 """What a worker does for a preflight and for a training run. torch is only in the processes that it starts."""
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
 from app.recipes.tables import RecipeRow
 from app.training import events as trainer_events
-from app.training import launchers, legs, packing, rows_with_passages, seed_adapters, service, store
+from app.training import freeing, launchers, legs, packing, rows_with_passages, seed_adapters, service, store
 from app.training import preflight as preflights
 from app.training import recipe as recipes
 from app.training import spec as specs
@@ -191,6 +192,7 @@ def work(
         _work(claim, launcher, conclude, beside)
     except Cancelled:
         _close(claim, "cancelled")
+        _free(claim)
         raise
     except (Fenced, Stopping):
         raise  # somebody else goes on
@@ -302,7 +304,7 @@ def _stored(claim: Claim, sha256: str) -> str:
 def _supervise(claim: Claim, running: Running, attempt: int, run: Path) -> trainer_events.Heard:
     """Pass on what the trainer says until it ends; ask it to stop when somebody asked us to."""
     heard = trainer_events.Heard()
-    cancelling = False
+    cancelling, insisted = False, 0.0
     flushed = last_word = time.monotonic()
     while running.code is None:
         event = running.next()
@@ -314,8 +316,10 @@ def _supervise(claim: Claim, running: Running, attempt: int, run: Path) -> train
             _note(claim, cause="crash")
             raise Failed(f"The trainer said nothing for {STALLED / 60:.0f} minutes and was ended. Resume the run.")
         if not cancelling and claim.cancelled():
-            cancelling = True
+            cancelling, insisted = True, now + GRACE
             running.cancel()
+        if cancelling and now > insisted:
+            break  # whoever closes it ends it by force; the last checkpoint stays
         if not cancelling and now - flushed >= FLUSH:
             _flush(claim, heard, attempt, run)
             flushed = now
@@ -441,6 +445,29 @@ def _judge(claim: Claim, run: Path) -> Dtype:
 def _note(claim: Claim, **facts: Any) -> None:
     with claim.write() as session:
         service.note(session, claim.subject_id, **facts)
+
+
+def _free(claim: Claim) -> None:
+    """Take away what a stopped run left on the disk: of a paused one only what is half written, for it goes on."""
+    run = claim.settings.runs_dir / f"training-{claim.subject_id}"
+    with writing(claim.engine) as session:
+        row = store.get(session, claim.subject_id)
+        if job_store.get(session, claim.job_id).attempt != claim.attempt or row.state != "cancelled":
+            return
+        # The last second of it was still on its way to us when the door was shut.
+        _catch_up(
+            session,
+            row.id,
+            int(row.training_facts.get("attempts", 0)) + 1,
+            sys.maxsize,
+            run,
+            str(row.training_facts.get("leg") or ""),
+        )
+        for_good = not service.paused(row, row.state)
+        freed = freeing.free(run, for_good=for_good)
+        if for_good:
+            store.forget_checkpoints(session, row.id)
+            service.note(session, row.id, freed_bytes=freed)
 
 
 def _close(claim: Claim, state: str) -> None:

@@ -9,7 +9,6 @@ With several ranks this loop runs in each of them, and each comes to the same de
 import errno
 import json
 import os
-import resource
 import shutil
 import signal
 import sys
@@ -146,10 +145,12 @@ class TrainingLoop:
         score: Callable[[threading.Event], float] | None = None,
         leg: str = "",
         before: float = 0.0,
+        memory: Callable[[], tuple[int, int]] = parent.memory,
     ) -> None:
+        """memory: bytes that the training takes now and took at most, where it counts: the process's own by default."""
         self.learner, self.checkpoints, self.spec, self.stop = learner, checkpoints, spec, stop
         self.progress, self.team = progress, team or Team()
-        self.score, self.before = score, before
+        self.score, self.before, self.memory = score, before, memory
         self.of_leg = {"leg": leg} if leg else {}
         self.written = (progress.step, progress.evaluated)
         self.written_at = self.began_at = time.monotonic()
@@ -171,7 +172,8 @@ class TrainingLoop:
                 break
             step = next(steps)
             self.progress.step = step.step
-            self._measured("step", **asdict(step))
+            taken = self._memory()
+            self._measured("step", **asdict(step), memory_bytes=taken, peak_bytes=self.progress.peak_bytes)
             if time.monotonic() - self.written_at >= EVERY and step.step not in self.dev_checks:
                 self.write_checkpoint()  # where dev is checked, that comes first, and one commit holds both
         return self._export() if self.team.first else None
@@ -202,7 +204,8 @@ class TrainingLoop:
         self.learner.check_ranks()
         score = self._score()
         progress = self.progress
-        progress.peak_bytes = max(progress.peak_bytes, self.team.most(_peak()))
+        self._memory()
+        progress.peak_bytes = self.team.most(progress.peak_bytes)
         progress.evaluated = progress.step
         if progress.step == 0:
             progress.base_loss, progress.base_score = loss, score
@@ -235,6 +238,12 @@ class TrainingLoop:
             return score > progress.best_score
         return loss < progress.best_loss - self.spec.recipe.min_gain
 
+    def _memory(self) -> int:
+        """Bytes taken now; the most that was taken goes into the progress."""
+        now, most = self.memory()
+        self.progress.peak_bytes = max(self.progress.peak_bytes, most, now)
+        return now
+
     def _measured(self, event: str, **body: object) -> None:
         """Say a measurement and keep it: a worker that was killed did not hear the steps before our last checkpoint."""
         if not self.team.first:
@@ -258,7 +267,7 @@ class TrainingLoop:
         self.written_at = time.monotonic()
         if not self.team.first or self.written == (self.progress.step, self.progress.evaluated):
             return
-        self.progress.peak_bytes = max(self.progress.peak_bytes, _peak())
+        self._memory()
         facts = asdict(self.progress) | {"seconds": self.progress.seconds + self.written_at - self.began_at}
         if shutil.disk_usage(self.checkpoints.root).free < RESERVE:
             raise OSError(errno.ENOSPC, "the disk is nearly full")
@@ -271,6 +280,7 @@ class TrainingLoop:
 
     def _export(self) -> Checkpoint:
         best = self._best()
+        self._memory()
         facts = asdict(self.progress) | {
             "of": self.learner.total,
             "shared_tokens": self.learner.shared,
@@ -279,7 +289,6 @@ class TrainingLoop:
             "replay_rows": self.learner.replay,
             "dev_rows": len(self.learner.dev),
             "seconds": self.progress.seconds + time.monotonic() - self.began_at,
-            "peak_bytes": max(self.progress.peak_bytes, _peak()),
             "libraries": {name: metadata.version(name) for name in LIBRARIES},
         }
         revision = self.spec.revision if _hub_revision(self.spec.revision) else None
@@ -300,11 +309,6 @@ class TrainingLoop:
         if newest is None:
             raise Corrupt("no checkpoint of this run is whole")
         return newest
-
-
-def _peak() -> int:
-    """Bytes of memory that this process has taken at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _hub_revision(revision: str) -> bool:

@@ -10,16 +10,18 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.assessments import store as assessment_store
 from app.datasets import store as dataset_store
-from app.db import reading
+from app.db import reading, utcnow
+from app.economics import store as economics
 from app.errors import Invalid
 from app.gate import reviews, warnings
 from app.gate import store as review_store
 from app.gate.checks import Steps, steps
 from app.inference.tables import ModelRow
+from app.jobs import service as job_service
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
 from app.recipes import legs as planned
-from app.training import legs, prices, service, stages, store
+from app.training import cost, legs, prices, service, stages, store
 from app.training import recipe as recipes
 from app.training.legs import Outcome
 from app.training.tables import TrainingRow
@@ -35,6 +37,8 @@ from app.web.params import Sent as TextsSent
 from app.wording import lower_first
 
 router = APIRouter(include_in_schema=False)
+
+TAIL = 12  # lines of the log beside a run that goes on; all of them are on the page of its job
 
 
 @router.get("/assessments/{assessment_id}/plan", name="plan")
@@ -101,7 +105,7 @@ def launch_training(
 
 
 @router.get("/trainings/{training_id}", name="training")
-def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response:
+def show_training(request: Request, training_id: Id, app: App, db: Db, me: Me) -> Response:
     row = store.get(db, training_id)
     state, job = service.standing(db, row)
     by = user_store.get(db, row.launched_by)
@@ -113,15 +117,12 @@ def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response
         run=row,
         state=state,
         job=job,
-        ahead=job_store.ahead(db, job) if job else 0,
-        live=_live(db, row, state, job),
-        chart=loss_chart(db, row),
-        scores=score_chart(db, row),
         legs=[Outcome.from_json(one) for one in row.training_facts.get("legs", ())],
+        wait=job_service.why_waiting(db, job, app.settings.worker_lost_after) if job else None,
+        **_running(db, row, state, job),
         cautions=warnings.cautions(reviews.subject_of(review_store.get(db, row.review_id)).evidence),
         where=warnings.places(row.assessment_id),
         run_on=warnings.run_on(row.assessment_id, row.model_id),
-        checkpoints=store.checkpoints(db, training_id),
         log=job_store.log_lines(db, job.id) if job else (),
         resumable=service.resumable(row, state),
         pausable=state in service.PAUSABLE,
@@ -163,29 +164,36 @@ async def training_events(
             new_events = job_store.events_after(session, job.id, after)
             if not new_events and not job.final:
                 return []
-            drawn = {
-                "live": _live(session, row, state, job),
-                "chart": loss_chart(session, row),
-                "scores": score_chart(session, row),
-            }
-            html = render(request, "training/_live.html", **drawn, run=row, over=job.final)
+            html = render(
+                request, "training/_live.html", **_running(session, row, state, job), run=row, job=job, over=job.final
+            )
             return [Sent(new_events[-1].id if new_events else after, html, last=job.final)]
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
         yield sent
 
 
-def _live(session: Db, row: TrainingRow, state: str, job: JobRow | None) -> stages.Live:
-    """How far a run is."""
-    leg = _leg_shown(row)
+def _running(session: Db, row: TrainingRow, state: str, job: JobRow | None) -> dict[str, Any]:
+    """What `training/_live.html` draws: how far a run is, what it took, what is kept of it, and its last words."""
+    leg = stages.leg_shown(row)
     steps, dev = store.metrics(session, row.id, "step", leg), store.metrics(session, row.id, "dev", leg)
-    return stages.live(row, state, steps, dev, job.progress if job else None)
+    checkpoints = store.checkpoints(session, row.id)
+    price = economics.machine_hour(session, row.assessment_id)
+    return {
+        "live": stages.live(row, state, steps, dev, job.progress if job else None),
+        "chart": loss_chart(session, row),
+        "scores": score_chart(session, row),
+        "checkpoints": checkpoints,
+        "kept": stages.kept(steps, checkpoints),
+        "cost": cost.so_far(job_store.of_subject(session, "train", row.id), price.value if price else None, utcnow()),
+        "tail": job_store.log_lines(session, job.id, TAIL) if job and not job.final else (),
+    }
 
 
 def loss_chart(session: Db, row: TrainingRow) -> line_charts.LineChart:
     """Loss of the steps, smoothed and as it is, and on the dev rows; of several trainings, of the one that goes on, and
     once they are over of the one whose adapter is kept."""
-    leg = _leg_shown(row)
+    leg = stages.leg_shown(row)
     steps = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "step", leg) if m.loss is not None]
     dev = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "dev", leg) if m.loss is not None]
     series = [
@@ -200,16 +208,11 @@ def loss_chart(session: Db, row: TrainingRow) -> line_charts.LineChart:
 
 def score_chart(session: Db, row: TrainingRow) -> line_charts.LineChart | None:
     """The deciding metric on the dev rows that were answered; None where it does not choose the checkpoint."""
-    scored = [m for m in store.metrics(session, row.id, "dev", _leg_shown(row)) if m.score is not None]
+    scored = [m for m in store.metrics(session, row.id, "dev", stages.leg_shown(row)) if m.score is not None]
     if not scored:
         return None
     points = [(float(m.step), m.score) for m in scored if m.score is not None]
     return line_charts.lines("Dev score", [line_charts.Series("Dev score", points, "good")], x_title="step")
-
-
-def _leg_shown(row: TrainingRow) -> str:
-    """Of which training the figures are; empty for a run that is one."""
-    return str(row.training_facts.get("chosen_leg") or row.training_facts.get("leg") or "")
 
 
 def leg_words(row: TrainingRow, leg: str) -> str:

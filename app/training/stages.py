@@ -7,7 +7,7 @@ from typing import Any, Literal
 from app.gate.checks import Steps, batch_rows, seen
 from app.recipes import legs as planned
 from app.training.legs import Outcome
-from app.training.tables import MetricRow, TrainingRow
+from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 
 Mark = Literal["done", "now", "to come", "stopped"]
 LATEST = 20  # steps that the speed is taken of: enough to be steady, few enough to be of now
@@ -29,14 +29,28 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What is known of a run while it goes on. learning_rate: of the last step. tokens_per_second: over the last ones.
-    Each is None before the first step. seconds_left: of the stage that counts, as its job estimates it."""
+    """What is known of a run while it goes on. learning_rate: of the last step. tokens_per_second and train_loss: over
+    the last ones. Each is None before the first step. seconds_left: of the stage that counts, as its job estimates it.
+    dev_loss: the newest; best_loss, best_step: the lowest so far and where it was. memory_bytes: what the trainer takes
+    now, None where it does not run; peak_bytes: the most that it took so far."""
 
     stages: tuple[Stage, ...]
     progress: Steps | None
     learning_rate: float | None
     tokens_per_second: float | None
     seconds_left: float | None = None
+    train_loss: float | None = None
+    dev_loss: float | None = None
+    best_loss: float | None = None
+    best_step: int | None = None
+    memory_bytes: int | None = None
+    peak_bytes: int | None = None
+
+
+def leg_shown(row: TrainingRow) -> str:
+    """Of which training of a run figures are shown: the chosen one, before that the one that goes on; empty for a run
+    that is one."""
+    return str(row.training_facts.get("chosen_leg") or row.training_facts.get("leg") or "")
 
 
 def live(
@@ -46,13 +60,23 @@ def live(
     facts = run.training_facts
     last = steps[-1] if steps else None
     rows = int(facts.get("train_rows") or 0)
+    losses = [one.loss for one in steps[-LATEST:] if one.loss is not None]
+    checked = [(one.loss, one.step) for one in dev if one.loss is not None]
+    best = min(checked, default=None)
+    report = job or {}
     speeds = [one.tokens_per_second for one in steps[-LATEST:] if one.tokens_per_second]
     return Live(
         stages=tuple(_stages(run, state, last.step if last else 0, {one.step for one in dev}, job or {})),
         progress=seen(last.step, batch_rows(run.recipe), rows) if last and rows else None,
         learning_rate=last.learning_rate if last else None,
         tokens_per_second=sum(speeds) / len(speeds) if speeds else None,
-        seconds_left=(job or {}).get("seconds_left"),
+        seconds_left=report.get("seconds_left"),
+        train_loss=sum(losses) / len(losses) if losses else None,
+        dev_loss=checked[-1][0] if checked else None,
+        best_loss=best[0] if best else None,
+        best_step=best[1] if best else None,
+        memory_bytes=report.get("memory_bytes") if state == "running" else None,
+        peak_bytes=facts.get("peak_bytes") or report.get("peak_bytes"),
     )
 
 
@@ -112,3 +136,21 @@ def _answered(state: str, job: Mapping[str, Any]) -> tuple[int, int | None, str]
     if state != "evaluating" or not job.get("total"):
         return 0, None, ""
     return int(job.get("done", 0)), int(job["total"]), str(job.get("unit", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a run that stopped, or would stop now, goes on from. step: of the newest checkpoint; 0 where there is none,
+    and it begins anew. done: steps that were taken; again: those of them that are taken once more."""
+
+    step: int
+    done: int
+
+    @property
+    def again(self) -> int:
+        return max(0, self.done - self.step)
+
+
+def kept(steps: Sequence[MetricRow], checkpoints: Sequence[CheckpointRow]) -> Kept:
+    """steps: in their order; checkpoints: newest first."""
+    return Kept(checkpoints[0].step if checkpoints else 0, steps[-1].step if steps else 0)

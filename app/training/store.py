@@ -83,9 +83,11 @@ def forget_after(session: Session, training_id: int, step: int, leg: str = "") -
         session.execute(delete(table).where(table.training_id == training_id, table.leg == leg, table.step > step))
 
 
-def forget_checkpoints(session: Session, training_id: int, leg: str) -> None:
-    """Drop the checkpoints of a leg that is over: its adapter is kept, they are not."""
-    session.execute(delete(CheckpointRow).where(CheckpointRow.training_id == training_id, CheckpointRow.leg == leg))
+def forget_checkpoints(session: Session, training_id: int, leg: str | None = None) -> None:
+    """Drop the checkpoints of a leg that is over, whose adapter is kept and they are not; without a leg those of the
+    whole run, which are gone from the disk."""
+    query = delete(CheckpointRow).where(CheckpointRow.training_id == training_id)
+    session.execute(query if leg is None else query.where(CheckpointRow.leg == leg))
 
 
 def put_metric(session: Session, training_id: int, attempt: int, kind: str, event: Mapping[str, Any]) -> None:

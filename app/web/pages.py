@@ -55,6 +55,7 @@ NOTICES = {
     "restored": "Restored.",
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",
+    "moved_up": "Moved to the front of its queue.",
     "cancelling": "Cancelling: the job stops at its next step.",
     "pausing": "Pausing: calls under way are still answered and kept, then the run stops.",
     "started": "Queued. It keeps running if you close this page.",
@@ -274,13 +275,28 @@ class NavItem:
 
 MENULESS = re.compile(r"/_|^problems/")
 
-# Name, route, the roles that see it, and the paths that belong to it.
+# Name, route, the roles that see it, and the paths that belong to it; `*` is one part of a path. The longest counts.
 NAV = (
-    ("Assessments", "home", EVERYONE, ("/assessments", "/datasets", "/documents", "/document-files")),
+    (
+        "Assessments",
+        "home",
+        EVERYONE,
+        (
+            "/assessments",
+            "/datasets",
+            "/documents",
+            "/document-files",
+            "/baselines",
+            "/answers",
+            "/trainings",
+            "/judge-runs",
+        ),
+    ),
     ("Reviews", "reviews", EVERYONE, ("/reviews",)),
     ("Jobs", "jobs", EVERYONE, ("/jobs",)),
     ("Policy", "policy", EVERYONE, ("/policy",)),
     ("Models", "models", EVERYONE, ("/models", "/serving")),
+    ("Adapters", "adapters", EVERYONE, ("/adapters", "/trainings/*/adapter")),
     ("Prices", "prices", EVERYONE, ("/prices",)),
     ("Users", "users", frozenset({"admin"}), ("/users",)),
     ("Audit", "audit", frozenset({"reviewer", "admin"}), ("/audit",)),
@@ -293,15 +309,27 @@ def navigation(request: Request, role: str, waiting: Mapping[str, int] | None = 
     waiting: how many things wait for this person behind an entry, by its route.
     """
     path, items = request.url.path, []
+    lit = _longest(path)
     for name, route, roles, below in NAV:
         try:
             url = url_for(request, route)
         except NoMatchFound:
             continue
         if role in roles:
-            current = path == url or any(path == address or path.startswith(address + "/") for address in below)
+            current = path == url or lit in below
             items.append(NavItem(name, url, current, (waiting or {}).get(route, 0)))
     return items
+
+
+def _longest(path: str) -> str:
+    """The longest of the paths in the menu that this one is or lies below; empty where there is none."""
+    parts = path.split("/")
+    matching = [address for *_, below in NAV for address in below if _begins(parts, address.split("/"))]
+    return max(matching, key=len, default="")
+
+
+def _begins(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    return len(parts) >= len(pattern) and all(want in ("*", part) for want, part in zip(pattern, parts, strict=False))
 
 
 def url_for(request: Request, name: str, /, **params: Any) -> str:

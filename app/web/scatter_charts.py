@@ -5,7 +5,7 @@ column of their own left of it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.web.charts import SHAPE_OF, SHAPES, Point, Tick, compact, drawable, nice_ticks, share_of, short
@@ -14,7 +14,17 @@ from app.web.line_charts import log_ticks
 FAR_APART = 15.0  # times the smallest amount, from which the axis is logarithmic
 ZERO_COLUMN = 0.1  # of the width, for points at 0 beside a logarithmic axis
 MARGIN = 0.06  # of the width on both sides, for the markers and their numbers
-CLOSE = (4.0, 6.0)  # percent of the plot, within which two numbers would lie on each other
+
+
+# Pixels: a plot on a narrow page, half a marker with its ring, and the number of a spot.
+WIDTH, HEIGHT, MARKER = 280.0, 230.0, 9.0
+TEXT = (18.0, 12.0)
+# Where a number may stand, from its marker: the first that is free is taken.
+AROUND: tuple[Point, ...] = (
+    (12, -6), (-12, -6), (12, 14), (-12, 14), (4, -12), (-4, -12), (4, 24), (-4, 24), (22, 4), (-22, 4), (14, -22),
+    (-14, -22), (14, 32), (-14, 32), (30, -10), (-30, -10),
+)  # fmt: skip
+_Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +73,11 @@ class DrawnSpot:
     bottom: float
     shape: str
     leading: bool
-    side: str
-
-    @property
-    def text_at(self) -> int:
-        """Pixels from the marker to its number, across."""
-        return 12 if self.side == "end" else -12
+    text_at: Point
 
     @property
     def anchor(self) -> str:
-        return "start" if self.side == "end" else "end"
+        return "start" if self.text_at[0] > 0 else "end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +133,12 @@ def scatter(
         return round(100 * (1 - share_of(100 * share, bottom, top)), 2)
 
     first = leading(clean)
+    texts = _texts([(round(100 * across(one.x), 2), down(one.y)) for one in clean])
     drawn: list[DrawnSpot] = []
     for number, (one, leads) in enumerate(zip(clean, first, strict=True), start=1):
         at = (round(100 * across(one.x), 2), down(one.y))
         shape = SHAPES[SHAPE_OF.get(one.tone, 0)]
-        drawn.append(DrawnSpot(one, number, at, down(one.high), down(one.low), shape, leads, _side(at, drawn)))
+        drawn.append(DrawnSpot(one, number, at, down(one.high), down(one.low), shape, leads, texts[number - 1]))
     return ScatterChart(
         title,
         x_title,
@@ -175,10 +181,37 @@ class _Across:
         return MARGIN + self.start + (1 - 2 * MARGIN - self.start) * share
 
 
-def _side(at: Point, before: Sequence[DrawnSpot]) -> str:
-    """Right of the marker; left of it where the number of an earlier spot stands there, or the plot ends."""
-    near = any(abs(one.at[0] - at[0]) < CLOSE[0] and abs(one.at[1] - at[1]) < CLOSE[1] for one in before)
-    return "start" if near or at[0] > 100 - 100 * MARGIN else "end"
+def _texts(spots: Sequence[Point]) -> list[Point]:
+    """Where the number of each spot stands, in pixels from its marker: in the first of `AROUND` where it touches no
+    marker and no number that is placed already, else where it covers least; reckoned on a narrow page, where spots lie
+    closest. spots: in percent of the plot."""
+    markers = [(WIDTH * x / 100, HEIGHT * y / 100) for x, y in spots]
+    boxes = [(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in markers]
+    placed: list[Point] = []
+    for number, (x, y) in enumerate(markers):
+        others = [box for place, box in enumerate(boxes) if place != number]
+        tried = [(_covered(_box(x, y, at), others), order, at) for order, at in enumerate(AROUND)]
+        _, _, best = min(tried)
+        boxes.append(_box(x, y, best))
+        placed.append(best)
+    return placed
+
+
+def _box(x: float, y: float, at: Point) -> "_Box":
+    """The pixels that a number takes; `at` is where its text begins, or ends where that is left of the marker."""
+    left = x + at[0] - (TEXT[0] if at[0] < 0 else 0)
+    return left, y + at[1] - TEXT[1], left + TEXT[0], y + at[1]
+
+
+def _covered(box: "_Box", others: Iterable["_Box"]) -> float:
+    """How many square pixels of others it covers, and those of it that lie outside of the plot."""
+    left, top, right, bottom = box
+    area = (right - left) * (bottom - top)
+    inside = max(0.0, min(right, WIDTH) - max(left, 0.0)) * max(0.0, min(bottom, HEIGHT) - max(top, -10.0))
+    common = 0.0
+    for x, y, far, low in others:
+        common += max(0.0, min(right, far) - max(left, x)) * max(0.0, min(bottom, low) - max(top, y))
+    return round(area - inside + common, 6)
 
 
 def _frontier(corners: Sequence[Point]) -> str:

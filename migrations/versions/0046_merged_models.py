@@ -6,7 +6,7 @@ from alembic import op
 import app.db
 
 revision = "0046"
-down_revision = "0041"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 

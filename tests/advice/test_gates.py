@@ -1,11 +1,15 @@
 """Each gate at its edges, and that what is unknown locks."""
 
+import random
 from typing import Any
 
 import pytest
 
 from app.advice.case import parse
+from app.advice.facts import rows_to_settle, standing
 from app.advice.gates.finding import Finding
+from app.advice.policy_file import POLICY
+from app.advice.schema import Result
 from app.advice.sentences.gates import Gate
 from app.advice.verdict import advise
 from app.wording import Statement, state
@@ -101,7 +105,22 @@ def test_an_unclear_result_says_how_many_rows_would_settle_it() -> None:
 
     assert best.values["score"] == pytest.approx((0.8, 0.682, 0.882, 60), abs=1e-3)
     assert unclear == state("unclear")
-    assert found.actions == (state("unclear_by", rows=140),)
+    assert found.actions == (state("unclear_by", rows=800),)
+
+
+def test_the_number_of_rows_that_settles_it_does_so_with_the_chance_that_is_said() -> None:
+    """Futures drawn one by one: a true rate from what 60 rows leave possible, then that many further rows."""
+    policy, chance = POLICY, random.Random(3)
+    settled = rows_to_settle(Result(passed=48, total=60), 0.85, policy)
+    assert settled is not None
+    assert settled.chance >= 0.8
+    tries, clear = 1000, 0
+    for _ in range(tries):
+        rate = chance.betavariate(48.5, 12.5)
+        right = 48 + sum(chance.random() < rate for _ in range(settled.rows - 60))
+        clear += standing(Result(passed=right, total=settled.rows), 0.85, policy) != "unclear"
+    assert clear / tries == pytest.approx(settled.chance, abs=0.04)
+    assert rows_to_settle(Result(passed=5100, total=6000), 0.85, policy) is None, "nobody measures that many rows"
 
 
 def test_the_message_order_is_by_cost_for_the_user() -> None:

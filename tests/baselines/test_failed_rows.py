@@ -1,6 +1,8 @@
 """Rows that end in errors: nothing is concluded above the policy's share, and they can be asked again; and what a
 meeting found out about the server goes into the measurement and stays there."""
 
+import html
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -90,6 +92,9 @@ def test_the_failed_rows_of_a_run_that_is_through_are_asked_again_and_nothing_el
         author = people(measured.case.author)
         page = author.get(f"/assessments/{measured.case.assessment.id}/measure").text
         assert "1 row got no answer." in page
+        links = re.findall(r'href="([^"]+show=error)">', page)
+        read = author.get(html.unescape(links[0])).text
+        assert read.count('<article class="card answer-row"') == 1
         assert "Ask the failed rows again" in page
 
         server.reply = right

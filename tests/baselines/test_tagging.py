@@ -12,7 +12,7 @@ from app.audit.tables import EntryRow
 from app.baselines import answer_store, standing, store
 from app.baselines.tables import AnswerRow
 from app.datasets.tables import DatasetRow
-from app.db import reading
+from app.db import reading, writing
 from app.users.tables import UserRow
 from tests.support.factories import Make
 
@@ -73,6 +73,18 @@ def test_a_tag_comes_back_as_the_inside_of_its_form_with_the_progress(failures: 
     assert "Saved. Tagged by Ben." in answered
     assert f'id="tagged" role="status" hx-swap-oob="true"> <b>{before} of 30</b>' in answered
     assert failures.cause(first) == ("facts", failures.author.id)
+
+
+def test_where_fewer_failed_than_are_asked_for_it_is_counted_to_those(failures: Failures, people: People) -> None:
+    with writing(failures.engine) as session:
+        for answer_id in failures.wrong[15:]:
+            session.get_one(AnswerRow, answer_id).score = 1.0
+    client = people(failures.author)
+    page = failures.page(client)
+
+    assert re.search(r"<b>\d+ of 15</b> tagged", page)
+    assert "only 15 failed; the criteria ask for 30 read failures" in page
+    assert re.search(r"<b>\d+ of 15</b>", tag(client, failures.wrong[0], "facts"))
 
 
 def test_without_scripts_a_button_saves_and_leads_back_to_the_same_place(failures: Failures, people: People) -> None:

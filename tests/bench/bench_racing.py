@@ -58,6 +58,42 @@ def raced(scores: Floats, *, binary: bool) -> dict[int, int]:
     return dropped
 
 
+def in_groups(generator: np.random.Generator, rates: tuple[float, ...], rows: int, size: int, alike: float) -> Floats:
+    """(arms, rows) of right and wrong where each `size` rows in a row belong together: an arm's luck with a group is
+    its own, and `alike` of what decides a row. The worst case for a race: one lucky group looks like many rows."""
+    luck = np.repeat(generator.standard_normal((len(rates), rows // size)), size, axis=1)
+    own = generator.standard_normal((len(rates), rows))
+    ease = np.sqrt(alike) * luck + np.sqrt(1 - alike) * own
+    return np.asarray(ease < np.array([[NormalDist().inv_cdf(rate)] for rate in rates]), dtype=float)
+
+
+def raced_in_groups(scores: Floats, size: int, *, aware: bool) -> dict[int, int]:
+    """Which arms are dropped, after how many rows; aware: whether the race knows of the groups."""
+    arms, rows = scores.shape
+    groups = {row: row // size for row in range(rows)}
+    dropped: dict[int, int] = {}
+    for end in racing.ends(rows)[:-1]:
+        asked = racing.whole(range(rows), end, groups) if aware else range(end)
+        so_far = {
+            str(arm): {row: float(scores[arm, row]) for row in asked} for arm in range(arms) if arm not in dropped
+        }
+        lost = racing.losers(so_far, binary=True, of=arms, groups=groups if aware else None)
+        dropped |= {int(one.arm): end for one in lost}
+    return dropped
+
+
+def grouped(rates: tuple[float, ...], rows: int, size: int, worlds: int, *, aware: bool) -> tuple[float, float, float]:
+    """As `measured`, with rows in groups."""
+    generator = np.random.default_rng(2)
+    any_, best, saved = 0, 0, 0.0
+    for _ in range(worlds):
+        dropped = raced_in_groups(in_groups(generator, rates, rows, size, 0.5), size, aware=aware)
+        any_ += bool(dropped)
+        best += 0 in dropped
+        saved += sum(rows - end for end in dropped.values())
+    return 100 * any_ / worlds, 100 * best / worlds, 100 * saved / (worlds * rows * len(rates))
+
+
 def measured(
     rates: tuple[float, ...], rows: int, alike: float, worlds: int, *, binary: bool
 ) -> tuple[float, float, float]:
@@ -98,6 +134,15 @@ def main() -> None:
         dropped, saved, calls = replayed(seed)
         print(f"seed {seed}: {saved} of {calls} calls saved; dropped: {dropped}")
     worlds = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    print("right and wrong, rows in groups, half of what decides a row is the group's")
+    print(f"{'arms':34} {'dev':>4} {'group':>5} {'race':>12} {'spoilt':>7} {'best lost':>9} {'saved':>6}")
+    for name, rates in (EQUAL | SHAPES).items():
+        for row_count, size in ((200, 5), (200, 10), (400, 10)):
+            for aware in (False, True):
+                spoilt, best, spared = grouped(rates, row_count, size, worlds // 2, aware=aware)
+                shown = f"{spoilt:7.2f}" if name in EQUAL else f"{'':7}"
+                told = "by group" if aware else "row by row"
+                print(f"{name:34} {row_count:4} {size:5} {told:>12} {shown} {best:9.2f} {spared:6.1f}", flush=True)
     for binary in (True, False):
         print("right and wrong" if binary else "graded")
         print(f"{'arms':34} {'dev':>4} {'alike':>5} {'spoilt':>7} {'best lost':>9} {'saved':>6}")

@@ -69,6 +69,35 @@ def test_equal_arms_are_dropped_in_at_most_five_runs_of_a_hundred(*, binary: boo
     assert spoilt <= 0.05 * runs
 
 
+def test_rows_that_belong_together_are_bet_on_as_one() -> None:
+    """Equal arms, each with luck of its own with every group of ten rows: row by row most runs drop one of them."""
+    generator, size, runs = np.random.default_rng(13), 10, depth(40, 1000)
+    groups = {row: row // size for row in range(ROWS)}
+    spoilt = {True: 0, False: 0}
+    for _ in range(runs):
+        luck = np.repeat(generator.standard_normal((5, ROWS // size)), size, axis=1)
+        right = (luck + generator.standard_normal((5, ROWS))) / 2**0.5 < NormalDist().inv_cdf(0.6)
+        scores = {str(arm): dict(enumerate(by_row.astype(float).tolist())) for arm, by_row in enumerate(right)}
+        for aware in spoilt:
+            spoilt[aware] += any(
+                racing.losers(
+                    {arm: {row: by_row[row] for row in racing.whole(range(ROWS), end, groups)}
+                     for arm, by_row in scores.items()},
+                    binary=True, of=5, groups=groups if aware else None,
+                )
+                for end in racing.ends(ROWS)
+            )  # fmt: skip
+    assert spoilt[True] <= 0.05 * runs
+    assert spoilt[False] >= 0.3 * runs, "which is why"
+
+
+def test_a_group_that_is_cut_by_the_end_of_a_round_waits_for_the_next() -> None:
+    groups = {1: 7, 2: 7, 3: 8, 4: 8, 5: 9}
+    rows = [1, 2, 3, 4, 5]
+
+    assert [list(racing.whole(rows, end, groups)) for end in range(6)] == [[], [], [1, 2], [1, 2], rows[:4], rows]
+
+
 def test_the_best_arm_wins_and_the_hopeless_are_dropped_early() -> None:
     generator, runs = np.random.default_rng(12), depth(60, 500)
     lost, early = 0, 0

@@ -74,9 +74,9 @@ def test_details_of_an_entry_open_and_filter(visit: Visits, zoe: UserRow) -> Non
 def test_the_list_follows_without_a_reload(visit: Visits, zoe: UserRow, engine: Engine) -> None:
     with visit(zoe) as page:
         page.goto("/jobs?state=open")
-        expect(page.locator("table.jobs")).to_contain_text("next in queue model")
+        expect(page.locator("table.jobs")).to_contain_text("place 1 in queue model")
         page.evaluate("window.kept = true")
         with writing(engine) as session:
             session.execute(update(JobRow).where(JobRow.title == "Baselines").values(status=Status.CANCELLED))
-        expect(page.locator("#live")).to_contain_text("No job fits these filters", timeout=15_000)
+        expect(page.locator("#listed")).to_contain_text("No job fits these filters", timeout=15_000)
         assert page.evaluate("window.kept") is True

@@ -161,9 +161,16 @@ def test_without_a_job_the_wait_lasts_until_its_timeout_or_the_stop(call: Callab
 
 
 def test_a_job_ends_the_wait(queue: Queue, call: Callable[[float], job_engine.Call]) -> None:
-    queue.add()
+    job_id = queue.add()
     begun = time.monotonic()
-    assert call(0.01).wait(NEVER) is False
+    waiting = call(0.01)
+    assert waiting.wait(0.1) is False
+    assert time.monotonic() - begun >= 0.1, "before its turn it is nobody's"
+
+    with writing(queue.engine) as session:
+        job_engine.hand_over(session, job_id, "cpu")
+    begun = time.monotonic()
+    assert waiting.wait(NEVER) is False
     assert time.monotonic() - begun < NEVER / 2
 
 

@@ -10,7 +10,6 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from app.db import utcnow, writing
-from app.jobs import store
 from app.jobs.tables import JobRow, Status, WorkerRow
 from app.users.tables import UserRow
 from app.worker import machine_load
@@ -84,20 +83,52 @@ def test_a_job_names_its_assessment_and_who_requested_it(
     assert "Route &lt;messages&gt;" in people(ben).get(f"/jobs/{job}").text
 
 
-def test_places_count_what_is_before_a_job_in_its_own_queue(
+def test_the_queue_shows_order_reasons_and_who_may_do_what(
     people: People, engine: Engine, ben: UserRow, make: Make
 ) -> None:
-    running = add(engine, ben, Status.RUNNING, subject_id=1, worker="w")
-    first, second = (add(engine, ben, Status.QUEUED, subject_id=number) for number in (2, 3))
-    other = add(engine, ben, Status.QUEUED, subject_id=4, queue="cpu")
-    add(engine, ben, Status.DONE, subject_id=5)
-
+    cora, zoe, now = make.author("Cora"), make.admin("Zoe"), utcnow()
     with writing(engine) as session:
-        assert store.places(session) == {first: 1, second: 2, other: 0}
-        assert [job.id for job in store.running_on(session)["w"]] == [running]
-    page = text_of(people(ben).get("/jobs").text)
-    assert "2 jobs before it in queue model" in page
-    assert "next in queue cpu" in page
+        session.add(WorkerRow(id="host:a", queues="model", pid=1, version="1", started_at=now, seen_at=now))
+    progress = {"stage": "Asking", "done": 30, "total": 120, "unit": "rows", "seconds_left": 90}
+    add(engine, ben, Status.RUNNING, subject_id=1, worker="host:a", called_at=now, title="Runs", progress=progress)
+    first = add(engine, ben, Status.QUEUED, subject_id=2, title="Next of Ben")
+    last = add(engine, ben, Status.QUEUED, subject_id=3, title="Last of Ben")
+    hers = add(engine, cora, Status.QUEUED, subject_id=4, title="One of Cora")
+    alone = add(engine, cora, Status.QUEUED, subject_id=5, queue="cpu", title="Nobody serves it")
+
+    listed = people(ben).get("/api/v1/jobs/queue").json()
+    assert [(one["job"]["id"], one["place"], one["why"]) for one in listed["waiting"]] == [
+        (alone, 1, "no_worker"), (hers, 1, "slots"), (first, 2, "slots"), (last, 3, "slots"),
+    ]  # fmt: skip
+    page = people(ben).get("/jobs").text
+    queue = text_of(page.partition('id="running"')[2].partition("How the order is made")[0])
+    assert "Asking 30 of 120 rows, about 1 min 30 s left Ben" in queue
+    assert queue.index("One of Cora") < queue.index("Next of Ben") < queue.index("Last of Ben")
+    assert "No worker is online for this queue." in queue
+    assert (page.count(f'action="/jobs/{last}/cancel"'), page.count(f'action="/jobs/{hers}/cancel"')) == (1, 0)
+    assert "move-up" not in page, "only an administrator moves jobs"
+
+    assert people(ben).post(f"/api/v1/jobs/{last}/move-up").status_code == 403
+    assert people(cora).post(f"/api/v1/jobs/{last}/cancel").status_code == 403
+    assert people(zoe).post(f"/jobs/{last}/move-up", follow_redirects=True).status_code == 200
+    waiting = people(zoe).get("/api/v1/jobs/queue").json()["waiting"]
+    assert [one["job"]["id"] for one in waiting] == [alone, last, hers, first]
+    assert people(zoe).post(f"/api/v1/jobs/{first}/cancel").json()["status"] == "cancelled"
+    assert people(zoe).post(f"/api/v1/jobs/{first}/move-up").status_code == 409
+
+
+def test_a_person_at_the_limit_is_told_so(people: People, engine: Engine, ben: UserRow, make: Make) -> None:
+    now = utcnow()
+    with writing(engine) as session:
+        session.add(WorkerRow(id="host:a", queues="cpu,model", pid=1, version="1", started_at=now, seen_at=now))
+    for number in range(3):
+        add(engine, ben, Status.RUNNING, subject_id=number, queue="cpu", worker="host:a", called_at=now)
+    kept = add(engine, ben, Status.QUEUED, subject_id=9, queue="cpu")
+
+    assert "Ben has 3 jobs running; one person may have 3." in text_of(people(ben).get(f"/jobs/{kept}").text).replace(
+        "This person", "Ben"
+    )
+    assert people(ben).get("/api/v1/jobs/queue").json()["waiting"][0]["why"] == "limit"
 
 
 def test_workers_show_load_current_job_and_heartbeat(people: People, engine: Engine, ben: UserRow) -> None:

@@ -152,6 +152,15 @@ def test_a_judge_by_program(
     more = page.get(f"/api/v1/judge-runs/{run_id}/judgements?limit=10&after={listed['data'][-1]['id']}").json()
     every = [json.loads(line) for line in page.get(f"/api/v1/judge-runs/{run_id}/judgements.jsonl").text.splitlines()]
 
+    second = page.post(f"{root}/judge-runs", json=order).json()["id"]
+    newest = page.get(f"{root}/judge-runs?limit=1").json()
+    before = page.get(f"{root}/judge-runs?limit=1&before={second}").json()
+    older = page.get(f"/assessments/{case.case.assessment.id}/judging?before={second}").text
+
+    assert ([one["id"] for one in newest["data"]], newest["has_more"]) == ([second], True)
+    assert ([one["id"] for one in before["data"]], before["has_more"]) == ([run_id], False)
+    assert (f"/judge-runs/{run_id}" in older, f'href="/judge-runs/{second}"' in older) == (True, False)
+    assert "Newest runs" in older
     assert early.status_code == 409
     assert "Write the rubric first" in early.text
     assert (written.status_code, written.json()["number"], written.json()["with_expected"]) == (201, 1, True)

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from sqlalchemy import Engine, select, update
 
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
-from app.baselines import store
+from app.baselines import store as baseline_store
 from app.db import reading, utcnow, writing
 from app.inference.tables import ModelRow
+from app.serving import store
 from app.serving.tables import ServedCallRow
 from app.users.tables import TokenRow, UserRow
+from app.worker import Worker
 from tests.support.browser import serving
 from tests.support.factories import Make
 from tests.support.processes import until
@@ -32,7 +35,7 @@ def ready(make: Make, engine: Engine, web: TestClient) -> Measured:
     author = make.author("Ada")
     assessment = make.ready(author)
     with reading(engine) as session:
-        (baseline,) = store.of_assessment(session, assessment.id)
+        (baseline,) = baseline_store.of_assessment(session, assessment.id)
     return Measured(baseline, author, make.admin(), engine, web)
 
 
@@ -170,6 +173,22 @@ def test_streams_stops_windows_and_strange_signs(tiny: Measured) -> None:
     with reading(tiny.engine) as session:
         outcomes = session.scalars(select(ServedCallRow.outcome).order_by(ServedCallRow.id)).all()
     assert outcomes == ["length", "length", "stop", "stop", "refused", "length"]
+
+
+def test_the_record_of_calls_is_dropped_after_the_days_that_the_operator_set(ready: Measured, make: Make) -> None:
+    served = ready.serve("tiny", kind="model").id
+    now = utcnow()
+    with writing(ready.engine) as session:
+        for days in (0, 89, 91, 400):
+            call = {"outcome": "stop", "prompt_tokens": 1, "completion_tokens": 1, "seconds": 0.1}
+            session.add(ServedCallRow(served_id=served, user_id=1, at=now - timedelta(days=days), **call))
+
+    Worker(make.settings.model_copy(update={"served_days": 0}), "a", ["cpu"]).clean()
+    with reading(ready.engine) as session:
+        assert len(store.calls(session, None, 9)) == 4
+    Worker(make.settings, "a", ["cpu"]).clean()
+    with reading(ready.engine) as session:
+        assert sorted((now - call.at).days for call, _ in store.calls(session, None, 9)) == [0, 89]
 
 
 @pytest.mark.torch

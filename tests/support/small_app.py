@@ -45,7 +45,7 @@ PASSWORD = "four green wet stones"
 class NoJobs:
     """Nothing here puts anything into a queue."""
 
-    def enqueue(self, _session: Session, _job_id: int, _queue: str) -> None:
+    def enqueue(self, _session: Session, _job_id: int) -> None:
         raise AssertionError("there is no queue here")
 
     def cancel(self, _job_id: int) -> None:

@@ -11,7 +11,10 @@ import threading
 import time
 from pathlib import Path
 
-from app.jobs import engine
+from app import schema
+from app.db import make_engine, writing
+from app.jobs import engine, service
+from app.standing import keeping
 
 url, name, poll, by_itself, file = sys.argv[1:6]
 hold = len(sys.argv) > 6
@@ -32,7 +35,17 @@ def tell() -> None:
         time.sleep(0.1)
 
 
-engine.work(url, name, ["cpu"], float(poll), take, float(by_itself))
+rows = make_engine(url)
+keeping.install()
+
+
+def turn(queue: str) -> bool:
+    with writing(rows) as session:
+        return service.call_next(session, queue, engine.hand_over) is not None
+
+
+schema.load_tables()
+engine.work(url, name, ["cpu"], float(poll), take, turn, float(by_itself))
 threading.Thread(target=tell, name="tell", daemon=True).start()
 for line in sys.stdin:
     engine.take_over(line.strip())

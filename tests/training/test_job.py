@@ -27,6 +27,7 @@ from app.training import events, job, packing, service, store
 from app.training.launchers import Local, Process
 from tests.support import as_it_stands
 from tests.support.depth import depth
+from tests.support.processes import runs
 from tests.support.story import Story
 
 pytestmark = pytest.mark.torch
@@ -207,10 +208,26 @@ def test_cancelled_is_over_for_good(longer: Story) -> None:
         with longer.write() as session:
             job_store.get(session, claim.job_id).status = Status.CANCELLING
 
-    with pytest.raises(Cancelled):
-        job.work(claim, Watching(longer.make.settings.data, at("step", cancel)))
+    pids: list[int] = []
 
+    def seen(process: Process, event: dict[str, Any]) -> None:
+        pids.append(process.child.pid)
+        at_first_step(process, event)
+
+    at_first_step = at("step", cancel)
+    with pytest.raises(Cancelled):
+        job.work(claim, Watching(longer.make.settings.data, seen))
+
+    run = longer.make.settings.runs_dir / f"training-{row.id}"
     assert longer.run(row).state == "cancelled"
+    assert not runs(pids[0]), "the trainer is gone, and its memory with it"
+    assert {path.name for path in run.iterdir()} & {"staging", "checkpoints", "spec.json"} == set()
+    assert longer.run(row).training_facts["freed_bytes"] > 0
+    with reading(longer.engine) as session:
+        assert store.checkpoints(session, row.id) == []
+        assert store.metrics(session, row.id, "step"), "what was measured stays"
+        told = [event.body for event in job_store.events_after(session, claim.job_id, 0) if event.kind == "progress"]
+    assert all(body["memory_bytes"] <= body["peak_bytes"] for body in told if "memory_bytes" in body)
     with longer.write() as session, pytest.raises(Conflict, match="cannot go on"):
         service.resume(session, row.id, longer.author)
 

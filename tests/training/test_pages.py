@@ -1,6 +1,8 @@
 """Training through the browser and the API: what each person may do, and what the pages say."""
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,12 @@ from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow
 from app.db import reading, utcnow, writing
+from app.economics import service as economics
 from app.gate import reviews
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
-from app.jobs.tables import Status
+from app.jobs.tables import JobEventRow, Status
 from app.recipes import store as recipes
 from app.settings import Settings
 from app.training import service, store
@@ -26,6 +29,14 @@ from tests.support.factories import Make
 from tests.support.installed import copied, laid_out
 
 People = Callable[[UserRow], TestClient]
+HOUR = {
+    "name": "GPU box",
+    "unit": "machine_hour",
+    "price": 2.5,
+    "currency": "EUR",
+    "dated": "2026-01-01",
+    "source": "x",
+}
 STATES = ["queued", "running", "evaluating", "done", "cancelled", "failed", "refused"]
 FOUND = {
     "train": {"rows": 1000, "tokens": 84075, "trained_tokens": 40648},
@@ -279,6 +290,34 @@ def test_a_job_that_died_with_its_worker_speaks_for_the_run(
 
     assert client.get(f"/api/v1/trainings/{row.id}").json()["status"] == "cancelled"
     assert client.post(f"/api/v1/trainings/{row.id}/resume").status_code == 409
+
+
+def test_the_live_figures_stand_on_the_page_and_in_the_api_without_scripts(
+    people: People, author: UserRow, ready: int, engine: Engine, queue: job_engine.Client, make: Make
+) -> None:
+    row = launched(engine, queue, make, author, ready)
+    began = utcnow() - timedelta(hours=2)
+    with writing(engine) as session:
+        for step in range(1, 9):
+            store.put_metric(session, row.id, 1, "step", {"step": step, "loss": 3.0 / step, "tokens_per_second": 200.0})
+        store.put_metric(session, row.id, 1, "dev", {"step": 6, "loss": 0.5})
+        stored = {"step": 6, "folder": "x", "manifest_sha256": "0" * 64, "dev_loss": 0.5}
+        store.put_checkpoint(session, row.id, 1, stored)
+        store.get(session, row.id).state = "running"
+        job = job_store.get(session, int(row.job_id or 0))
+        job.status, job.started_at, job.called_at = Status.RUNNING, began, began
+        job.progress = {"memory_bytes": 2_000_000_000, "peak_bytes": 3_000_000_000, "seconds_left": 90}
+        session.add(JobEventRow(job_id=job.id, attempt=1, at=began, kind="log", body={"line": "Step 6: dev loss 0.5"}))
+        economics.add_price(session, HOUR | {"source": "contract"}, author)
+    client = people(author)
+    page, found = client.get(f"/trainings/{row.id}").text, client.get(f"/api/v1/trainings/{row.id}/live").json()
+
+    assert (found["memory_bytes"], found["peak_bytes"], found["kept_step"], found["again"]) == (2e9, 3e9, 6, 2)
+    assert found["money"] == pytest.approx(5.0, rel=0.01)
+    words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    for said in ("Training loss", "Dev loss", "5 EUR", "GPU box", "1 min 30 s", "Step 6: dev loss 0.5",
+                 "the checkpoint of step 6. Steps after it, taken again after a crash: 2."):  # fmt: skip
+        assert said in words, said
 
 
 def test_a_run_that_is_not_there_is_not_found(people: People, author: UserRow) -> None:

@@ -1,14 +1,18 @@
 """A run is followed to its very end: each stage has its mark, and what was seen is said in rows."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from app.db import utcnow
+from app.economics.prices import Price
+from app.jobs.tables import JobRow, Status
 from app.training import events
+from app.training.cost import so_far
 from app.training.legs import Outcome
-from app.training.stages import live
-from app.training.tables import MetricRow, TrainingRow
+from app.training.stages import Kept, kept, live
+from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 
 NAMES = (
     "Queued",
@@ -134,3 +138,27 @@ def test_each_training_of_a_run_has_its_stage_and_one_that_diverged_is_named() -
         ("Adapter stored", "to come"),
     ]
     assert (stages[3].done, stages[3].total) == (8, 16)
+
+
+def test_what_a_run_costs_and_what_it_would_go_on_from() -> None:
+    now = utcnow()
+    over = JobRow(status=Status.CANCELLED, started_at=now - timedelta(hours=5), finished_at=now - timedelta(hours=4))
+    going = JobRow(status=Status.RUNNING, started_at=now - timedelta(minutes=30), finished_at=None)
+    waiting = JobRow(status=Status.QUEUED, started_at=None, finished_at=None)
+    hour = Price("GPU box", "machine_hour", 2.0, "EUR", now.date(), "contract")
+
+    assert so_far([over, going, waiting], None, now).money is None
+    assert so_far([over, going, waiting], hour, now).seconds == pytest.approx(1.5 * 3600)
+    assert so_far([over, going, waiting], hour, now).money == pytest.approx(3.0)
+    assert kept(metrics(1, 2, 3, 4), [CheckpointRow(step=3), CheckpointRow(step=1)]) == Kept(3, 4)
+    assert (Kept(3, 4).again, kept(metrics(1, 2), []).again, kept([], []).again) == (1, 2, 0)
+
+
+def test_live_figures_are_of_the_last_steps_and_memory_of_a_trainer_that_runs() -> None:
+    losses = [MetricRow(step=step, loss=loss, at=utcnow()) for step, loss in ((0, 3.0), (8, 1.0), (16, 2.0))]
+    report = {"memory_bytes": 5, "peak_bytes": 9}
+    now = live(run(), "running", metrics(*range(1, 31)), losses, report)
+
+    assert (now.train_loss, now.dev_loss, now.best_loss, now.best_step) == (1.0, 2.0, 1.0, 8)
+    assert (now.memory_bytes, now.peak_bytes) == (5, 9)
+    assert live(run(), "evaluating", [], [], report).memory_bytes is None

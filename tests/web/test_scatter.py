@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.web.scatter_charts import Spot, leading, scatter
+from app.web.scatter_charts import HEIGHT, TEXT, WIDTH, Spot, leading, scatter
 
 
 def spot(key: int, x: float, y: float) -> Spot:
@@ -35,3 +35,18 @@ def test_everything_lies_inside_in_the_order_of_its_amount(amounts: tuple[float,
 
 def test_no_number_and_nothing_are_no_spots() -> None:
     assert scatter("Score", [spot(1, float("nan"), 0.5)], x_title="", y_title="").spots == ()
+
+
+def test_the_numbers_of_spots_that_lie_together_touch_neither_markers_nor_each_other() -> None:
+    close = [spot(key, 1 + key / 50, 0.5 + key % 3 / 60) for key in range(6)]
+    chart = scatter("Score", close, x_title="", y_title="")
+
+    boxes = [
+        (left := WIDTH * one.at[0] / 100 + one.text_at[0] - (TEXT[0] if one.anchor == "end" else 0),
+         bottom := HEIGHT * one.at[1] / 100 + one.text_at[1], left + TEXT[0], bottom - TEXT[1])
+        for one in chart.spots
+    ]  # fmt: skip
+    for number, (left, bottom, right, top) in enumerate(boxes):
+        for other_left, other_bottom, other_right, other_top in boxes[:number]:
+            apart = right <= other_left or other_right <= left or bottom <= other_top or other_bottom <= top
+            assert apart, "two numbers cover each other"

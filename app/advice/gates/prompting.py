@@ -93,11 +93,11 @@ def short_of_target(case: Case, facts: Facts, policy: Policy) -> Finding:
             return Finding("fail", "measured", (best, reached), (action("unclear"),))
         beside = (state("free_to_beat", arm=arm, score=score_of(result)),)
     if facts.baseline == "unclear":
-        total = rows_to_settle(baseline, target, policy)
+        settled = rows_to_settle(baseline, target, policy)
         more = (
             action("unclear")
-            if total is None or not baseline.total
-            else action("unclear_by", rows=total - baseline.total)
+            if settled is None or not baseline.total
+            else action("unclear_by", rows=settled.rows - baseline.total)
         )
         return Finding("fail", "measured", (best, state("unclear")), (more,))
     if (few := _few_answered(baseline, (best,), policy)) is not None:

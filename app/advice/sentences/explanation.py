@@ -152,7 +152,7 @@ GROUNDS = Wording({
         f"{_reached(arm, score, on_rows)}, and there is no target to hold it against"
     ),
     "reached_around_target": _reached_around,
-    "rows_to_settle": "about {rows:#more test row|more test rows} would settle it",
+    "rows_to_settle": "about {rows:#more test row|more test rows} would settle it with a chance of {chance:%0}",
     "reached": _reached_target,
     "training_buys_nothing": "training would cost money and tie you to one model for no gain in quality",
     "teacher": "the large model reaches {score:%1}",

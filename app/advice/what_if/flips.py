@@ -359,9 +359,10 @@ def _on_enough_rows(old: Baseline, target: float, policy: Policy) -> Change:
 
 def _more_rows(old: Baseline, target: float, policy: Policy) -> dict[str, Any] | None:
     """The same rate on as many rows as settle that it is short."""
-    total = rows_to_settle(old, target, policy) if standing(old, target, policy) == "unclear" else None
-    if total is None or old.passed is None or not old.total:
+    settled = rows_to_settle(old, target, policy) if standing(old, target, policy) == "unclear" else None
+    if settled is None or old.passed is None or not old.total:
         return None
+    total = settled.rows
     passed = round(old.passed / old.total * total)
     short = standing(Result(passed=passed, total=total), target, policy) == "short"
     return {"passed": passed, "total": total} if short else None
