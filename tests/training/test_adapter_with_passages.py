@@ -49,7 +49,7 @@ def corpus(make: Make, engine: Engine, settings: Settings, queue: job_engine.Cli
             question = f"Row {row.line}: who built the bridge of {TOWNS[town]}?"
             row.messages = [{"role": "user", "content": question}]
             row.target = f"<< {builder(town)} >>"
-    story._store_rows(make, engine, dataset)
+    story.store_rows(make, engine, dataset)
     made = Corpus(engine, settings, queue, blobs, assessment, author, dataset)
     made.add(*map(page, range(len(TOWNS))))
     return made
