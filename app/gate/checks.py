@@ -12,6 +12,7 @@ from app.baselines import causes
 from app.baselines.arms import REVISIONS, ArmResult
 from app.errors import FieldError
 from app.gate.reviewed import ArmTried, Measurement, Subject, Training
+from app.recipes.started import started_as
 from app.wording import lower_first, percent, plural, signed_points
 
 NAMES: Mapping[str, str] = {
@@ -212,4 +213,6 @@ def batch_rows(recipe: Mapping[str, Any]) -> int:
 
 def _training(training: Training, train_rows: int) -> str:
     planned = steps(training.recipe, train_rows)
-    return f"{planned.text}, on {training.model.name}." if planned else f"On {training.model.name}."
+    several = started_as(training.recipe)
+    on = f"on {training.model.name}{f', by {several}' if several else ''}."
+    return f"{planned.text}, {on}" if planned else f"O{on[1:]}"

@@ -4,7 +4,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,12 +58,19 @@ def compute_with(threads: int) -> None:
 
 
 def load(
-    folder: Path, files: Mapping[str, str] | None, dtype: str, attention: str = "sdpa", device: str = "cpu"
+    folder: Path,
+    files: Mapping[str, str] | None,
+    dtype: str,
+    attention: str = "sdpa",
+    device: str = "cpu",
+    *,
+    whole: bool = True,
 ) -> Loaded:
     """Load model and tokenizer of a folder, whose files must hash to `files` when those are given.
 
     attention: on the CPU; on an accelerator it is always torch's own fused kernel, which is quicker there at any
-    length. device: see `devices.choose`; every tensor that this process makes from then on lies there.
+    length. device: see `devices.choose`; every tensor that this process makes from then on lies there. whole: False
+    leaves the weights in the host's memory, for a device that holds only a part of them.
 
     Raises:
         folders.NotAModel, folders.Damaged: see there; nothing has been opened then.
@@ -81,10 +88,11 @@ def load(
         attention = "sdpa"
     offline = {"local_files_only": True, "trust_remote_code": False}
     tokenizer = AutoTokenizer.from_pretrained(folder, **offline)
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=DTYPES[kind], attn_implementation=attention, use_safetensors=True, **offline
-    )
-    model = model.to(chosen.name).eval()
+    with nullcontext() if whole else torch.device("cpu"):
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=DTYPES[kind], attn_implementation=attention, use_safetensors=True, **offline
+        )
+    model = (model.to(chosen.name) if whole else model).eval()
     window = int(getattr(model.config, "max_position_embeddings", 0) or 0)
     context = min(window or 2048, max(int(tokenizer.model_max_length), 1))
     return Loaded(model, tokenizer, kind, context, manifest, chosen)

@@ -116,7 +116,7 @@ def _train(
 ) -> Checkpoint | None:
     from app.inference import devices, loading
     from app.training import learner as learners
-    from app.training import lora, smoke
+    from app.training import lora, sharding, smoke
 
     loading.compute_with(start.threads)
     newest, best = _newest(checkpoints, team)
@@ -133,6 +133,8 @@ def _train(
         raise Refuse(f"The base model is not the approved one: {error}") from error
     except devices.NotThere as error:
         raise Ended(Exit.DEVICE, str(error)) from error
+    except sharding.CannotShard as error:
+        raise Refuse(str(error)) from error
     progress.dtype = learner.loaded.dtype
     learner.tell = lambda line: say("log", line=line)
     learner.make_room()
@@ -180,8 +182,10 @@ def attempt(run: Path) -> Exit:
 
 
 def _end(code: Exit, text: str) -> Exit:
-    if code not in TOGETHER or ranks.place().first:
-        say("ended", code=int(code), name=code.name.lower(), text=text)
+    if code in TOGETHER and not ranks.place().first:
+        # The first one has a checkpoint to write; whoever started us would end it for a code that is no success.
+        return Exit.DONE
+    say("ended", code=int(code), name=code.name.lower(), text=text)
     return code
 
 

@@ -29,7 +29,7 @@ def build(
     kind = dtype or loading.precision(spec.recipe.precision, devices.choose(device))
     kind = team.agree(kind)  # timed, and so not the same on every host
     loaded = loading.load(
-        model, spec.files, kind, attention="eager", device=device
+        model, spec.files, kind, attention="eager", device=device, whole=spec.recipe.base_weights == "whole"
     )  # hashed once more: what is opened is what was seen
     source = list(rows)
     train, dropped = encoded(loaded, spec, (row for row in source if row.split == "train"))

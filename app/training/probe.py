@@ -12,7 +12,7 @@ from typing import Any
 
 from app.inference import devices, folders, loading, tokens
 from app.processes import parent
-from app.training import batches, lora, preflight
+from app.training import batches, lora, preflight, sharding
 from app.training import learner as learners
 from app.training import spec as specs
 from app.training.preflight import RowSize, Sizes
@@ -28,7 +28,9 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: s
     """Everything that the preflight page shows, measured where it can be. threads: that this process computes with.
     device: see `devices.choose`."""
     parent.say("stage", text="Loading the model")
-    loaded = loading.load(model, spec.files, spec.recipe.precision, attention="eager", device=device)
+    whole = spec.recipe.base_weights == "whole"
+    loaded = loading.load(model, spec.files, spec.recipe.precision, attention="eager", device=device, whole=whole)
+    report_of_shards = {} if whole else {"shards": dict(sharding.estimate(loaded.model, spec.recipe.processes))}
     parent.say("stage", text="Counting tokens")
     with source.open("rb") as lines:
         rows = [row for row in specs.rows(lines) if row.split in {"train", "dev"}]
@@ -49,7 +51,9 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: s
     report |= {"samples": samples, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
     report |= {"device": loaded.device.title, "device_free": devices.free_bytes(loaded.device)}
     report["devices"] = devices.count(loaded.device)
-    if fitting["train"] and fitting["dev"]:
+    report |= report_of_shards
+    # What does not fit one device cannot be timed on one.
+    if fitting["train"] and fitting["dev"] and (whole or not loaded.device.accelerator):
         report |= _timed(loaded, spec, fitting["train"], fitting["dev"], report)
     return report
 
@@ -101,7 +105,14 @@ def main() -> int:
     try:
         spec = specs.from_subject(message["subject"])
         report = probe(spec, Path(message["model"]), Path(message["rows"]), int(message["threads"]), message["device"])
-    except (devices.NotThere, folders.NotAModel, folders.Damaged, tokens.CannotRender, ValueError) as error:
+    except (
+        devices.NotThere,
+        folders.NotAModel,
+        folders.Damaged,
+        sharding.CannotShard,
+        tokens.CannotRender,
+        ValueError,
+    ) as error:
         parent.say("failed", text=str(error))
         return Exit.REFUSED
     parent.say("report", report=report)

@@ -16,7 +16,6 @@ from pydantic import Field as Bounds
 from app import glossary
 from app.errors import FieldError, Invalid
 from app.strict import Expected, Fault, faults
-from app.wording import plural
 
 NOT_USABLE = "The training config has settings that cannot be used."
 FEW_ROWS = 2000  # below it a smaller batch gives the short run more steps
@@ -31,7 +30,8 @@ class Recipe:
     dev_rows: how many dev rows the loss is measured on. max_row_tokens: longer rows are left out, never cut.
     scaling: what the adapter's output is multiplied by, `lora` for alpha / rank, `rslora` for alpha / sqrt(rank).
     launcher: what starts the trainer, `local` for one process, `torchrun` for several of one host, `ray` for several of
-    a cluster. processes: how many share each step, one a device.
+    a cluster. processes: how many share each step, one a device. base_weights: `whole` on each device, or `sharded`
+    over all of them, for a base that does not fit one.
     """
 
     rank: int = 16
@@ -57,9 +57,10 @@ class Recipe:
     scaling: str = "lora"
     launcher: str = "local"
     processes: int = 1
+    base_weights: str = "whole"
 
 
-LATER: Mapping[str, Any] = {"scaling": "lora", "launcher": "local", "processes": 1}
+LATER: Mapping[str, Any] = {"scaling": "lora", "launcher": "local", "processes": 1, "base_weights": "whole"}
 """Settings that earlier versions did not have, with what they did. Left out where that is still so: what was approved
 or checked before keeps its digest."""
 
@@ -156,6 +157,8 @@ FIELDS = (
         choices=(("auto", "Quickest here"), ("bfloat16", "bfloat16"), ("float32", "float32")),
     ),
     Field("seed", "Same seed, same run. Repeat what you rely on with two other seeds.", "whole", 0, 2**31 - 1),
+    Field("max_minutes", "A job that takes far longer than estimated is ended; its last "
+          "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
     Field(
         "launcher", "One process is all that one device needs. Several take each step together and end with the same "
         "adapter, but for the order in which numbers are added.", "choice", advanced=False,
@@ -169,8 +172,12 @@ FIELDS = (
         "processes", "One for each device: a step takes as long as its slowest process, so more than there are devices "
         "only cost memory.", "whole", 1, 64, advanced=False,
     ),
-    Field("max_minutes", "A job that takes far longer than estimated is ended; its last "
-          "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
+    Field(
+        "base_weights", "Whole where it fits, which is quicker: sharded layers are gathered from all devices in each "
+        "pass. In 16 bits or more, and with the host's memory for the whole model in each process while it loads.",
+        "choice", advanced=False,
+        choices=(("whole", "Whole on each device"), ("sharded", "Sharded over all devices (FSDP2)")),
+    ),
 )  # fmt: skip
 BY_NAME = {field.name: field for field in FIELDS}
 
@@ -227,6 +234,8 @@ def parse(sent: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
             else "At least 2 with torchrun or Ray."
         )
         raise Invalid(NOT_USABLE, [FieldError("#/processes", wanted)])
+    if made.base_weights == "sharded" and made.processes == 1:
+        raise Invalid(NOT_USABLE, [FieldError("#/base_weights", "Sharding takes at least 2 processes.")])
     return made
 
 
@@ -271,15 +280,6 @@ def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
             with suppress(ValueError):
                 settings[name] = int(value) if field.kind == "whole" else float(value)
     return settings
-
-
-def started_as(stored: Mapping[str, Any]) -> str:
-    """What starts the trainer by these settings, in words; empty for one process on this machine, as it always was."""
-    launcher = stored.get("launcher", "local")
-    if launcher == "local":
-        return ""
-    title = {"torchrun": "this machine (torchrun)", "ray": "a cluster (Ray)"}.get(launcher, launcher)
-    return f"{plural(int(stored.get('processes', 1)), 'process', 'processes')} on {title}"
 
 
 def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from app.errors import Invalid
 from app.db import reading
+from app.errors import Invalid
 from app.jobs import store as job_store
 from app.settings import Settings
 from app.training import batches, job, launchers, store
@@ -97,6 +97,24 @@ def test_a_step_with_fewer_rows_than_processes_is_the_same_step(
 
 
 @pytest.mark.torch
+@pytest.mark.deep
+@pytest.mark.parametrize(("batch_rows", "processes"), [(4, 2), (1, 2), (4, 3)])
+def test_a_base_that_is_sharded_over_the_processes_gives_the_same_adapter(
+    run: Run, another: Callable[..., Run], batch_rows: int, processes: int
+) -> None:
+    alone = another(batch_rows=batch_rows, max_steps=9)
+    sharded = another(
+        batch_rows=batch_rows, max_steps=9, processes=processes, launcher="torchrun", base_weights="sharded"
+    )
+    one = alone.train()
+    children = together(sharded)
+
+    assert {child.code for child in children} == {Exit.DONE}, children[0].output
+    assert losses(children[0]) == pytest.approx(losses(one), abs=CLOSE)
+    alike(sharded, alone)
+
+
+@pytest.mark.torch
 def test_each_process_needs_a_token_of_its_own_and_is_one_of_those_approved(another: Callable[..., Run]) -> None:
     pair = another(processes=2, launcher="torchrun")
     pair.order()
@@ -137,7 +155,7 @@ def test_a_process_that_is_killed_ends_the_start_and_the_next_goes_on_from_the_c
 @pytest.mark.parametrize("how", ["cancel", "the worker dies", "a process is killed", "torchrun is killed"])
 def test_torchrun_leaves_nothing_behind_whatever_ends_it(another: Callable[..., Run], how: str) -> None:
     """With the real torchrun, as a worker starts it."""
-    pair = another(processes=2, launcher="torchrun", epochs=60)
+    pair = another(processes=2, launcher="torchrun", epochs=20)
     pair.order()
     spec = {**_order(pair), "threads": 2}
     running = TorchRun(pair.data, 2).start(pair.folder, spec)
@@ -264,7 +282,7 @@ def test_a_run_that_loses_a_process_goes_on_by_itself(story: Story) -> None:
     """The whole job: approved for two processes, one of which is killed in the middle."""
     settings = story.make.settings.model_copy(update={"launcher": ("local", "torchrun"), "threads": 1})
     story.make.settings = settings
-    story.recipe(max_steps=40, launcher="torchrun", processes=2)
+    story.recipe(max_steps=40, evals_per_epoch=20, launcher="torchrun", processes=2)
     story.check()
     story.approve()
     row = story.launch()
