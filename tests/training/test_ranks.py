@@ -148,6 +148,9 @@ def test_a_process_that_is_killed_ends_the_start_and_the_next_goes_on_from_the_c
     assert again[0].events("started")[0]["step"] >= 6
     assert losses(children[0], again[0]) == pytest.approx(losses(whole), abs=CLOSE)
     alike(pair, run)
+    calm = another(processes=2, launcher="torchrun")
+    together(calm)
+    assert pair.adapter == calm.adapter, "the same to the bit as two that nobody disturbs"
 
 
 @pytest.mark.torch
