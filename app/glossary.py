@@ -53,6 +53,7 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.seed", "Seed", "Decides the order of rows and the first weights."),
     Term("recipe.launcher", "Launcher", "What starts the trainer, and where."),
     Term("recipe.processes", "Processes", "How many share the rows of each step; one for each device (GPU)."),
+    Term("recipe.base_weights", "Base weights", "Whether each device holds the whole base model or a part of it."),
     Term("recipe.max_minutes", "Time limit", "Ends a run that takes longer.", "minutes"),
     Term("recipe.sweep", "Learning-rate sweep", "Trains with several rates and takes the best one on the dev set."),
     Term("recipe.seeds", "Seeds", "Trainings that differ in nothing but chance: how much of a result is luck."),

@@ -13,6 +13,7 @@ from app.baselines.arms import REVISIONS, ArmResult
 from app.errors import FieldError
 from app.gate.reviewed import ArmTried, Measurement, Subject, Training
 from app.recipes import legs, replay
+from app.recipes.started import started_as
 from app.wording import lower_first, percent, plural, signed_points
 
 NAMES: Mapping[str, str] = {
@@ -214,6 +215,7 @@ def batch_rows(recipe: Mapping[str, Any]) -> int:
 
 def _training(training: Training, train_rows: int) -> str:
     planned = steps(training.recipe, train_rows)
-    several = legs.count(training.recipe)
-    times = f" One of {several} trainings; the best on dev is judged." if several > 1 else ""
-    return (f"{planned.text}, on {training.model.name}." if planned else f"On {training.model.name}.") + times
+    several, trainings = started_as(training.recipe), legs.count(training.recipe)
+    times = f" One of {trainings} trainings; the best on dev is judged." if trainings > 1 else ""
+    on = f"on {training.model.name}{f', by {several}' if several else ''}."
+    return (f"{planned.text}, {on}" if planned else f"O{on[1:]}") + times

@@ -4,7 +4,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,13 @@ def load(
     *,
     longest: int = 0,
     trained: bool = False,
+    whole: bool = True,
 ) -> Loaded:
     """Load model and tokenizer of a folder, whose files must hash to `files` when those are given.
 
     attention: one by name, else `attention.choose` takes it for a model that is trained or not, and for the longest
-    row. device: see `devices.choose`; every tensor that this process makes from then on lies there.
+    row. device: see `devices.choose`; every tensor that this process makes from then on lies there. whole: False
+    leaves the weights in the host's memory, for a device that holds only a part of them.
 
     Raises:
         folders.NotAModel, folders.Damaged: see there; nothing has been opened then.
@@ -90,10 +92,11 @@ def load(
     tokenizer = AutoTokenizer.from_pretrained(folder, **offline)
     config = AutoConfig.from_pretrained(folder, **offline)
     kernel = attention or attentions.choose(config, chosen, kind, longest, trained=trained)
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=DTYPES[kind], attn_implementation=kernel, use_safetensors=True, **offline
-    )
-    model = model.to(chosen.name).eval()
+    with nullcontext() if whole else torch.device("cpu"):
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=DTYPES[kind], attn_implementation=kernel, use_safetensors=True, **offline
+        )
+    model = (model.to(chosen.name) if whole else model).eval()
     window = int(getattr(model.config, "max_position_embeddings", 0) or 0)
     context = min(window or 2048, max(int(tokenizer.model_max_length), 1))
     return Loaded(model, tokenizer, kind, context, manifest, chosen)

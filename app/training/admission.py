@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.errors import Invalid
 from app.gate import permission
 from app.gate import subject as subjects
 from app.inference import folders
@@ -76,7 +77,7 @@ def admit(run: Path, key: bytes, now: float, where: Place | None = None) -> tupl
         raise Refuse("The subject is not the one that was approved.")
     try:
         spec = specs.from_subject(json.loads(start.subject))
-    except ValueError as error:
+    except (ValueError, Invalid) as error:
         raise Refuse(f"The approved subject cannot be trained: {error}.") from error
     if where.size != spec.recipe.processes:
         raise Refuse(f"Approved for {plural(spec.recipe.processes, 'process', 'processes')}, started as {where.size}.")

@@ -60,6 +60,13 @@ def dealt(rows: Sequence[int], lengths: Sequence[int], rank: int, ranks: int) ->
     return mine
 
 
+def shares(rows: Sequence[int], lengths: Sequence[int], ranks: int, budget: int, *, even: bool) -> list[Step]:
+    """The passes of one step by rank. even: as many for each, some of them without rows."""
+    each = [passes(dealt(rows, lengths, rank, ranks), lengths, budget) for rank in range(ranks)]
+    most = max(map(len, each)) if even else 0
+    return [(*one, *[()] * (most - len(one))) for one in each]
+
+
 def padding(steps: Sequence[Step], lengths: Sequence[int]) -> float:
     """Share of computed tokens that are padding, 0 to 1."""
     real = sum(lengths[row] for step in steps for part in step for row in part)

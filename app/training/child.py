@@ -47,7 +47,8 @@ import gc
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,22 @@ def _hand_out(run: CheckpointStore, adapter: Checkpoint, best: Outcome, outcomes
     return run.publish(ADAPTER, adapter.step, write, facts)
 
 
+@contextmanager
+def _building() -> Iterator[None]:
+    """Give what can be wrong with model, device and ranks its exit code."""
+    from app.inference import devices
+    from app.training import sharding
+
+    try:
+        yield
+    except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
+        raise Refuse(f"The base model is not the approved one: {error}") from error
+    except devices.NotThere as error:
+        raise Ended(Exit.DEVICE, str(error)) from error
+    except sharding.CannotShard as error:
+        raise Refuse(str(error)) from error
+
+
 def _train(
     rows: Iterable[SourceRow],
     start: Start,
@@ -260,12 +277,8 @@ def _train(
     if spec.scored is not None:
         rows = list(rows)
     answers = dev_answers.DevAnswers.of(spec, rows)
-    try:
+    with _building():
         learner, left_out = learners.build(Path(start.model), rows, spec, kind, start.device, leg=leg, team=team)
-    except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
-        raise Refuse(f"The base model is not the approved one: {error}") from error
-    except devices.NotThere as error:
-        raise Ended(Exit.DEVICE, str(error)) from error
     progress.dtype = learner.loaded.dtype
     learner.tell = lambda line: say("log", line=line)
     learner.make_room()
@@ -321,8 +334,10 @@ def attempt(run: Path) -> Exit:
 
 
 def _end(code: Exit, text: str) -> Exit:
-    if code not in TOGETHER or ranks.place().first:
-        say("ended", code=int(code), name=code.name.lower(), text=text)
+    if code in TOGETHER and not ranks.place().first:
+        # The first one has a checkpoint to write; whoever started us would end it for a code that is no success.
+        return Exit.DONE
+    say("ended", code=int(code), name=code.name.lower(), text=text)
     return code
 
 

@@ -25,6 +25,7 @@ from app.inference.local import Dtype
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
+from app.recipes.started import started_as
 from app.recipes.tables import RecipeRow
 from app.training import events as trainer_events
 from app.training import freeing, launchers, legs, packing, rows_with_passages, seed_adapters, service, store
@@ -98,7 +99,7 @@ def preflight(claim: Claim) -> None:
     report["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(report["samples"])
     report |= _admission(claim, plan)
     report["available"] = report.get("device_free") or _free_memory()
-    report["started_as"] = recipes.started_as(recipes.to_json(plan.recipe))
+    report["started_as"] = started_as(recipes.to_json(plan.recipe))
     report["blockers"] = [
         *launchers.against(claim.settings, plan.recipe, int(report.get("devices", 0))),
         *preflights.blockers(plan.recipe, report, report["available"]),

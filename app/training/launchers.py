@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -257,7 +258,9 @@ class Group(Process):
     def how(self) -> str:
         """Which rank was lost, as torchrun reports it."""
         if lost := LOST.findall(_log(self._run)[self._said_before :]):
-            rank, code = lost[-1]
+            # What a signal killed is why the others ended; SIGTERM is what torchrun sends these.
+            killed = [each for each in lost if int(each[1]) < 0 and int(each[1]) != -signal.SIGTERM]
+            rank, code = (killed or lost)[-1]
             return f"Process {int(rank) + 1} of the trainer {children.reason(int(code))}; the others were ended."
         return super().how
 

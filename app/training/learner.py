@@ -36,7 +36,13 @@ def build(
     kind = dtype or loading.precision(spec.recipe.precision, devices.choose(device))
     kind = team.agree(kind)  # timed, and so not the same on every host
     loaded = loading.load(
-        model, spec.files, kind, device=device, longest=spec.recipe.max_row_tokens, trained=True
+        model,
+        spec.files,
+        kind,
+        device=device,
+        longest=spec.recipe.max_row_tokens,
+        trained=True,
+        whole=spec.recipe.base_weights == "whole",
     )  # hashed once more: what is opened is what was seen
     source = list(rows)
     train, dropped = encoded(loaded, spec, (row for row in source if row.split == "train"))

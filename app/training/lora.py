@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.inference import attention, devices, loading, tokens
 from app.inference.tokens import TokenRow
-from app.training import batches, fused
+from app.training import batches, fused, sharding
 from app.training import recipe as recipes
 from app.training.ranks import Team
 from app.training.recipe import Recipe
@@ -86,7 +86,10 @@ class Learner:
             adapted = get_peft_model(loaded.model, config, autocast_adapter_dtype=False)
         self.model = adapted.to(loading.DTYPES[loaded.dtype])
         self.inner = self.model.get_base_model()
-        if not loaded.device.accelerator:
+        self.sharded = recipe.base_weights == "sharded" and not self.team.alone
+        if self.sharded:
+            sharding.spread(self.inner, self.team, loaded.device.name)
+        elif not loaded.device.accelerator:
             fused.fit(self.model)
         self.learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}
@@ -150,8 +153,15 @@ class Learner:
         if self.team.alone:
             return parts
         rows = [row for part in parts for row in part]
-        mine = batches.dealt(rows, self.lengths, self.team.place.rank, self.team.place.size)
-        return batches.passes(mine, self.lengths, self.budget)
+        each = batches.shares(rows, self.lengths, self.team.place.size, self.budget, even=self.sharded)
+        return each[self.team.place.rank]
+
+    def _part_loss(self, part: Sequence[int], beginning: "Beginning | None" = None) -> torch.Tensor:
+        """The summed loss of a pass; one without rows has none and goes through the layers for the others."""
+        if not part:
+            return self.loss_sum([min(self.train, key=lambda row: row.length)]) * 0
+        rows = [self.train[row] for row in part]
+        return self.loss_sum(rows, beginning if beginning and not self._general(part) else None)
 
     def _draw(self, number: int) -> None:
         """Several ranks draw their dropout by step and rank: each other masks, and the same again after a resume."""
@@ -160,6 +170,8 @@ class Learner:
 
     def _halved(self, number: int, parts: batches.Step) -> batches.Step:
         """The same rows in smaller passes, from here on. Raises: OutOfMemoryError: a pass has one row already."""
+        if self.sharded:  # the others would wait for layers that this rank never gathers
+            raise torch.OutOfMemoryError("the passes of this recipe do not fit into the memory of the device")
         self.forget_gradients()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -183,7 +195,7 @@ class Learner:
         loss = 0.0
         beginning = self._beginning(parts)
         for part in self._alike(parts):
-            summed = self.loss_sum([self.train[row] for row in part], None if self._general(part) else beginning)
+            summed = self._part_loss(part, beginning)
             if self.team.alone and not torch.isfinite(summed):  # ranks find out together, once it is added up
                 raise Diverged(f"The loss of step {number} is not a number.")
             (summed / trained).backward()
@@ -198,7 +210,7 @@ class Learner:
         parts = self.share(parts)
         beginning = self._beginning(parts)
         for part in self._alike(parts):
-            self.loss_sum([self.train[row] for row in part], None if self._general(part) else beginning).backward()
+            self._part_loss(part, beginning).backward()
         if beginning is not None:
             beginning.backward()
         self.forget_gradients()
@@ -300,20 +312,23 @@ class Learner:
     def _shared(self, prompts: list[list[int]]) -> int:
         shared = tokens.common_prefix(prompts)
         usable = self.loaded.plain_cache and hasattr(self.inner, "model")
-        return shared if usable and shared >= WORTH_SHARING else 0
+        return shared if usable and shared >= WORTH_SHARING and not self.sharded else 0
 
     def dev_losses(self) -> Iterator[tuple[float, int]]:
-        """Yield (summed loss, trained tokens) part by part over this rank's dev rows, so that a stop can come in
-        between."""
+        """Yield (summed loss, trained tokens) over this rank's dev rows, part by part: a stop can come in between."""
         self.model.eval()
         lengths = [row.length for row in self.dev]
         with torch.no_grad():
             beginning = Beginning(self, self.dev[0].prompt[: self.shared], apart=False) if self.shared else None
         parts = batches.passes(range(len(self.dev)), lengths)
-        for part in parts[self.team.place.rank :: self.team.place.size]:
+        ranks = self.team.place.size
+        if self.sharded:  # all go through the layers equally often
+            parts = (*parts, *[()] * (-len(parts) % ranks))
+        for part in parts[self.team.place.rank :: ranks]:
             rows = [self.dev[number] for number in part]
             with torch.no_grad():
-                yield float(self.loss_sum(rows, beginning)), sum(len(row.completion) for row in rows)
+                summed = self.loss_sum(rows, beginning) if rows else self._part_loss(())
+                yield float(summed), sum(len(row.completion) for row in rows)
 
     def check_ranks(self) -> None:
         """Raises: ranks.Apart: the ranks do not hold the same adapter."""

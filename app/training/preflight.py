@@ -83,6 +83,13 @@ def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Ite
             f"The run needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free. Shorten the "
             "longest row, or train a smaller model."
         )
+    shards = sum(measured.get("shards", {}).values())
+    if recipe.launcher == "torchrun" and measured.get("device_free") and shards > measured["device_free"]:
+        free = measured["device_free"]
+        yield (
+            f"Its part of the base takes about {shards / 1e9:.1f} GB of each device and {free / 1e9:.1f} GB are free. "
+            "Choose more processes, or a smaller model."
+        )
     if measured.get("seconds", 0) > recipe.max_minutes * 60:
         yield (
             f"It would take about {measured['seconds'] / 60:.0f} minutes, and the training config allows "

@@ -15,7 +15,7 @@ from typing import Any
 from app.inference import devices, folders, loading, tokens
 from app.processes import parent
 from app.recipes import replay
-from app.training import batches, dev_answers, legs, lora, preflight, prices
+from app.training import batches, dev_answers, legs, lora, preflight, prices, sharding
 from app.training import learner as learners
 from app.training import spec as specs
 from app.training.preflight import RowSize, Sizes
@@ -34,9 +34,11 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: s
     device: see `devices.choose`."""
     parent.say("stage", text="Loading the model")
     recipe = spec.recipe
+    whole = recipe.base_weights == "whole"
     loaded = loading.load(
-        model, spec.files, recipe.precision, device=device, longest=recipe.max_row_tokens, trained=True
+        model, spec.files, recipe.precision, device=device, longest=recipe.max_row_tokens, trained=True, whole=whole
     )
+    report_of_shards = {} if whole else {"shards": dict(sharding.estimate(loaded.model, recipe.processes))}
     parent.say("stage", text="Counting tokens")
     with source.open("rb") as lines:
         rows = [row for row in specs.rows(lines) if row.split in {"train", "dev"}]
@@ -65,12 +67,14 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: s
     report |= {"samples": samples, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
     report |= {"device": loaded.device.title, "device_free": devices.free_bytes(loaded.device)}
     report["devices"] = devices.count(loaded.device)
-    if fitting["train"] and fitting["dev"]:
+    report |= report_of_shards
+    # What does not fit one device cannot be timed on one.
+    if fitting["train"] and fitting["dev"] and (whole or not loaded.device.accelerator):
         report |= _timed(loaded, spec, [*fitting["train"], *general], fitting["dev"], len(general))
         report |= _answered(loaded, spec, rows, report)
-        report["seconds"] = prices.whole(spec.recipe, report)
-        if not legs.alone(spec.recipe):
-            report["trainings"] = prices.trainings(spec.recipe, report)
+        report["seconds"] = prices.whole(recipe, report)
+        if not legs.alone(recipe):
+            report["trainings"] = prices.trainings(recipe, report)
     return report
 
 
@@ -144,7 +148,14 @@ def main() -> int:
     try:
         spec = specs.from_subject(message["subject"])
         report = probe(spec, Path(message["model"]), Path(message["rows"]), int(message["threads"]), message["device"])
-    except (devices.NotThere, folders.NotAModel, folders.Damaged, tokens.CannotRender, ValueError) as error:
+    except (
+        devices.NotThere,
+        folders.NotAModel,
+        folders.Damaged,
+        sharding.CannotShard,
+        tokens.CannotRender,
+        ValueError,
+    ) as error:
         parent.say("failed", text=str(error))
         return Exit.REFUSED
     parent.say("report", report=report)

@@ -16,7 +16,6 @@ from pydantic import Field as Bounds
 from app import glossary
 from app.errors import FieldError, Invalid
 from app.strict import Expected, Fault, faults
-from app.wording import plural
 
 NOT_USABLE = "The training config has settings that cannot be used."
 FEW_ROWS = 2000  # below it a smaller batch gives the short run more steps
@@ -31,7 +30,8 @@ class Recipe:
     dev_rows: how many dev rows the loss is measured on. max_row_tokens: longer rows are left out, never cut.
     scaling: what the adapter's output is multiplied by, `lora` for alpha / rank, `rslora` for alpha / sqrt(rank).
     launcher: what starts the trainer, `local` for one process, `torchrun` for several of one host, `ray` for several of
-    a cluster. processes: how many share each step, one a device.
+    a cluster. processes: how many share each step, one a device. base_weights: `whole` on each device, or `sharded`
+    over all of them, for a base that does not fit one.
     sweep, seeds, curve: more trainings of the same run (`recipes.legs`). stop_by: what chooses the checkpoint, `loss`
     or the deciding `metric` on `scored_rows` dev rows. replay: share of general rows among those trained, 0 to 0.5.
     """
@@ -59,6 +59,7 @@ class Recipe:
     scaling: str = "lora"
     launcher: str = "local"
     processes: int = 1
+    base_weights: str = "whole"
     sweep: str = "none"
     seeds: int = 1
     curve: str = "none"
@@ -71,6 +72,7 @@ LATER: Mapping[str, Any] = {
     "scaling": "lora",
     "launcher": "local",
     "processes": 1,
+    "base_weights": "whole",
     "sweep": "none",
     "seeds": 1,
     "curve": "none",
@@ -176,6 +178,8 @@ FIELDS = (
         choices=(("auto", "Quickest here"), ("bfloat16", "bfloat16"), ("float32", "float32")),
     ),
     Field("seed", "Same seed, same run. Repeat what you rely on with two other seeds.", "whole", 0, 2**31 - 1),
+    Field("max_minutes", "A job that takes far longer than estimated is ended; its last "
+          "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
     Field(
         "launcher", "One process is all that one device needs. Several take each step together and end with the same "
         "adapter, but for the order in which numbers are added.", "choice", advanced=False,
@@ -188,6 +192,12 @@ FIELDS = (
     Field(
         "processes", "One for each device: a step takes as long as its slowest process, so more than there are devices "
         "only cost memory.", "whole", 1, 64, advanced=False,
+    ),
+    Field(
+        "base_weights", "Whole where it fits, which is quicker: sharded layers are gathered from all devices in each "
+        "pass. In 16 bits or more, and with the host's memory for the whole model in each process while it loads.",
+        "choice", advanced=False,
+        choices=(("whole", "Whole on each device"), ("sharded", "Sharded over all devices (FSDP2)")),
     ),
     Field("max_minutes", "A job that takes far longer than estimated is ended; its last "
           "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
@@ -276,6 +286,11 @@ def parse(sent: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
             else "At least 2 with torchrun or Ray."
         )
         raise Invalid(NOT_USABLE, [FieldError("#/processes", wanted)])
+    if made.base_weights == "sharded" and made.processes == 1:
+        raise Invalid(NOT_USABLE, [FieldError("#/base_weights", "Sharding takes at least 2 processes.")])
+    if made.base_weights == "sharded" and made.stop_by == "metric":
+        # The first process answers dev rows; the layers of a sharded base are nobody's alone.
+        raise Invalid(NOT_USABLE, [FieldError("#/stop_by", "A sharded base answers no dev rows while it is trained.")])
     return made
 
 
@@ -320,15 +335,6 @@ def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
             with suppress(ValueError):
                 settings[name] = int(value) if field.kind == "whole" else float(value)
     return settings
-
-
-def started_as(stored: Mapping[str, Any]) -> str:
-    """What starts the trainer by these settings, in words; empty for one process on this machine, as it always was."""
-    launcher = stored.get("launcher", "local")
-    if launcher == "local":
-        return ""
-    title = {"torchrun": "this machine (torchrun)", "ray": "a cluster (Ray)"}.get(launcher, launcher)
-    return f"{plural(int(stored.get('processes', 1)), 'process', 'processes')} on {title}"
 
 
 def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:

@@ -21,6 +21,7 @@ from app.jobs import service as job_service
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
 from app.recipes import legs as planned
+from app.recipes.started import started_as
 from app.training import cost, legs, prices, service, stages, store
 from app.training import recipe as recipes
 from app.training.legs import Outcome
@@ -68,7 +69,7 @@ def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
         reasons=prospects.reasons,
         **_warned(assessment_id, prospects, row.model_id if row else None),
         planned=_planned(db, assessment_id, recipe),
-        started_as=recipes.started_as(row.settings if row else {}),
+        started_as=started_as(row.settings if row else {}),
         runs=[(run, state) for run, state, _ in runs],
         failure=newest.failure if newest else "",
         key=secrets.token_urlsafe(16),
@@ -128,7 +129,7 @@ def show_training(request: Request, training_id: Id, app: App, db: Db, me: Me) -
         pausable=state in service.PAUSABLE,
         paused=service.paused(row, state),
         changed=list(recipes.changed(recipes.parse(row.recipe), service.default_recipe(db, row.assessment_id))),
-        started_as=recipes.started_as(row.recipe),
+        started_as=started_as(row.recipe),
         by=by,
     )
 
@@ -278,11 +279,13 @@ def _fields(recipe: recipes.Recipe, offered: Collection[str]) -> list[recipes.Fi
     choice = {*offered, recipe.launcher} - {"local"}
     fields = []
     for field in recipes.FIELDS:
-        if field.name not in {"launcher", "processes"}:
+        if field.name not in {"launcher", "processes", "base_weights"}:
             fields.append(field)
-        elif choice:
-            kept = tuple(pair for pair in field.choices if pair[0] == "local" or pair[0] in choice)
+        elif choice and field.name == "launcher":
+            kept = tuple(pair for pair in field.choices if pair[0] in {"local", *choice})
             fields.append(replace(field, choices=kept))
+        elif choice:
+            fields.append(field)
     return fields
 
 

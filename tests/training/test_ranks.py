@@ -114,6 +114,24 @@ def test_a_step_with_fewer_rows_than_processes_is_the_same_step(
 
 
 @pytest.mark.torch
+@pytest.mark.deep
+@pytest.mark.parametrize(("batch_rows", "processes"), [(4, 2), (1, 2), (4, 3)])
+def test_a_base_that_is_sharded_over_the_processes_gives_the_same_adapter(
+    run: Run, another: Callable[..., Run], batch_rows: int, processes: int
+) -> None:
+    alone = another(batch_rows=batch_rows, max_steps=9)
+    sharded = another(
+        batch_rows=batch_rows, max_steps=9, processes=processes, launcher="torchrun", base_weights="sharded"
+    )
+    one = alone.train()
+    children = together(sharded)
+
+    assert {child.code for child in children} == {Exit.DONE}, children[0].output
+    assert losses(children[0]) == pytest.approx(losses(one), abs=CLOSE)
+    alike(sharded, alone)
+
+
+@pytest.mark.torch
 def test_each_process_needs_a_token_of_its_own_and_is_one_of_those_approved(another: Callable[..., Run]) -> None:
     pair = another(processes=2, launcher="torchrun")
     pair.order()
@@ -147,6 +165,9 @@ def test_a_process_that_is_killed_ends_the_start_and_the_next_goes_on_from_the_c
     assert again[0].events("started")[0]["step"] >= 6
     assert losses(children[0], again[0]) == pytest.approx(losses(whole), abs=CLOSE)
     alike(pair, run)
+    calm = another(processes=2, launcher="torchrun")
+    together(calm)
+    assert pair.adapter == calm.adapter, "the same to the bit as two that nobody disturbs"
 
 
 @pytest.mark.torch
@@ -154,7 +175,7 @@ def test_a_process_that_is_killed_ends_the_start_and_the_next_goes_on_from_the_c
 @pytest.mark.parametrize("how", ["cancel", "the worker dies", "a process is killed", "torchrun is killed"])
 def test_torchrun_leaves_nothing_behind_whatever_ends_it(another: Callable[..., Run], how: str) -> None:
     """With the real torchrun, as a worker starts it."""
-    pair = another(processes=2, launcher="torchrun", epochs=60)
+    pair = another(processes=2, launcher="torchrun", epochs=20)
     pair.order()
     spec = {**_order(pair), "threads": 2}
     running = TorchRun(pair.data, 2).start(pair.folder, spec)
@@ -281,7 +302,7 @@ def test_a_run_that_loses_a_process_goes_on_by_itself(story: Story) -> None:
     """The whole job: approved for two processes, one of which is killed in the middle."""
     settings = story.make.settings.model_copy(update={"launcher": ("local", "torchrun"), "threads": 1})
     story.make.settings = settings
-    story.recipe(max_steps=40, launcher="torchrun", processes=2)
+    story.recipe(max_steps=40, evals_per_epoch=20, launcher="torchrun", processes=2)
     story.check()
     story.approve()
     row = story.launch()
