@@ -3,9 +3,10 @@
 ORDER: model, rows (JSON lines: messages, target), out, steps, batch, rank, alpha, learning_rate, threads, device.
 Prints one JSON line: seconds of the steps after the first two, tokens of their rows without padding, peak bytes.
 Names: `trl_default` (what one gets without setting anything but the task), `trl_best` (16-bit base, no checkpointing of
-activations, eager attention, rows grouped by length: the best of the settings tried), `hf_trainer` (transformers alone,
-rows padded in batches), `llamafactory` and `llamafactory_best` (in a Python of its own; best: 16-bit
-base, no checkpointing, eager attention, neat packing), `trl_liger` and `unsloth` (CUDA only).
+activations, eager attention on short rows, rows grouped by length: the best of the settings tried), `hf_trainer`
+(transformers alone, rows padded in batches), `llamafactory` and `llamafactory_best` (in a Python of its own; best: no
+checkpointing, short rows with eager attention and neat packing, on CUDA all in 16 bits, which it refuses on a CPU),
+`trl_liger` and `unsloth` (CUDA only).
 """
 
 import json
@@ -20,6 +21,7 @@ from typing import Any
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", WANDB_DISABLED="true")
 
 WARM = 2  # steps
+LONG = 700  # tokens a row from which eager attention and packs of several rows are no longer the best on a CPU
 
 
 def main(name: str, order: dict[str, Any]) -> None:
@@ -122,7 +124,7 @@ def _trl(
     more: dict[str, Any] = {}
     model: Any = order["model"]
     if name in ("trl_best", "trl_liger"):
-        attention = "eager" if order["device"] == "cpu" else "sdpa"
+        attention = "eager" if order["device"] == "cpu" and order["row_tokens"] <= LONG else "sdpa"
         model = models.from_pretrained(order["model"], dtype=torch.bfloat16, attn_implementation=attention)
         more = {"gradient_checkpointing": False, "bf16": False, "train_sampling_strategy": "group_by_length"}
         if name == "trl_liger":
@@ -145,16 +147,20 @@ def _llamafactory(name: str, order: dict[str, Any], rows: list[Any], common: dic
     best = name.endswith("best")
     more: dict[str, Any] = {"bf16": True}
     if best:
-        more = {"pure_bf16": True, "disable_gradient_checkpointing": True, "flash_attn": "disabled"}
-        more |= {"neat_packing": True, "packing": True}
+        long = order["row_tokens"] > LONG
+        more = {
+            "bf16" if order["device"] == "cpu" else "pure_bf16": True,
+            "disable_gradient_checkpointing": True,
+            "flash_attn": "sdpa" if long else "disabled",
+        }
+        more |= {} if long else {"neat_packing": True, "packing": True, "cutoff_len": order["pack"]}
     args: dict[str, Any] = {
-        **common, **more,
+        "cutoff_len": 2048, **common, **more,
         "model_name_or_path": order["model"], "stage": "sft", "do_train": True, "finetuning_type": "lora",
         "lora_rank": order["rank"], "lora_alpha": order["alpha"], "lora_target": "all", "template": "smollm2",
-        "dataset": "rows", "dataset_dir": str(place), "cutoff_len": 2048, "overwrite_output_dir": True,
+        "dataset": "rows", "dataset_dir": str(place), "overwrite_output_dir": True,
     }  # fmt: skip
-    if best:  # packs hold many rows: as long, and as many, as hold the rows of a batch of the others
-        args["cutoff_len"] = order["pack"]
+    if "packing" in more:  # packs hold many rows: so many packs as hold about the rows of a batch of the others
         args["per_device_train_batch_size"] = max(1, round(order["batch"] * order["row_tokens"] / order["pack"]))
     run_exp({key: value for key, value in args.items() if key != "report_to"} | {"report_to": "none"}, [clock])
 

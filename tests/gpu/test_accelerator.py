@@ -43,6 +43,16 @@ def test_losses_are_those_of_the_cpu(tiny_model: Path) -> None:
     assert there == pytest.approx(here, rel=1e-3)
 
 
+def test_16_bits_with_the_attention_that_is_chosen_there_learn_like_32_on_the_cpu(tiny_model: Path) -> None:
+    """The flash kernel where its package is installed, else torch's own; the CPU's is ours."""
+    there = learner(tiny_model, "auto", replace(RECIPE, precision="bfloat16"))
+    chosen = there.loaded.model.config._attn_implementation
+
+    assert chosen in {"sdpa", "flash_attention_2"}
+    here = [step.loss for step in learner(tiny_model, "cpu").run(0)]
+    assert [step.loss for step in there.run(0)] == pytest.approx(here, rel=0.05)
+
+
 def test_a_resumed_run_ends_like_one_that_was_not_interrupted(tiny_model: Path, tmp_path: Path) -> None:
     recipe = replace(RECIPE, dropout=0.1)
     straight = learner(tiny_model, "auto", recipe)
