@@ -294,11 +294,12 @@ def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:
-    """What differs from the defaults: (label, default, chosen)."""
+    """What differs from the defaults: (label, default, chosen), choices in words."""
     for field in fields(Recipe):
         before, after = getattr(base, field.name), getattr(recipe, field.name)
         if before != after:
-            yield BY_NAME[field.name].label, before, after
+            words = dict(BY_NAME[field.name].choices)
+            yield BY_NAME[field.name].label, words.get(before, before), words.get(after, after)
 
 
 def learning_rate(recipe: Recipe, step: int, total: int) -> float:

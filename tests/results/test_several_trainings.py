@@ -14,8 +14,8 @@ from app.db import reading, writing
 from app.results import card, service
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
-from tests.results.test_a_later_run import run_again
 from tests.support.factories import Make
+from tests.support.trained import run_again
 
 USUAL = {
     "rows": 1200,
