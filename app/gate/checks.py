@@ -215,5 +215,5 @@ def batch_rows(recipe: Mapping[str, Any]) -> int:
 def _training(training: Training, train_rows: int) -> str:
     planned = steps(training.recipe, train_rows)
     several = legs.count(training.recipe)
-    times = f" One of {several} trainings; the best on dev is judged." if several > 1 else ""
+    times = f" One of {several} trainings; the best on dev is evaluated." if several > 1 else ""
     return (f"{planned.text}, on {training.model.name}." if planned else f"On {training.model.name}.") + times

@@ -172,7 +172,7 @@ FIELDS = (
           "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
     Field(
         "sweep", "None: 2e-4 suits most. Three rates cost three trainings; the one that is best on the dev rows "
-        "is judged on the test rows, never the other way round.", "choice", choices=(
+        "is evaluated on the test rows, never the other way round.", "choice", choices=(
             ("none", "No: only the rate above"), ("three", "3 rates: half, as above, double"),
             ("five", "5 rates: from a quarter to four times"),
         ), advanced=False, option=True,

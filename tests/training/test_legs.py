@@ -82,8 +82,8 @@ def test_a_subject_says_which_trainings_are_approved_and_the_trainer_takes_no_ot
 @pytest.mark.torch
 def test_each_training_is_kept_and_the_best_on_dev_is_handed_out(another: Callable[..., Any]) -> None:
     """Killed once within a training and once between two, it ends as one that nobody disturbed."""
-    options = {"sweep": "three", "seeds": 2, "curve": "quarters", "epochs": 1, "learning_rate": 2e-3}
-    whole, cut = another(**options), another(**options)
+    options = {"sweep": "three", "seeds": 2, "curve": "quarters", "epochs": 1, "evals_per_epoch": 1}
+    whole, cut = (another(**options, learning_rate=2e-3) for _ in range(2))
     child = whole.train()
     assert child.code == Exit.DONE, child.output
     for attempt, wait in enumerate(("step", "leg"), 1):
