@@ -36,14 +36,10 @@ def show_result(
     me: Me,
     asked: Annotated[Literal["fixed", "broken"] | None, Query(alias="which")] = None,
     first: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
-    run: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
 ) -> Response:
-    """run: one of this assessment; the newest that was judged unless it says so."""
     assessment = assessment_store.get(db, assessment_id)
-    runs = trainings.of_assessment(db, assessment_id)
-    newest = runs[0] if runs else None
-    asked_for = next((one for one in runs if one.id == run), None)
-    training = asked_for or next((one for one in runs if one.result), None) or newest
+    newest = trainings.latest(db, assessment_id)
+    training = trainings.judged(db, assessment_id) or newest
     outcome = service.outcome(db, training.id) if training else None
     which = asked or _larger(outcome)
     compared = outcome.compared if outcome else None
@@ -55,12 +51,9 @@ def show_result(
         step="run",
         training=training,
         newer=newest if newest is not None and training is not None and newest.id != training.id else None,
-        runs=runs,
-        shown_run=asked_for.id if asked_for else None,
         legs=together,
-        chosen=together.chosen if together else "",
         seed_chart=_seeds(together) if together else None,
-        curve_chart=_curve(together) if together else None,
+        curve_charts=_curve(together) if together else (),
         models=service.models_of(db, outcome) if outcome else None,
         run_on=warnings.run_on(assessment_id, training.model_id) if training else "",
         trained=_trained(db, training) if training else None,
@@ -133,13 +126,22 @@ def _seeds(together: Together) -> charts.IntervalChart | None:
     return charts.intervals("Score by seed", [*drawn, charts.Arm("Best prompt", together.spread.before)])
 
 
-def _curve(together: Together) -> line_charts.LineChart | None:
-    """Dev loss against the rows that were trained on."""
-    if not together.points:
-        return None
-    points = [(float(point.rows), point.loss) for point in together.points]
-    series = [line_charts.Series("Dev loss", points, "good")]
-    return line_charts.lines("Dev loss by training rows", series, x_title="rows", y_title="nats/token", numbers=False)
+def _curve(together: Together) -> list[line_charts.LineChart]:
+    """Dev loss against the rows that were trained on, and the dev score where answers were scored."""
+    loss = [(float(point.rows), point.loss) for point in together.points]
+    score = [(float(point.rows), point.score) for point in together.points if point.score is not None]
+    drawn = [("Dev loss", loss, "nats/token"), ("Dev score", score, "")]
+    return [
+        line_charts.lines(
+            f"{name} by training rows",
+            [line_charts.Series(name, points, "good")],
+            x_title="rows",
+            y_title=unit,
+            numbers=False,
+        )
+        for name, points, unit in drawn
+        if points
+    ]
 
 
 def _chart(outcome: service.Outcome) -> charts.IntervalChart:

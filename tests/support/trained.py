@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow
@@ -15,13 +15,11 @@ from app.baselines.tables import AnswerRow
 from app.datasets.tables import ExampleRow
 from app.db import utcnow, writing
 from app.gate import launching, reviews
-from app.gate.tables import ReviewRow
 from app.results import job
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support import as_it_stands
 from tests.support.factories import Make
-from tests.support.installed import unguard
 
 # The best arm is right on the first 150 of the 220 test rows (`Make.baseline`). The adapter breaks the last ten of
 # these, fixes the fifty after them, and leaves twenty wrong.
@@ -103,26 +101,3 @@ def trained(make: Make, after: Sequence[float] = AFTER) -> AssessmentRow:
         run.arm_id = arm.id
         job.conclude(session, run)
     return assessment
-
-
-def run_again(engine: Engine, state: str) -> int:
-    """Another run of assessment 1 after run 1, in this state; its id."""
-    with writing(engine) as session:
-        unguard(session, "reviews")
-        unguard(session, "decisions")
-        unguard(session, "trainings")
-        first, review = session.get_one(TrainingRow, 1), session.get_one(ReviewRow, 1)
-        again = ReviewRow(
-            assessment_id=review.assessment_id, revision=review.revision, subject=review.subject, digest=review.digest,
-            state="consumed", note="", requested_by=review.requested_by, requested_at=utcnow(),
-        )  # fmt: skip
-        session.add(again)
-        session.flush()
-        made = TrainingRow(
-            assessment_id=first.assessment_id, review_id=again.id, decision_id=first.decision_id, digest=first.digest,
-            baseline_id=first.baseline_id, model_id=first.model_id, recipe=first.recipe, state=state,
-            idempotency_key="again", training_facts={}, launched_by=first.launched_by, launched_at=utcnow(),
-        )  # fmt: skip
-        session.add(made)
-        session.flush()
-        return made.id
