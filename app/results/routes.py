@@ -61,9 +61,8 @@ def show_result(
         runs=listed,
         shown_run=asked_for.id if asked_for else None,
         legs=together,
-        chosen=together.chosen if together else "",
         seed_chart=_seeds(together) if together else None,
-        curve_chart=_curve(together) if together else None,
+        curve_charts=_curve(together) if together else (),
         seeds=history.seeds(listed, training) if training else None,
         variants=_variants(db, outcome) if outcome else (),
         models=service.models_of(db, outcome) if outcome else None,
@@ -159,13 +158,22 @@ def _seeds(together: Together) -> charts.IntervalChart | None:
     return charts.intervals("Score by seed", [*drawn, charts.Arm("Best prompt", together.spread.before)])
 
 
-def _curve(together: Together) -> line_charts.LineChart | None:
-    """Dev loss against the rows that were trained on."""
-    if not together.points:
-        return None
-    points = [(float(point.rows), point.loss) for point in together.points]
-    series = [line_charts.Series("Dev loss", points, "good")]
-    return line_charts.lines("Dev loss by training rows", series, x_title="rows", y_title="nats/token", numbers=False)
+def _curve(together: Together) -> list[line_charts.LineChart]:
+    """Dev loss against the rows that were trained on, and the dev score where answers were scored."""
+    loss = [(float(point.rows), point.loss) for point in together.points]
+    score = [(float(point.rows), point.score) for point in together.points if point.score is not None]
+    drawn = [("Dev loss", loss, "nats/token"), ("Dev score", score, "")]
+    return [
+        line_charts.lines(
+            f"{name} by training rows",
+            [line_charts.Series(name, points, "good")],
+            x_title="rows",
+            y_title=unit,
+            numbers=False,
+        )
+        for name, points, unit in drawn
+        if points
+    ]
 
 
 def _chart(outcome: service.Outcome) -> charts.IntervalChart:

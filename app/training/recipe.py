@@ -203,7 +203,7 @@ FIELDS = (
           "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
     Field(
         "sweep", "None: 2e-4 suits most. Three rates cost three trainings; the one that is best on the dev rows "
-        "is judged on the test rows, never the other way round.", "choice", choices=(
+        "is evaluated on the test rows, never the other way round.", "choice", choices=(
             ("none", "No: only the rate above"), ("three", "3 rates: half, as above, double"),
             ("five", "5 rates: from a quarter to four times"),
         ), advanced=False, option=True,
@@ -338,11 +338,12 @@ def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:
-    """What differs from the defaults: (label, default, chosen)."""
+    """What differs from the defaults: (label, default, chosen), choices in words."""
     for field in fields(Recipe):
         before, after = getattr(base, field.name), getattr(recipe, field.name)
         if before != after:
-            yield BY_NAME[field.name].label, before, after
+            words = dict(BY_NAME[field.name].choices)
+            yield BY_NAME[field.name].label, words.get(before, before), words.get(after, after)
 
 
 def learning_rate(recipe: Recipe, step: int, total: int) -> float:

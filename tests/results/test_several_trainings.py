@@ -1,4 +1,4 @@
-"""A run of several trainings on its result: seeds with their spread, the sweep, the learning curve; and every run."""
+"""A run of several trainings on its result: seeds with their spread, the sweep, the learning curve."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,6 @@ from app.db import reading, writing
 from app.results import card, service
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
-from tests.results.test_a_later_run import run_again
 from tests.support.factories import Make
 
 USUAL = {
@@ -102,6 +101,12 @@ def test_the_curve_says_what_more_rows_would_bring_as_far_as_seeds_tell(client: 
     assert "falls by 0.005 nats. Seeds differ by 0.020 alone, so more rows of the same kind would bring little." in flat
     points = client.get("/api/v1/trainings/1/result").json()["learning_curve"]
     assert [point["rows"] for point in points] == [300, 600, 1200]
+    assert "Dev loss by training rows" in page
+    assert "Dev score by training rows" not in page
+    several(engine, seeds={}, legs=[one | {"best_score": 0.5 if one["kind"] == "part" else 0.7} for one in LEGS])
+    scored = text_of(client, "/assessments/1/result")
+    assert "Dev score by training rows" in scored
+    assert "falls by 0.200 nats, the dev score moves by +20.0 points." in scored
 
 
 def test_the_sweep_and_the_card_say_what_was_tried(client: TestClient, engine: Engine) -> None:
@@ -117,24 +122,3 @@ def test_the_sweep_and_the_card_say_what_was_tried(client: TestClient, engine: E
     assert "Learning rates tried: 0.0001, 0.0002, 0.0004; 0.0002 was best on the dev rows." in written
     assert "3 seeds: " in written
     assert [one["name"] for one in client.get("/api/v1/trainings/1").json()["legs"]] == [one["name"] for one in LEGS]
-
-
-def test_every_run_is_listed_and_an_earlier_one_can_be_read(client: TestClient, engine: Engine) -> None:
-    """A second run that came out worse takes nothing away from the first."""
-    number = run_again(engine, "done")
-    with writing(engine) as session:
-        first, again = session.get_one(TrainingRow, 1), session.get_one(TrainingRow, number)
-        again.arm_id = first.arm_id
-        again.result = {**(first.result or {}), "verdict": "regressed", "after": 0.5}
-
-    newest = client.get("/assessments/1/result").text
-    earlier = client.get("/assessments/1/result?run=1").text
-
-    assert f"Run {number} ·" in newest
-    assert 'href="/assessments/1/result?run=1"' in newest
-    assert "Run 1 ·" in earlier
-    assert f"Run {number}, launched later, has a result of its own. The result of run 1 stands." in " ".join(
-        earlier.split()
-    )
-    assert "?run=1&amp;which=fixed" in earlier
-    assert client.get("/assessments/1/result?run=999").text.count("All runs") == newest.count("All runs")

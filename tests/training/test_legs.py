@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +21,9 @@ from app.recipes import store as recipe_store
 from app.results import card
 from app.results import job as results_job
 from app.results import service as results
-from app.training import legs, store
+from app.training import child, legs, store
 from app.training import spec as specs
+from app.training.checkpoints import CheckpointStore
 from app.training.legs import Outcome
 from app.training.protocol import Exit
 from app.training.recipe import Recipe
@@ -79,13 +81,27 @@ def test_a_subject_says_which_trainings_are_approved_and_the_trainer_takes_no_ot
         specs.from_subject(subject)
 
 
+def test_one_that_diverged_is_written_down_and_not_trained_again(tmp_path: Path) -> None:
+    run = CheckpointStore(tmp_path, b"key", "0" * 64, 1)
+    leg = legs.first(SEVERAL)[2]
+    store = legs.store(run, leg.name)
+    store.commit(3, lambda _folder: None, {"seconds": 12.5})
+
+    marked = child._mark_diverged(store, leg, "The loss of step 4 is not a number.")
+
+    assert (marked.diverged, marked.seconds) == ("The loss of step 4 is not a number.", 12.5)
+    assert child._ended(legs.store(replace(run, attempt=2), leg.name), leg) == marked
+    assert child._ended(legs.store(replace(run, digest="1" * 64), leg.name), leg) is None
+    assert child._ended(legs.store(run, "rate-1"), leg) is None
+
+
 @pytest.mark.torch
 def test_each_training_is_kept_and_the_best_on_dev_is_handed_out(another: Callable[..., Any]) -> None:
     """Killed once within a training and once between two, it ends as one that nobody disturbed."""
-    options = {"sweep": "three", "seeds": 2, "curve": "quarters", "epochs": 1, "learning_rate": 2e-3}
-    whole, cut = another(**options), another(**options)
-    child = whole.train()
-    assert child.code == Exit.DONE, child.output
+    options = {"sweep": "three", "seeds": 2, "curve": "quarters", "epochs": 1, "evals_per_epoch": 1}
+    whole, cut = (another(**options, learning_rate=2e-3) for _ in range(2))
+    undisturbed = whole.train()
+    assert undisturbed.code == Exit.DONE, undisturbed.output
     for attempt, wait in enumerate(("step", "leg"), 1):
         cut.order(attempt)
         killed = cut.start()
@@ -94,11 +110,11 @@ def test_each_training_is_kept_and_the_best_on_dev_is_handed_out(another: Callab
         killed.wait()
     last = cut.train(attempt=3)
 
-    ended = [event["name"] for event in child.events("leg")]
+    ended = [event["name"] for event in undisturbed.events("leg")]
     assert ended == ["rate-1", "rate-2", "rate-3", "seed-2", "part-25", "part-50"]
     assert last.code == Exit.DONE, last.output
     assert cut.adapter == whole.adapter
-    facts = child.events("done")[0]["facts"]
+    facts = undisturbed.events("done")[0]["facts"]
     outcomes = [Outcome.from_json(one) for one in facts["legs"]]
     best = min(outcomes[:3], key=lambda one: one.best_loss or 0.0)
     assert facts["chosen_leg"] == best.name
@@ -123,7 +139,7 @@ def test_an_adapter_of_another_training_of_the_run_is_not_taken(another: Callabl
 
     again = made.train(attempt=2)
 
-    losses = [{one["name"]: one["best_loss"] for one in child.events("leg")} for child in (first, again)]
+    losses = [{one["name"]: one["best_loss"] for one in each.events("leg")} for each in (first, again)]
     assert losses[0] == losses[1]
     assert json.loads(again.output.splitlines()[-1])["event"] == "done"
 

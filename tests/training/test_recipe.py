@@ -56,11 +56,15 @@ def test_the_learning_rate_rises_once_and_never_exceeds_the_top(total: int, sche
 
 
 def test_what_was_changed_is_listed() -> None:
-    assert list(recipes.changed(Recipe(rank=8), Recipe())) == [("LoRA rank (r)", 16, 8)]
+    assert list(recipes.changed(Recipe(rank=8, curve="quarters"), Recipe())) == [
+        ("LoRA rank (r)", 16, 8),
+        ("Learning curve", "No", "25 % and 50 % of the rows, too"),
+    ]
 
 
 def test_a_setting_that_came_later_changes_no_digest_of_what_was_approved_before() -> None:
-    assert "scaling" not in recipes.to_json(Recipe())
+    assert set(recipes.LATER).isdisjoint(recipes.to_json(Recipe()))
+    assert recipes.LATER.items() <= asdict(Recipe()).items()
     assert recipes.to_json(Recipe(scaling="rslora"))["scaling"] == "rslora"
     assert recipes.parse(recipes.to_json(Recipe(scaling="rslora"))) == Recipe(scaling="rslora")
 
