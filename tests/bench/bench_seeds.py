@@ -4,8 +4,8 @@
     python tests/bench/bench_seeds.py --table RESULTS.jsonl
 
 SETS: the folder with `phpdoc` and `slots_snips`; `docstrings` are the rows, prompts and recipe of the worked example
-and need no folder. One installation of its own with a server and a worker on the bundled model, all by the REST API: rows
-uploaded, checked, split, frozen; prompts measured, revised once, failures tagged; then for each seed a recipe, a
+and need no folder. One installation of its own with a server and a worker on the bundled model, all by the REST API:
+rows uploaded, checked, split, frozen; prompts measured, revised once, failures tagged; then for each seed a recipe, a
 preflight, a review by somebody else, a launch, a result. A seed that is named twice is trained twice: whether the same
 order gives the same adapter. One line of JSON a set; with `--table` the newest line of each is printed as Markdown.
 
@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import random
+import sys
 import tempfile
 import time
 import urllib.request
@@ -26,10 +27,11 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import bench_all_sets as sets
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.demo import example, pairs
 from app.wording import signed_points
+from tests.bench import bench_all_sets as sets
 
 FAILURES = 30  # gate G9
 
@@ -76,6 +78,8 @@ WAYS: Mapping[str, Way] = {
 
 class Team(sets.Server):
     """Such an installation with a second person, who reviews."""
+
+    _token: str
 
     def begin(self) -> None:
         super().begin()
