@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.baselines import differences
@@ -84,7 +83,7 @@ def show_result(
     )
 
 
-def _asked(session: Session, assessment_id: int, run: int | None) -> TrainingRow | None:
+def _asked(session: Db, assessment_id: int, run: int | None) -> TrainingRow | None:
     """The run that is asked for by its number.
 
     Raises:
@@ -98,7 +97,7 @@ def _asked(session: Session, assessment_id: int, run: int | None) -> TrainingRow
     return row
 
 
-def _variants(session: Session, outcome: service.Outcome) -> Sequence[differences.Between]:
+def _variants(session: Db, outcome: service.Outcome) -> Sequence[differences.Between]:
     """The adapter against everything else that answered the test rows, the closest first."""
     if outcome.compared is None or outcome.adapter is None:
         return ()

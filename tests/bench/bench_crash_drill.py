@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -143,10 +143,10 @@ def _until(true: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def faults(kills: int, others: int) -> Iterator[Fault]:
-    yield from ("step",) * (kills - kills // 2)
-    yield from ("save",) * (kills // 2)
-    for fault in get_args(Fault)[2:]:
-        yield from (fault,) * others
+    numbers = {"step": kills - kills // 2, "save": kills // 2}
+    for fault in WORDS:
+        for _ in range(numbers.get(fault, others)):
+            yield fault
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from app.datasets import group_store
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
 from app.release import service as releases
+from app.release import store as release_store
+from app.release.tables import ReleaseAnswerRow
 from app.results import history, job, service
 from app.standing import keeping
 from app.training.tables import TrainingRow
@@ -88,11 +90,9 @@ def test_an_adapter_that_was_not_applied_is_not_better_and_its_check_fails(engin
         run = session.get_one(TrainingRow, 1)
         for number in range(240):
             values = answer("general", f"same/{number}", "base", 1.0, "Friday")
-            releases.store.put(session, [values, values | {"who": "adapter"}])
+            release_store.put(session, [values, values | {"who": "adapter"}])
         assert concluded(session)["verdict"] == "improved"  # some of them differ
-        session.execute(
-            delete(releases.store.ReleaseAnswerRow).where(releases.store.ReleaseAnswerRow.item.like("days%"))
-        )
+        session.execute(delete(ReleaseAnswerRow).where(ReleaseAnswerRow.item.like("days%")))
         found = concluded(session)
         kept = releases.of_run(run)
 
@@ -109,7 +109,14 @@ def test_an_adapter_that_was_not_applied_is_not_better_and_its_check_fails(engin
 def replacing(session: Session, teacher: list[float]) -> None:
     """The run was approved to replace a stronger model, which has these scores on the test rows."""
     baseline = session.scalars(select(BaselineRow)).one()
-    large = {"kind": "endpoint", "name": "Large", "reference": "l", "base_url": "http://l", "files": {}, "set_by": None}
+    large: dict[str, Any] = {
+        "kind": "endpoint",
+        "name": "Large",
+        "reference": "l",
+        "base_url": "http://l",
+        "files": {},
+        "set_by": None,
+    }
     arm = ArmRow(
         baseline_id=baseline.id, family="stronger_model", name="stronger_model/zero_shot", title="Zero-shot, Large",
         settings={"model_id": 99, "model_as": large}, test=arms.tallied([arms.Scored(1.0)], binary=True, seed=7),

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from app.training.protocol import Exit
 from tests.support.places import ROOT
@@ -101,11 +101,11 @@ def _until_saving(staging: Path) -> None:
         time.sleep(0.0005)
 
 
-def _again(run: Run) -> list[dict[str, object]]:
+def _again(run: Run) -> list[dict[str, Any]]:
     return _said(run.train(2).output)
 
 
-def _yesterday(run: Run) -> list[dict[str, object]]:
+def _yesterday(run: Run) -> list[dict[str, Any]]:
     """A second start for which it is a day earlier."""
     run.life = -DAY + 3600  # the token is of that clock, too
     run.order(2)
@@ -117,7 +117,7 @@ def _yesterday(run: Run) -> list[dict[str, object]]:
         return _said(process.stdout.read())
 
 
-def _said(output: bytes) -> list[dict[str, object]]:
+def _said(output: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines(keepends=True) if line.endswith(b"\n")]
 
 
