@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
     device: what models of this machine compute on, baselines and training alike: auto takes a GPU that is there and
         works, else the CPU; cpu, cuda (ROCm, too) and mps are taken at their word.
+    training_gb: memory that a training run may take, in GB (10^9 bytes), on the machine or, with one, on the GPU; 0 for
+        what is free. Its passes are made small enough for it.
     endpoint_concurrency: model calls in flight at once on one endpoint, at most, where a measurement does not say.
     endpoint_seconds: how long one answer of a model server may take, from when it can be expected.
     endpoint_patience: seconds that a model server may be away (loading, overloaded) before a measurement ends.
@@ -60,6 +62,7 @@ class Settings(BaseSettings):
     patience: Annotated[float, Field(gt=0, le=3600)] = 60.0
     threads: Annotated[int, Field(ge=0, le=512)] = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    training_gb: Annotated[float, Field(ge=0, le=100_000)] = 0.0
     endpoint_concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     endpoint_seconds: Annotated[float, Field(gt=0, le=86_400)] = 120.0
     endpoint_patience: Annotated[float, Field(ge=0, le=86_400)] = 300.0

@@ -39,7 +39,8 @@ class Ended(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What one start of the trainer is given: the file that the launcher wrote."""
+    """What one start of the trainer is given: the file that the launcher wrote. memory: bytes that the run may take, 0
+    for what is free."""
 
     job_id: int
     attempt: int
@@ -50,6 +51,7 @@ class Start:
     model: str
     threads: int
     device: str = "cpu"
+    memory: int = 0
 
 
 def admit(run: Path, key: bytes, now: float) -> tuple[Start, TrainingSpec]:

@@ -77,8 +77,8 @@ def _train(
     rows: Iterator[SourceRow], start: Start, spec: TrainingSpec, checkpoints: CheckpointStore, stop: Stop
 ) -> Checkpoint:
     from app.inference import devices, loading
+    from app.training import fits, lora, smoke
     from app.training import learner as learners
-    from app.training import lora, smoke
 
     loading.compute_with(start.threads)
     newest = checkpoints.newest(lambda line: say("log", line=line))
@@ -96,8 +96,17 @@ def _train(
     except devices.NotThere as error:
         raise Ended(Exit.DEVICE, str(error)) from error
     progress.dtype = learner.loaded.dtype
-    learner.tell = lambda line: say("log", line=line)
+    if progress.pass_tokens:  # as the attempt before us left it: a resumed run takes the same passes
+        learner.budget, learner.recompute.on = progress.pass_tokens, progress.recompute
+
+    def told(line: str) -> None:
+        progress.pass_tokens, progress.recompute = learner.budget, learner.recompute.on
+        say("log", line=line)
+
+    learner.tell = told
+    fits.settle(learner, fits.limit(learner, start.memory))
     learner.make_room()
+    progress.pass_tokens, progress.recompute = learner.budget, learner.recompute.on
     try:
         if newest:
             learner.restore(newest.folder)
@@ -136,7 +145,9 @@ def attempt(run: Path) -> Exit:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
         return _end(
-            Exit.MEMORY, "The machine has too little memory for this recipe. Use shorter rows or a smaller batch."
+            Exit.MEMORY,
+            "The machine has too little memory for this config, even one row at a time. "
+            "Run the preflight again: it says what would fit.",
         )
     return Exit.DONE
 

@@ -264,6 +264,7 @@ def _start(claim: Claim) -> dict[str, Any]:
         "model": str(inference.folder(claim.settings, model).resolve()),
         "threads": children.threads_for(claim.settings.threads or None),
         "device": claim.settings.device,
+        "memory": round(claim.settings.training_gb * 1e9),
     }
 
 

@@ -32,7 +32,8 @@ LIBRARIES = ("torch", "transformers", "peft", "safetensors")  # their versions g
 @dataclass(slots=True)
 class Progress:
     """Where a run stands, besides the tensors. evaluated: the last step whose dev loss was measured. peak_bytes: the
-    most memory that any attempt so far has taken."""
+    most memory that any attempt so far has taken. pass_tokens, recompute: how its passes are made (`fits`), so that a
+    resumed run makes the same; 0 before the first."""
 
     step: int = 0
     dtype: str = ""
@@ -43,6 +44,8 @@ class Progress:
     base_loss: float | None = None
     seconds: float = 0.0
     peak_bytes: int = 0
+    pass_tokens: int = 0
+    recompute: bool = False
 
 
 @dataclass(slots=True)

@@ -16,9 +16,11 @@ from typing import Any
 
 from app.inference import devices, loading, tokens
 from app.inference.tokens import TokenRow
-from app.training import batches
+from app.training import batches, fits
 from app.training import recipe as recipes
 from app.training.recipe import Recipe
+from app.training.recompute import Recompute
+from app.training.room import HEAD_TOKENS
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
 from peft import LoraConfig, get_peft_model  # isort: skip
@@ -30,8 +32,6 @@ WORTH_SHARING = (
     16  # tokens that prompts begin with, below which a second pass through the model costs more than it saves
 )
 ATTENTION_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj"]
-RESERVE = 0.1  # of the rehearsed peak, for what the allocator keeps of passes of other shapes in a long run
-HEAD_TOKENS = 128  # trained positions whose logits are held at once: of 49,152 tokens each, they outweigh a layer
 HEAVIEST = 3  # steps that are gone through for their memory: after them it hardly grows any more
 NO_TARGET = -100  # cross_entropy's own mark for a position that is not trained
 
@@ -83,7 +83,10 @@ class Learner:
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}
         self.optimizer = self._new_optimizer()
         self.lengths = [row.length for row in train]
-        self.budget = batches.WIDE_TOKENS if loaded.device.accelerator else batches.MICRO_TOKENS
+        usual = batches.WIDE_TOKENS if loaded.device.accelerator else batches.MICRO_TOKENS
+        self.budget = self.widest = recipe.pass_tokens or usual
+        self.recompute = Recompute(self.inner)
+        self.recompute.on = recipe.checkpointing == "on" and self.recompute.possible
         self.tell: Callable[[str], None] = lambda _line: None  # hears what a person should know of
         self.steps_an_epoch = batches.steps_per_epoch(len(train), recipe.batch_rows)
         planned = self.steps_an_epoch * recipe.epochs
@@ -112,24 +115,21 @@ class Learner:
         while True:
             try:
                 return self._step(number, parts)
-            except torch.OutOfMemoryError:
-                parts = self._halved(number, parts)
+            except RuntimeError as error:
+                parts = self._less(number, parts, error)
 
-    def _halved(self, number: int, parts: batches.Step) -> batches.Step:
-        """The same rows in smaller passes, from here on. Raises: OutOfMemoryError: a pass has one row already."""
+    def _less(self, number: int, parts: batches.Step, error: RuntimeError) -> batches.Step:
+        """The same rows in passes that take less, from here on. Raises: the error: there is nothing more to be had."""
+        if not fits.ran_out(error):
+            raise error
         self.forget_gradients()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         rows = [row for part in parts for row in part]
-        if all(len(part) == 1 for part in parts):
-            raise torch.OutOfMemoryError("one row alone does not fit into the memory of the device")
-        self.budget = max(1, self.budget // 2)
-        while (smaller := batches.passes(rows, self.lengths, self.budget)) == parts:
-            self.budget = max(1, self.budget // 2)
-        self.tell(
-            f"Step {number}: memory ran out. Passes hold {self.budget:,} tokens from here on; batches are the same."
-        )
-        return smaller
+        if not fits.smaller(self, rows):
+            raise torch.OutOfMemoryError("one row alone does not fit into the memory of the device") from error
+        self.tell(f"Step {number}: memory ran out. {fits.settings_said(self)}")
+        return batches.passes(rows, self.lengths, self.budget)
 
     def forget_gradients(self) -> None:
         for parameter in self.learned.values():
@@ -169,13 +169,13 @@ class Learner:
         """Rehearse the heaviest steps before the first one is taken. Memory that small passes have cut into pieces does
         not serve a large one that comes later, and is not given back; what a large one has taken serves all."""
         state = devices.random_state(self.loaded.device)  # dropout draws from it
-        for step in heaviest(self, HEAVIEST):
+        for step in fits.heaviest(self, HEAVIEST):
             parts = step
             while True:
                 try:
                     self.rehearse(parts)
-                except torch.OutOfMemoryError:
-                    parts = self._halved(0, parts)
+                except RuntimeError as error:
+                    parts = self._less(0, parts, error)
                 else:
                     break
         devices.restore_random_state(state)
@@ -353,44 +353,6 @@ def padded(rows: Sequence[TokenRow], shared: int, pad: int) -> tuple[torch.Tenso
         inputs[number, : len(ids) - 1] = torch.tensor(ids[:-1])
         labels[number, first : first + len(row.completion)] = torch.tensor(row.completion)
     return inputs, labels
-
-
-def heaviest(learner: Learner, count: int) -> list[batches.Step]:
-    """The steps of the whole run whose passes take most memory, the heaviest first."""
-    recipe = learner.recipe
-    steps = [
-        step
-        for epoch in range(-(-learner.total // learner.steps_an_epoch))
-        for step in batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, epoch, learner.budget)
-    ]
-    return sorted(steps, key=lambda step: -max(_held(learner, part) for part in step))[:count]
-
-
-def _held(learner: Learner, rows: Sequence[int]) -> int:
-    """Bytes that a pass keeps for the way back, roughly: good enough to tell which pass keeps most."""
-    config = learner.inner.config
-    size = loading.DTYPES[learner.loaded.dtype].itemsize
-    width = max(learner.lengths[row] for row in rows)
-    tokens_held = len(rows) * (width - learner.shared) + learner.shared
-    hidden = config.hidden_size
-    wide = getattr(config, "intermediate_size", 4 * hidden)
-    scores = config.num_attention_heads * width * (2 * size + 4)  # of one token: before, after and in 32 bits
-    return int(config.num_hidden_layers * tokens_held * ((12 * hidden + 4 * wide) * size + scores))
-
-
-def memory(learner: Learner, peak: int) -> Mapping[str, int]:
-    """Bytes that training will take at its peak, by part.
-
-    peak: of this process, in bytes, once the heaviest steps were rehearsed: program, weights, adapter, all that eager
-    attention keeps, and what the allocator holds between passes of different shapes, which no formula gives. What a
-    rehearsal does not have is the optimizer: two moments and the gradients in 32 bits. reserve: what a longer run was
-    seen to add (tests/bench/RESULTS.md).
-    """
-    return {
-        "longest_batch": peak,
-        "optimizer": learner.adapter_parameters * 3 * 4,
-        "reserve": round(RESERVE * peak),
-    }
 
 
 def _plain(value: object) -> object:
