@@ -126,7 +126,7 @@ def _training(facts: Facts) -> Training | None:
     return Training(
         recipe=facts.recipe.settings,
         instructions=standing.winning_instructions(facts.baseline),
-        model=Base(id=facts.base.id, name=name, revision=revision, files=facts.base.files),
+        model=Base(id=facts.base.id, name=name, revision=revision, files=facts.base.files, bits=facts.base.bits),
         passages=recipe_passages.part(facts.recipe, facts.baseline, facts.dataset),
     )
 
@@ -143,7 +143,8 @@ def preflight_of(frozen: Subject, recipe: RecipeRow | None) -> Mapping[str, Any]
     part = {
         "recipe": training.recipe,
         "instructions": training.instructions,
-        "model": {"name": model.name, "revision": model.revision, "files": model.files},
+        "model": {"name": model.name, "revision": model.revision, "files": model.files}
+        | ({"bits": model.bits} if model.bits else {}),
         **({"passages": training.passages} if training.passages else {}),
     }
     valid_for = subject.digest({"training": part, "rows": data.rows_sha256, "split": data.split_sha256})

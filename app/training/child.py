@@ -104,7 +104,7 @@ def _train(
         say("log", line=line)
 
     learner.tell = told
-    fits.settle(learner, fits.limit(learner, start.memory))
+    fits.settle(learner, fits.limit(learner.loaded.device, start.memory))
     learner.make_room()
     progress.pass_tokens, progress.recompute = learner.budget, learner.recompute.on
     try:

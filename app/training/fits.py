@@ -83,23 +83,28 @@ def settle(learner: "Learner", limit: int) -> bool:
     if not limit or learner.loaded.device.accelerator:
         return True
     before = learner.budget, learner.recompute.on
-    standing = resident(learner.loaded.device) + optimizer_bytes(learner)
     fits = False
-    while True:
+    while not fits:
         step = heaviest(learner, 1)[0]
-        if standing + heaviest_pass(learner, step) * (1 + room.UNTRIED) <= limit:
-            fits = True
-            break
-        if not smaller(learner, max(step, key=lambda part: kept(learner, part))):
+        fits = within(learner, step, limit)
+        if not fits and not smaller(learner, max(step, key=lambda part: kept(learner, part))):
             break
     if before != (learner.budget, learner.recompute.on):
         learner.tell(f"There are {limit / 1e9:.1f} GB of memory. {settings_said(learner)}")
     return fits
 
 
-def limit(learner: "Learner", allowed: int) -> int:
+def within(learner: "Learner", step: batches.Step, limit: int, *, strict: bool = False) -> bool:
+    """Whether a step keeps to `limit` bytes of this process, by what can be worked out; true without a limit. An
+    accelerator refuses by itself what is too much: there it is true, too, unless `strict`."""
+    if not limit or (learner.loaded.device.accelerator and not strict):
+        return True
+    standing = resident(learner.loaded.device) + optimizer_bytes(learner)
+    return standing + heaviest_pass(learner, step) * (1 + room.UNTRIED) <= limit
+
+
+def limit(device: Device, allowed: int) -> int:
     """Bytes that this process may have in all. allowed: by the operator, 0 for what is free. 0: nobody knows."""
-    device = learner.loaded.device
     free = devices.free_bytes(device) if device.accelerator else room.free_bytes()
     found = resident(device) + free if free else 0
     return min(allowed, found) if allowed and found else allowed or found

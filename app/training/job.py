@@ -73,16 +73,35 @@ def preflight(claim: Claim) -> None:
         "rows": _stored(claim, rows_sha256),
         "threads": threads,
         "device": claim.settings.device,
+        "memory": round(claim.settings.training_gb * 1e9),
     }
     report = _probe(claim, message, threads)
     # The samples are stored and shown; rows that hold what nobody has decided on can't be trained on anyway.
     report["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(report["samples"])
     report |= _admission(claim, plan)
-    report["available"] = report.get("device_free") or _free_memory()
+    _name_4_bits(claim, plan, report)
     report["blockers"] = list(preflights.blockers(plan.recipe, report, report["available"]))
     with claim.write() as session:
         stored = session.get_one(RecipeRow, claim.subject_id)
         stored.preflight, stored.preflight_of = report, plan.digest
+
+
+def _name_4_bits(claim: Claim, plan: service.Plan, report: dict[str, Any]) -> None:
+    """Say of the proposal of a base in 4 bits which model that is, or what is missing for there to be one."""
+    proposals = [one for one in report.get("proposals", ()) if one["kind"] == "bits"]
+    if not proposals:
+        return
+    with claim.read() as session:
+        held = model_store.in_4_bits(session, plan.model)
+    for one in proposals:
+        if held is not None:
+            one["model_id"] = held.id
+        elif plan.model.kind != "folder":
+            one["missing"] = "Only a model that was added as a folder can be held in 4 bits."
+        elif not inference.holds_4_bits():
+            one["missing"] = inference.NO_4_BITS
+        else:
+            one["missing"] = f"An administrator can add it under Models, on the page of {plan.model.name}."
 
 
 def _admission(claim: Claim, plan: service.Plan) -> dict[str, Any]:
@@ -135,15 +154,6 @@ def _probe(claim: Claim, message: Mapping[str, Any], threads: int) -> dict[str, 
         return report
     finally:
         child.close(grace=5, patience=GRACE)
-
-
-def _free_memory() -> int:
-    """Bytes that this machine can still give out; 0 where it does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
 
 
 # ---------------------------------------------------------------- training

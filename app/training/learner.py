@@ -21,7 +21,7 @@ def build(
     """
     kind = dtype or spec.recipe.precision
     loaded = loading.load(
-        model, spec.files, kind, attention="eager", device=device
+        model, spec.files, kind, attention="eager", device=device, bits=spec.bits
     )  # hashed once more: what is opened is what was seen
     source = list(rows)
     train, dropped = encoded(loaded, spec, (row for row in source if row.split == "train"))
@@ -55,6 +55,7 @@ def facts(learner: lora.Learner, left_out: int) -> dict[str, Any]:
     return {
         "dtype": learner.loaded.dtype,
         "device": learner.loaded.device.title,
+        **({"bits": learner.loaded.bits} if learner.loaded.bits != 16 else {}),
         "train_rows": len(learner.train),
         "dev_rows": len(learner.dev),
         "left_out": left_out,

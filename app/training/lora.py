@@ -77,7 +77,7 @@ class Learner:
         )
         with loading.quiet():
             adapted = get_peft_model(loaded.model, config, autocast_adapter_dtype=False)
-        self.model = adapted.to(loading.DTYPES[loaded.dtype])
+        self.model = loading.in_precision(adapted, loaded)
         self.inner = self.model.get_base_model()
         self.learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.training import batches
+from app.training import batches, room
 from app.training.recipe import Recipe
 from app.wording import plural
 
@@ -61,6 +61,17 @@ def report(recipe: Recipe, sizes: Sizes) -> dict[str, Any]:
     }
 
 
+def band(parts: Mapping[str, int], *, tried: bool) -> dict[str, Any]:
+    """What a run needs, in bytes, and between which bounds. tried: on its heaviest steps, not only worked out.
+
+    The bounds are by how much forecasts were off when they were held against the peaks of real runs
+    (tests/bench/RESULTS.md).
+    """
+    whole = room.total(parts)
+    unsure = room.TRIED * whole if tried else room.UNTRIED * parts["activations"] + room.TRIED * whole
+    return {"bytes": whole, "low": round(max(0, whole - unsure)), "high": round(whole + unsure), "tried": tried}
+
+
 def seconds(recipe: Recipe, measured: Mapping[str, Any], tokens_per_second: float, dev_seconds: float) -> float:
     """Estimated duration of the run, without an early stop and without the scoring of the adapter."""
     if not measured["steps_per_epoch"]:
@@ -80,12 +91,12 @@ def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Ite
         yield f"{rows_have} nothing to learn after the prompt (lines {rows})."
     if not measured["dev_rows"]:
         yield "There is no dev row to measure the loss on."
-    needed = sum(measured.get("memory", {}).values())
+    needed = room.total(measured.get("memory", {}))
     if available and needed > available:
-        yield (
-            f"The run needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free. Shorten the "
-            "longest row, or train a smaller model."
+        what = (
+            "What would fit is below." if measured.get("proposals") else "Train a smaller model, or on another machine."
         )
+        yield f"The run needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free. {what}"
     if measured.get("seconds", 0) > recipe.max_minutes * 60:
         yield (
             f"It would take about {measured['seconds'] / 60:.0f} minutes, and the training config allows "

@@ -2,7 +2,8 @@
 
 It renders and counts every row, shows five of them as they would be trained, times a few passes forward and back, and
 goes through the steps that take most memory, since they decide what the run needs.
-It takes no optimizer step and stores nothing, so it needs no approval.
+It takes no optimizer step and stores nothing, so it needs no approval. What by its shape takes more memory than there
+is, is not tried, since the system would end this process for it: then it is worked out, and what would fit is tried.
 """
 
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 from app.inference import devices, folders, loading, tokens
 from app.processes import parent
-from app.training import batches, lora, preflight
+from app.training import batches, fits, lora, preflight, proposals
 from app.training import learner as learners
 from app.training import spec as specs
 from app.training.preflight import RowSize, Sizes
@@ -24,11 +25,13 @@ TIMED = 4  # steps
 ENOUGH = 20.0  # seconds of timing, for models whose steps take long
 
 
-def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: str = "cpu") -> dict[str, Any]:
+def probe(
+    spec: TrainingSpec, model: Path, source: Path, threads: int, device: str = "cpu", memory: int = 0
+) -> dict[str, Any]:
     """Everything that the preflight page shows, measured where it can be. threads: that this process computes with.
-    device: see `devices.choose`."""
+    device: see `devices.choose`. memory: bytes that a run may take, 0 for what is free."""
     parent.say("stage", text="Loading the model")
-    loaded = loading.load(model, spec.files, spec.recipe.precision, attention="eager", device=device)
+    loaded = loading.load(model, spec.files, spec.recipe.precision, attention="eager", device=device, bits=spec.bits)
     parent.say("stage", text="Counting tokens")
     with source.open("rb") as lines:
         rows = [row for row in specs.rows(lines) if row.split in {"train", "dev"}]
@@ -47,48 +50,78 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int, device: s
     report = preflight.report(spec.recipe, Sizes(sized["train"], sized["dev"], loaded.context))
     report["warnings"] = list(loading.stop_faults(loaded))
     report |= {"samples": samples, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
-    report |= {"device": loaded.device.title, "device_free": devices.free_bytes(loaded.device)}
+    report |= {"device": loaded.device.title, "available": fits.limit(loaded.device, memory)}
     if fitting["train"] and fitting["dev"]:
-        report |= _timed(loaded, spec, fitting["train"], fitting["dev"], report)
+        report |= _tried(loaded, spec, fitting["train"], fitting["dev"], report)
     return report
 
 
-def _timed(
+def _tried(
     loaded: loading.Loaded,
     spec: TrainingSpec,
     train: list[tokens.TokenRow],
     dev: list[tokens.TokenRow],
     report: dict[str, Any],
 ) -> dict[str, Any]:
-    recipe = spec.recipe
+    recipe, limit = spec.recipe, int(report["available"])
     learner = lora.Learner(loaded, recipe, train, learners.dev_sample(dev, recipe.dev_rows, recipe.seed))
+    learner.rehearse(((min(range(len(train)), key=learner.lengths.__getitem__),),))  # warms up
+    standing = fits.Meter(loaded.device).standing
+    fitted = fits.settle(learner, limit)
     parent.say("stage", text="Timing a few steps")
-    plan = batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, 0, learner.budget)
-    learner.rehearse(plan[0])  # warms up
+    rate, padding = _rate(learner, limit)
+    found: dict[str, Any] = {
+        "shared_tokens": learner.shared,
+        "padding": padding,
+        "adapter_parameters": learner.adapter_parameters,
+    }
+    parent.say("stage", text="Trying the longest batches")
+    if fitted:
+        passes, fitted = _longest(learner)
+    if not fitted:
+        passes = fits.heaviest_pass(learner, fits.heaviest(learner, 1)[0])
+    memory = fits.parts(learner, standing, passes)
+    found |= {
+        "memory": dict(memory),
+        "needs": preflight.band(memory, tried=fitted),
+        "passes": {"tokens": learner.budget, "usual": learner.widest, "recompute": learner.recompute.on},
+    }
+    if fitted and rate:
+        parent.say("stage", text="Timing a dev check")
+        started = time.monotonic()
+        list(learner.dev_losses())
+        dev_seconds = time.monotonic() - started
+        found |= {"tokens_per_second": rate, "dev_seconds": dev_seconds}
+        found |= {"seconds": preflight.seconds(recipe, report, rate, dev_seconds)}
+        found |= {"peak_bytes": standing + passes}
+    found["proposals"] = list(proposals.proposals(learner, limit, standing, passes, fitted=fitted))
+    return found
+
+
+def _rate(learner: lora.Learner, limit: int) -> tuple[float, float]:
+    """Tokens a second over a few steps that fit, 0 where none does; and the share of padding."""
+    plan = batches.epoch(learner.lengths, learner.recipe.batch_rows, learner.recipe.seed, 0, learner.budget)
+    fitting = [step for step in plan if fits.within(learner, step, limit)]
     read, started = 0, time.monotonic()
-    for step in plan[1 : 1 + TIMED] or plan[:1]:
+    for step in fitting[1 : 1 + TIMED] or fitting[:1]:
         learner.rehearse(step)
         read += sum(learner.lengths[row] for part in step for row in part)
         if time.monotonic() - started > ENOUGH:
             break
-    rate = read / max(time.monotonic() - started, 1e-9)
-    parent.say("stage", text="Trying the longest batches")
-    learner.make_room()
-    parent.say("stage", text="Timing a dev check")
-    started = time.monotonic()
-    list(learner.dev_losses())
-    dev_seconds = time.monotonic() - started
-    peak = devices.peak_bytes(loaded.device)
-    return {
-        "tokens_per_second": rate,
-        "dev_seconds": dev_seconds,
-        "seconds": preflight.seconds(recipe, report, rate, dev_seconds),
-        "shared_tokens": learner.shared,
-        "padding": batches.padding(plan, learner.lengths),
-        "adapter_parameters": learner.adapter_parameters,
-        "memory": dict(lora.memory(learner, peak)),
-        "peak_bytes": peak,
-    }
+    return read / max(time.monotonic() - started, 1e-9), batches.padding(plan, learner.lengths)
+
+
+def _longest(learner: lora.Learner) -> tuple[int, bool]:
+    """Bytes that the heaviest steps take on top of what stands, and whether they came through at all."""
+    meter = fits.Meter(learner.loaded.device)
+    try:
+        learner.make_room()
+    except RuntimeError as error:
+        if not fits.ran_out(error):
+            raise
+        learner.forget_gradients()
+        return 0, False
+    return meter.more, True
 
 
 def main() -> int:
@@ -99,7 +132,9 @@ def main() -> int:
     loading.compute_with(int(message["threads"]))
     try:
         spec = specs.from_subject(message["subject"])
-        report = probe(spec, Path(message["model"]), Path(message["rows"]), int(message["threads"]), message["device"])
+        model, rows = Path(message["model"]), Path(message["rows"])
+        memory = int(message.get("memory", 0))
+        report = probe(spec, model, rows, int(message["threads"]), message.get("device", "cpu"), memory)
     except (devices.NotThere, folders.NotAModel, folders.Damaged, tokens.CannotRender, ValueError) as error:
         parent.say("failed", text=str(error))
         return Exit.REFUSED

@@ -5,7 +5,7 @@ the inner one), and where attention is computed eagerly, its scores: of every he
 and after the softmax, and in 32 bits. A layer that computes again on the way back keeps its input only; while it is at
 it, it has its own inside several times over. The head holds the logits of some positions in 32 bits.
 
-Factors were settled on the embedded model, and are within a third of what passes of 90 to 1,500 tokens really take
+Factors were settled on the embedded model, and are within 15 % of what passes of 90 to 1,500 tokens really take
 (tests/bench/RESULTS.md), so `UNTRIED` is how much room is asked for before something is tried.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 HEAD_TOKENS = 128  # trained positions whose logits are held at once: of 49,152 tokens each, they outweigh a layer
-INSIDE = 4  # times what a layer keeps, that it takes while it is computed again and gone back through
-UNTRIED = 0.35  # by how much a pass may take more than was worked out; tests/bench/RESULTS.md
+INSIDE = 6  # times what a layer keeps, that it takes while it is computed again and gone back through
+UNTRIED = 0.25  # by how much a pass may take more than was worked out; tests/bench/RESULTS.md
 TRIED = 0.1  # by how much a run was seen to differ from what was measured on its heaviest steps; the same place
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)  # of a weight: 4 bits, and its share of scales that are themselves in 8 bits
 CGROUP = Path("/sys/fs/cgroup")
@@ -53,9 +53,10 @@ class Shape:
         attention = self.heads * width * (2 * self.size + 4) if self.scores else 0
         layer = tokens * ((12 * self.hidden + 4 * self.inner) * self.size + attention)
         head = min(HEAD_TOKENS, rows * width) * self.vocabulary * 12
+        whole = self.layers * layer
         if recompute:
-            return self.layers * tokens * self.hidden * self.size + INSIDE * layer + head
-        return self.layers * layer + head
+            whole = min(whole, self.layers * tokens * self.hidden * self.size + INSIDE * layer)
+        return whole + head
 
 
 def free_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> int:

@@ -142,7 +142,9 @@ def plan_of(facts: Facts) -> Plan:
     recipe = recipes.parse(row.settings)
     instructions = measurements.winning_instructions(facts.baseline) if facts.baseline else ""
     carried = recipe_passages.part(row, facts.baseline, dataset)
-    part = specs.training_part(recipe, instructions, *models.public_name(model), model.files, passages=carried)
+    part = specs.training_part(
+        recipe, instructions, *models.public_name(model), model.files, passages=carried, bits=model.bits
+    )
     digest = subject.digest({"training": part, "rows": dataset.rows_sha256, "split": dataset.split_sha256})
     return Plan(row, recipe, dataset, model, part, digest)
 

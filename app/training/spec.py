@@ -7,8 +7,10 @@ The subject's part for training has this shape (floats as text, see `gate/subjec
 
     "dataset":  {"rows_sha256": "...", "split_sha256": "...", ...}
     "training": {"recipe": {...}, "instructions": "...",
-                 "model": {"name": "org/model", "revision": "...", "files": {"config.json": "sha256", ...}},
+                 "model": {"name": "org/model", "revision": "...", "files": {"config.json": "sha256", ...}, "bits": 4},
                  "passages": {"way": "hybrid", "k": 5, "index": 3, "sha256": "...", "rows_sha256": "..."}}
+
+`bits` is there where the base model is held in 4 bits (QLoRA).
 
 `passages` is there where every row carries the passages that an index finds for it: its rows then take the place of the
 canonical ones.
@@ -32,7 +34,7 @@ class TrainingSpec:
     rows_sha256: of the file with the rows (one JSON object a line, with its split): the canonical ones, or these with
     their passages.
     instructions: the winning prompt's instructions, rendered before every row.
-    files: of the base model, name -> SHA-256.
+    files: of the base model, name -> SHA-256. bits: 4 where its layers are held in 4 bits, else None.
     """
 
     recipe: Recipe
@@ -42,6 +44,7 @@ class TrainingSpec:
     model: str
     revision: str
     files: Mapping[str, str]
+    bits: int | None = None
 
 
 def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
@@ -60,9 +63,17 @@ def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
             model=part["model"]["name"],
             revision=part["model"]["revision"],
             files=part["model"]["files"],
+            bits=_bits(part["model"].get("bits")),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"the subject lacks {error}") from error
+
+
+def _bits(stored: object) -> int | None:
+    """Raises: ValueError: a number of bits that nothing here can hold a model in."""
+    if stored is None or stored == 4:
+        return None if stored is None else 4
+    raise ValueError(f"the base model is asked for in {stored} bits; there are 4, or none given")
 
 
 def training_part(
@@ -73,9 +84,10 @@ def training_part(
     files: Mapping[str, str],
     *,
     passages: Mapping[str, Any] | None = None,
+    bits: int | None = None,
 ) -> dict[str, Any]:
     """The `training` part of a subject; `from_subject` reads it back."""
-    named = {"name": model, "revision": revision, "files": dict(files)}
+    named = {"name": model, "revision": revision, "files": dict(files)} | ({"bits": bits} if bits else {})
     carried = {"passages": dict(passages)} if passages else {}
     return {"recipe": recipes.to_json(recipe), "instructions": instructions, "model": named, **carried}
 
