@@ -108,7 +108,8 @@ def public_name(model: ModelRow) -> tuple[str, str]:
     The embedded ones are not those that a hub has as the model they come from, so they have a name of their own.
     """
     revision = f"files-{folders.digest_of(model.files)[:12]}" if model.files else ""
-    return (weights.EXPANDED if model.kind == "bundled" else model.name), revision
+    name = model.name.removesuffix(IN_4_BITS) if model.bits else model.name  # the weights are the same files
+    return (weights.EXPANDED if model.kind == "bundled" else name), revision
 
 
 @dataclass(frozen=True, slots=True)

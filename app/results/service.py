@@ -249,6 +249,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         reaches_target=outcome.reaches_target,
         libraries=training.training_facts.get("libraries") or {},
         release=release_of(session, outcome),
+        bits=model.bits,
     )
 
 

@@ -48,12 +48,23 @@ def probe(
             decode = loaded.tokenizer.decode
             samples.append({"id": str(row.line), "prompt": decode(ids.prompt), "completion": decode(ids.completion)})
     report = preflight.report(spec.recipe, Sizes(sized["train"], sized["dev"], loaded.context))
-    report["warnings"] = list(loading.stop_faults(loaded))
+    report["warnings"] = [*loading.stop_faults(loaded), *_begun_twice(loaded, fitting["train"])]
+    report["remarks"] = list(tokens.remarks(loaded.tokenizer))
     report |= {"samples": samples, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
     report |= {"device": loaded.device.title, "available": fits.limit(loaded.device, memory)}
     if fitting["train"] and fitting["dev"]:
         report |= _tried(loaded, spec, fitting["train"], fitting["dev"], report)
     return report
+
+
+def _begun_twice(loaded: loading.Loaded, rows: list[tokens.TokenRow]) -> list[str]:
+    """A model was trained with one beginning token; a template that writes one may meet rows that bring another."""
+    twice = sum(tokens.beginnings(loaded.tokenizer, row.prompt) > 1 for row in rows)
+    if not twice:
+        return []
+    begin = loaded.tokenizer.decode([loaded.tokenizer.bos_token_id])
+    said = f"{twice} of {len(rows)} prompts begin with {begin} more than once. The model was trained with one"
+    return [f"{said}: look at what the rows or the instructions begin with."]
 
 
 def _tried(

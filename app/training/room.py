@@ -5,8 +5,8 @@ the inner one), and where attention is computed eagerly, its scores: of every he
 and after the softmax, and in 32 bits. A layer that computes again on the way back keeps its input only; while it is at
 it, it has its own inside several times over. The head holds the logits of some positions in 32 bits.
 
-Factors were settled on the embedded model, and are within 15 % of what passes of 90 to 1,500 tokens really take
-(tests/bench/RESULTS.md), so `UNTRIED` is how much room is asked for before something is tried.
+Factors were settled on the embedded model: passes of 90 to 1,500 tokens took at most 15 % more than this says, and as
+little as 24 % less (tests/bench/RESULTS.md). `UNTRIED` is how much more room is asked for before something is tried.
 """
 
 from collections.abc import Mapping
