@@ -57,6 +57,7 @@ TERMS: tuple[Term, ...] = (
     Term(
         "recipe.pass_tokens", "Tokens per pass", "The most that goes through the model at once, with padding.", "tokens"
     ),
+    Term("recipe.kernels", "Kernels", "Whose programs compute the layers on a GPU; results differ by rounding only."),
     Term("recipe.seed", "Seed", "Decides the order of rows and the first weights."),
     Term("recipe.max_minutes", "Time limit", "Ends a run that takes longer.", "minutes"),
     # What has to hold of an adapter besides its score.

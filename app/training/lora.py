@@ -16,7 +16,7 @@ from typing import Any
 
 from app.inference import devices, loading, tokens
 from app.inference.tokens import TokenRow
-from app.training import batches, fits
+from app.training import batches, fits, liger
 from app.training import recipe as recipes
 from app.training.recipe import Recipe
 from app.training.recompute import Recompute
@@ -66,6 +66,8 @@ class Learner:
         self.recipe, self.train, self.dev = recipe, train, dev
         self.loaded = loaded
         torch.manual_seed(recipe.seed)
+        if recipe.kernels == "liger":
+            liger.use(loaded)
         config = LoraConfig(
             r=recipe.rank,
             lora_alpha=recipe.alpha,

@@ -30,7 +30,7 @@ class Recipe:
     scaling: what the adapter's output is multiplied by, `lora` for alpha / rank, `rslora` for alpha / sqrt(rank).
     checkpointing: whether layers compute again on the way back what they did not keep: `auto` where it does not fit
     otherwise. pass_tokens: of one pass through the model, 0 for the device's usual; a batch is as many passes as it
-    takes, and both change memory and time, not what is learned.
+    takes, and both change memory and time, not what is learned. kernels: `torch`, or `liger` on CUDA where installed.
     """
 
     rank: int = 16
@@ -56,9 +56,10 @@ class Recipe:
     scaling: str = "lora"
     checkpointing: str = "auto"
     pass_tokens: int = 0
+    kernels: str = "torch"
 
 
-LATER: Mapping[str, Any] = {"scaling": "lora", "checkpointing": "auto", "pass_tokens": 0}
+LATER: Mapping[str, Any] = {"scaling": "lora", "checkpointing": "auto", "pass_tokens": 0, "kernels": "torch"}
 """Settings that earlier versions did not have, with what they did. Left out where that is still so: what was approved
 or checked before keeps its digest."""
 
@@ -163,6 +164,10 @@ FIELDS = (
         "pass_tokens", "0 takes what is usual: 1,024 on a CPU, 16,384 on a GPU, less where memory runs out. A batch is "
         "gone through in as many passes as it takes (gradient accumulation), with the same result.",
         "whole", 0, 1_000_000,
+    ),
+    Field(
+        "kernels", "torch's own run everywhere. Liger's compute norms and gated layers on CUDA with less memory; "
+        "we have not measured them.", "choice", choices=(("torch", "torch"), ("liger", "Liger")),
     ),
     Field("seed", "Same seed, same run. Repeat what you rely on with two other seeds.", "whole", 0, 2**31 - 1),
     Field("max_minutes", "A job that takes far longer than estimated is ended; its last "

@@ -18,8 +18,8 @@ from app.gate.checks import Steps, steps
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.training import kernels, service, stages, store
 from app.training import recipe as recipes
-from app.training import service, stages, store
 from app.training.tables import TrainingRow
 from app.users import store as user_store
 from app.users.deps import Launcher, Listening, Me
@@ -202,6 +202,7 @@ def _plan(
     row, recipe = service.recipe_of(db, assessment_id)
     prospects = service.prospects(db, assessment_id)
     measured = service.measured_models(db, assessment_id)
+    offers_kernels = kernels.has_liger() or recipe.kernels != "torch" or "kernels" in (errors or {})
     models = sorted(service.trainable(db), key=lambda model: (model.id not in measured, model.id))
     job = job_store.get(db, row.preflight_job_id) if row and row.preflight_job_id else None
     return page(
@@ -213,7 +214,7 @@ def _plan(
         recipe=row,
         values={**asdict(recipe), **(typed or {})},
         defaults=service.default_recipe(db, assessment_id),
-        fields=recipes.FIELDS,
+        fields=[field for field in recipes.FIELDS if field.name != "kernels" or offers_kernels],
         serving=list(recipes.serving_notes(recipe)),
         models=models,
         bases=[(model.id, _base_name(model, measured=model.id in measured)) for model in models],

@@ -30,9 +30,9 @@ from app.jobs.tables import JobRow
 from app.recipes import passages as recipe_passages
 from app.recipes import store as recipe_store
 from app.recipes.tables import RecipeRow
+from app.training import kernels, store
 from app.training import recipe as recipes
 from app.training import spec as specs
-from app.training import store
 from app.training.recipe import Recipe
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
@@ -83,6 +83,8 @@ def save_recipe(
         made = recipes.parse(values, before)
     except Invalid as refusal:
         errors += refusal.errors
+    if made.kernels == "liger" and before.kernels != "liger" and not kernels.has_liger():
+        errors.append(FieldError("#/kernels", kernels.MISSING))
     model = next((model for model in trainable(session) if model.id == model_id), None)
     if model is None:
         errors.insert(0, FieldError("#/model_id", "Choose a model on this machine."))

@@ -108,3 +108,12 @@ def test_a_container_says_what_it_leaves(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("max\n")
     assert room.free_bytes(tmp_path, meminfo) == 8_192_000_000
     assert room.free_bytes(tmp_path / "none", tmp_path / "none") == 0
+
+
+def test_ligers_kernels_are_refused_where_they_cannot_run(tiny_model: Path) -> None:
+    from app.inference import devices
+    from app.training import kernels
+
+    said = "run on CUDA and ROCm only" if kernels.has_liger() else "Liger is not installed"
+    with pytest.raises(devices.NotThere, match=said):
+        learner(tiny_model, replace(RECIPE, kernels="liger"))
