@@ -50,6 +50,14 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.dev_rows", "Evaluation rows", "Rows of the dev set on which the loss is measured.", "rows"),
     Term("recipe.max_row_tokens", "Max sequence length", "The longest row, prompt and answer together.", "tokens"),
     Term("recipe.precision", "Precision", "The kind of numbers to compute with."),
+    Term(
+        "recipe.checkpointing", "Gradient checkpointing",
+        "Computes parts of each pass twice instead of keeping them: less memory, more time.",
+    ),
+    Term(
+        "recipe.pass_tokens", "Tokens per pass", "The most that goes through the model at once, with padding.", "tokens"
+    ),
+    Term("recipe.kernels", "Kernels", "Whose programs compute the layers on a GPU; results differ by rounding only."),
     Term("recipe.seed", "Seed", "Decides the order of rows and the first weights."),
     Term("recipe.launcher", "Launcher", "What starts the trainer, and where."),
     Term("recipe.processes", "Processes", "How many share the rows of each step; one for each device (GPU)."),

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
         for several of a cluster. More than one, and the training config offers the choice.
     ray_address: the cluster's dashboard, as http://10.0.0.5:8265. ray_token_file: holds its token, for this account
         alone; nothing is sent to a cluster that takes programs without one.
+    training_gb: memory that a training run may take, in GB (10^9 bytes), on the machine or, with one, on the GPU; 0 for
+        what is free. Its passes are made small enough for it.
     endpoint_concurrency: model calls in flight at once on one endpoint, at most, where a measurement does not say.
     endpoint_seconds: how long one answer of a model server may take, from when it can be expected.
     endpoint_patience: seconds that a model server may be away (loading, overloaded) before a measurement ends.
@@ -70,6 +72,7 @@ class Settings(BaseSettings):
     launcher: Annotated[tuple[Literal["local", "torchrun", "ray"], ...], NoDecode, Field(min_length=1)] = ("local",)
     ray_address: str = ""
     ray_token_file: Path = Path("~/.ray/auth_token")
+    training_gb: Annotated[float, Field(ge=0, le=100_000)] = 0.0
     endpoint_concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     endpoint_seconds: Annotated[float, Field(gt=0, le=86_400)] = 120.0
     endpoint_patience: Annotated[float, Field(ge=0, le=86_400)] = 300.0

@@ -52,7 +52,7 @@ BODIES = {
     "optimise": "app.instructions.job:optimise",
     "rerun": "app.baselines.reruns_job:rerun",
     "judge": "app.judging.job:judge",
-    "preflight": "app.training.job:preflight",
+    "preflight": "app.training.preflight_job:preflight",
     "train": "app.results.job:train",
     "check_served": "app.deployed.job:check",
     "merge": "app.merged.job:merge",

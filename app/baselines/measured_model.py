@@ -22,6 +22,7 @@ class MeasuredModel:
 
     set_by: who had made the connection what it was; it stays here, since it is no part of what answered. server: how a
     server is asked and what was known of it, as a meeting had found out (`findings.Manner`); None where nobody met it.
+    bits: 4 where its layers were held in 4 bits, which answers otherwise than the same files do.
     """
 
     kind: str
@@ -31,12 +32,14 @@ class MeasuredModel:
     files: Mapping[str, str]
     set_by: int | None
     server: Mapping[str, Any] | None = None
+    bits: int | None = None
 
     @classmethod
     def of(cls, row: ModelRow) -> "MeasuredModel":
         known = trials.manner(row) if row.kind == "endpoint" else None
         server = None if known is None else known.to_json()
-        return cls(row.kind, row.name, row.reference, row.base_url, dict(row.files), models.set_up_by(row), server)
+        by = models.set_up_by(row)
+        return cls(row.kind, row.name, row.reference, row.base_url, dict(row.files), by, server, row.bits)
 
     @property
     def manner(self) -> Manner:
@@ -45,7 +48,9 @@ class MeasuredModel:
 
     def to_json(self) -> dict[str, Any]:
         """As a measurement keeps it; what there is nothing to say of is not there."""
-        return {name: value for name, value in asdict(self).items() if name != "server" or value is not None}
+        return {
+            name: value for name, value in asdict(self).items() if name not in {"server", "bits"} or value is not None
+        }
 
     def part(self) -> dict[str, Any]:
         """What a reviewer approves: a server and a name, or files by their hashes. Never its key."""
@@ -53,7 +58,8 @@ class MeasuredModel:
 
     def answers_as(self, row: ModelRow) -> bool:
         """Whether the connection, as it is now, is still the one that was measured. What people call it may change."""
-        return (self.kind, self.reference, self.base_url) == (row.kind, row.reference, row.base_url) and (
+        connection = (row.kind, row.reference, row.base_url, row.bits)
+        return (self.kind, self.reference, self.base_url, self.bits) == connection and (
             not self.files or dict(self.files) == row.files
         )
 
@@ -83,6 +89,6 @@ def against_model(session: Session, baseline: BaselineRow) -> str:
 def same_weights(measured: MeasuredModel, base: ModelRow) -> bool:
     """Whether what was measured is what would be trained: file by file, or by its place before it was prepared. What
     answered on a server is never the files of this machine."""
-    if measured.kind == "endpoint" or base.kind == "endpoint":
+    if measured.kind == "endpoint" or base.kind == "endpoint" or measured.bits != base.bits:
         return False
     return dict(measured.files) == base.files if measured.files and base.files else measured.answers_as(base)

@@ -125,7 +125,7 @@ class Data(Frozen):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelMeasured(Frozen):
     """A server and a name, or files by their hashes; never a key. server: how it was asked and what was known of it
-    (`findings.Manner`), only where it was met before the measurement."""
+    (`findings.Manner`), only where it was met before the measurement. bits: 4 where its layers were held in 4 bits."""
 
     id: int
     kind: str
@@ -134,6 +134,7 @@ class ModelMeasured(Frozen):
     base_url: str
     files: Mapping[str, str]
     server: Mapping[str, Any] | None = None
+    bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,12 +201,13 @@ class Measurement(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base(Frozen):
-    """The model that would be trained. files: SHA-256 by name."""
+    """The model that would be trained. files: SHA-256 by name. bits: 4 where its layers are held in 4 bits (QLoRA)."""
 
     id: int
     name: str
     revision: str
     files: Mapping[str, str]
+    bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

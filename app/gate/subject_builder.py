@@ -130,7 +130,7 @@ def _training(facts: Facts) -> Training | None:
     return Training(
         recipe=facts.recipe.settings,
         instructions=standing.winning_instructions(facts.baseline),
-        model=Base(id=facts.base.id, name=name, revision=revision, files=facts.base.files),
+        model=Base(id=facts.base.id, name=name, revision=revision, files=facts.base.files, bits=facts.base.bits),
         passages=recipe_passages.part(facts.recipe, facts.baseline, facts.dataset),
         scored=dev_answers.part(facts.recipe.settings, facts.baseline),
         **recipe_parts.stated(facts.recipe.settings),
@@ -149,7 +149,8 @@ def preflight_of(frozen: Subject, recipe: RecipeRow | None) -> Mapping[str, Any]
     part = {
         "recipe": training.recipe,
         "instructions": training.instructions,
-        "model": {"name": model.name, "revision": model.revision, "files": model.files},
+        "model": {"name": model.name, "revision": model.revision, "files": model.files}
+        | ({"bits": model.bits} if model.bits else {}),
         **training.optional,
     }
     valid_for = subject.digest({"training": part, "rows": data.rows_sha256, "split": data.split_sha256})

@@ -68,6 +68,7 @@ class Model(BaseModel):
     own: str | None
     purpose: Purpose = Field(description="What it is connected for; one for embeddings answers nothing.")
     trainable: bool
+    bits: int | None = Field(None, description="4 where its layers are held in 4 bits; null: as its files have them.")
     files: dict[str, str]
     created_at: datetime
     retired_at: datetime | None
@@ -93,6 +94,7 @@ class Model(BaseModel):
             own=service.own(row) or None,
             purpose="embeddings" if row.purpose == "embeddings" else "answers",
             trainable=row.trainable,
+            bits=row.bits,
             files=row.files,
             created_at=row.created_at,
             retired_at=row.retired_at,
@@ -357,6 +359,13 @@ def switch_thinking(model_id: Id, body: Thinking, app: App, db: Db, me: Admin) -
 def prepare_model(model_id: Id, db: Db, me: Me) -> Job:
     """Have a worker hash and convert a model on this machine, so that it can be asked and trained."""
     return Job.of(connecting.prepare(db, model_id, me))
+
+
+@router.post("/{model_id}/four-bit", name="api_hold_in_4_bits", status_code=201)
+def hold_in_4_bits(model_id: Id, db: Db, me: Admin) -> Model:
+    """Add the same folder as a model that is held in 4 bits (QLoRA). It is another model: baselines are measured on it
+    anew. Needs bitsandbytes; 409 says what to install."""
+    return Model.of(db, connecting.in_4_bits(db, model_id, me))
 
 
 @router.delete("/{model_id}", name="api_retire_model")

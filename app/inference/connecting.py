@@ -258,6 +258,42 @@ def carried(before: Findings | None, now: Findings) -> Findings:
     return replace(now, manner=replace(now.manner, wire=now.switch)) if same else now
 
 
+def in_4_bits(session: Session, model_id: int, by: UserRow) -> ModelRow:
+    """The same folder as a model of its own, held in 4 bits once it is loaded (QLoRA): for baselines, training and
+    scoring alike, so that what is measured is what is trained.
+
+    Raises:
+        Forbidden: only an admin connects models.
+        Conflict: it is no folder that was read, it is there in 4 bits already, or nothing here can hold it so.
+    """
+    _admins_only(by)
+    model = store.get(session, model_id)
+    if model.kind != "folder" or model.bits or model.retired_at or not model.files:
+        raise Conflict("Only a folder of this machine whose files were read can be held in 4 bits.")
+    if not service.holds_4_bits():
+        raise Conflict(service.NO_4_BITS)
+    if before := store.in_4_bits(session, model):
+        raise Conflict(f"It is there in 4 bits already: {before.name}.")
+    row = ModelRow(
+        name=f"{model.name[: NAME_LENGTH - len(service.IN_4_BITS)]}{service.IN_4_BITS}",
+        kind="folder",
+        reference=model.reference,
+        base_url="",
+        bits=4,
+        context_window=model.context_window,
+        files=dict(model.files),
+        created_by=by.id,
+        set_by=by.id,
+        created_at=utcnow(),
+    )
+    if faults := _name_faults(session, row.name):
+        raise Conflict(" ".join(fault.detail for fault in faults))
+    session.add(row)
+    session.flush()
+    _record(session, by, "model.add", row, bits=4)
+    return row
+
+
 def retire(session: Session, model_id: int, by: UserRow) -> ModelRow:
     """Take a model out of the lists. What was measured with it stays; its key is deleted.
 

@@ -1,5 +1,6 @@
 """Load a local model, offline, after its files have been looked at. Only child processes import this file."""
 
+import importlib.util
 import os
 import time
 import warnings
@@ -14,7 +15,7 @@ os.environ.update(
 )
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
 from app.inference import attention as attentions
@@ -29,7 +30,8 @@ WORTH = 1.15  # bfloat16 has to be this much quicker before we give up the digit
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model ready to run. context: tokens that prompt and answer may have together. device: what it computes on."""
+    """A model ready to run. context: tokens that prompt and answer may have together. device: what it computes on.
+    bits: of a number in its layers' matrices, 16 where they are as in the files (whatever the precision), or 4."""
 
     model: Any
     tokenizer: Any
@@ -37,6 +39,7 @@ class Loaded:
     context: int
     manifest: folders.Manifest
     device: Device = devices.CPU
+    bits: int = 16
 
     @property
     def stops(self) -> frozenset[int]:
@@ -68,16 +71,19 @@ def load(
     longest: int = 0,
     trained: bool = False,
     whole: bool = True,
+    bits: int | None = None,
 ) -> Loaded:
     """Load model and tokenizer of a folder, whose files must hash to `files` when those are given.
 
     attention: one by name, else `attention.choose` takes it for a model that is trained or not, and for the longest
     row. device: see `devices.choose`; every tensor that this process makes from then on lies there. whole: False
-    leaves the weights in the host's memory, for a device that holds only a part of them.
+    leaves the weights in the host's memory, for a device that holds only a part of them. bits: 4 for the layers'
+    matrices in 4 bits (NF4, its scales in 8 bits: Dettmers et al. 2023), computed with in `dtype`; None for as they
+    are.
 
     Raises:
         folders.NotAModel, folders.Damaged: see there; nothing has been opened then.
-        devices.NotThere: there is no such device.
+        devices.NotThere: there is no such device, or it cannot hold a model in 4 bits.
     """
     chosen = devices.choose(device)
     if files:
@@ -92,14 +98,43 @@ def load(
     tokenizer = AutoTokenizer.from_pretrained(folder, **offline)
     config = AutoConfig.from_pretrained(folder, **offline)
     kernel = attention or attentions.choose(config, chosen, kind, longest, trained=trained)
+    how: dict[str, Any] = {"quantization_config": nf4(kind, chosen), "device_map": {"": chosen.name}} if bits else {}
     with nullcontext() if whole else torch.device("cpu"):
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=DTYPES[kind], attn_implementation=kernel, use_safetensors=True, **offline
+            folder, dtype=DTYPES[kind], attn_implementation=kernel, use_safetensors=True, **how, **offline
         )
-    model = (model.to(chosen.name) if whole else model).eval()
+    model = (model.to(chosen.name) if whole and not bits else model).eval()
     window = int(getattr(model.config, "max_position_embeddings", 0) or 0)
     context = min(window or 2048, max(int(tokenizer.model_max_length), 1))
-    return Loaded(model, tokenizer, kind, context, manifest, chosen)
+    return Loaded(model, tokenizer, kind, context, manifest, chosen, bits or 16)
+
+
+def nf4(kind: str, device: Device) -> Any:
+    """How matrices are held in 4 bits. Raises: devices.NotThere: nothing here can."""
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise devices.NotThere(
+            "This model is held in 4 bits by bitsandbytes, which is not installed here. Install bitsandbytes 0.50 or "
+            "later (the extra qlora) beside the app, and restart."
+        )
+    if device.name == "mps":
+        raise devices.NotThere("bitsandbytes holds models in 4 bits on CUDA, ROCm and CPU, and not on Apple's MPS.")
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=DTYPES[kind],
+    )
+
+
+def in_precision(model: Any, loaded: Loaded) -> Any:
+    """A model with an adapter, all of it in the precision that was loaded; what is held in 4 bits stays so."""
+    kind = DTYPES[loaded.dtype]
+    if loaded.bits == 16:
+        return model.to(kind)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
+            parameter.data = parameter.data.to(kind)
+    return model
 
 
 def stop_faults(loaded: Loaded) -> Iterator[str]:
@@ -132,8 +167,7 @@ def adapted(loaded: Loaded, folder: Path) -> Loaded:
         raise folders.NotAModel(faults)
     with quiet():
         model = PeftModel.from_pretrained(loaded.model, folder, autocast_adapter_dtype=False, local_files_only=True)
-    model = model.to(DTYPES[loaded.dtype]).eval()
-    return replace(loaded, model=model)
+    return replace(loaded, model=in_precision(model, loaded).eval())
 
 
 @contextmanager

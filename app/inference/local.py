@@ -61,6 +61,7 @@ class LocalModel(ModelProcess):
         files: Mapping[str, str] | None = None,
         log: Path | None = None,
         device: str = "cpu",
+        bits: int | None = None,
     ) -> None:
         if not model_dir.is_dir():
             raise Unusable("The model's folder is not there. Convert the bundled model again, or correct the path.")
@@ -76,6 +77,7 @@ class LocalModel(ModelProcess):
             threads=count,
             dtype=dtype,
             device=device,
+            bits=bits,
         )
 
     def info(self, stop: Callable[[], bool] = lambda: False) -> Info | None:

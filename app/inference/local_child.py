@@ -166,7 +166,11 @@ def count(loaded: loading.Loaded, rows: Sequence[dict[str, Any]]) -> Iterator[di
 def _open(order: dict[str, Any]) -> loading.Loaded:
     loading.compute_with(int(order["threads"]))
     loaded = loading.load(
-        Path(order["model"]), order.get("files"), order["dtype"], device=str(order.get("device", "cpu"))
+        Path(order["model"]),
+        order.get("files"),
+        order["dtype"],
+        device=str(order.get("device", "cpu")),
+        bits=order.get("bits"),
     )
     if order.get("adapter"):
         loaded = loading.adapted(loaded, Path(order["adapter"]))

@@ -209,6 +209,12 @@ def prepare_model(request: Request, model_id: Id, db: Db, me: Me) -> Response:
     return see(request, "model", model_id=model_id, notice="started")
 
 
+@router.post("/models/{model_id}/four-bit", name="hold_in_4_bits")
+def hold_in_4_bits(request: Request, model_id: Id, db: Db, me: Admin) -> Response:
+    """Add the same folder as a model that is held in 4 bits."""
+    return see(request, "model", model_id=connecting.in_4_bits(db, model_id, me).id, notice="saved")
+
+
 @router.post("/models/{model_id}/retire", name="retire_model")
 def retire_model(request: Request, model_id: Id, db: Db, me: Admin) -> Response:
     connecting.retire(db, model_id, me)
@@ -338,6 +344,8 @@ def _model(
         model=model,
         state=state,
         own=service.own(model),
+        can_4_bits=model.kind == "folder" and not model.bits and state == "ready" and not store.in_4_bits(db, model),
+        without_4_bits="" if service.holds_4_bits() else service.NO_4_BITS,
         job=job,
         ahead=job_store.ahead(db, job) if job and not job.final else 0,
         typed=typed or kept,

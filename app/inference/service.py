@@ -1,5 +1,6 @@
 """Models that are there: what is known of one, and how to get one that answers. `connecting` adds and changes them."""
 
+import importlib.util
 import re
 import time
 from collections.abc import Iterable
@@ -30,6 +31,10 @@ from app.settings import Settings
 BUNDLED_NAME = "SmolLM2-135M-Instruct (embedded)"
 BUNDLED_FOLDER = "smollm2-135m-instruct"
 HUB_FOLDER = "hub"
+IN_4_BITS = ", 4-bit"  # behind the name of a model whose layers are held so
+NO_4_BITS = (
+    "To hold a model in 4 bits, install bitsandbytes 0.50 or later (the extra qlora) beside the app, and restart."
+)
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 TRY_SECONDS = 20.0  # of the test button: somebody looks at the page meanwhile
@@ -85,6 +90,11 @@ def folder(settings: Settings, model: ModelRow) -> Path:
     return settings.models_dir / BUNDLED_FOLDER if model.kind == "bundled" else Path(model.reference)
 
 
+def holds_4_bits() -> bool:
+    """Whether what holds models in 4 bits is installed here; looked up, not imported."""
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
 def hub_name(settings: Settings, model: ModelRow) -> str | None:
     """The hub's name of a model that was asked for by it; None for a folder of the operator's own."""
     place = Path(model.reference)
@@ -98,7 +108,8 @@ def public_name(model: ModelRow) -> tuple[str, str]:
     The embedded ones are not those that a hub has as the model they come from, so they have a name of their own.
     """
     revision = f"files-{folders.digest_of(model.files)[:12]}" if model.files else ""
-    return (weights.EXPANDED if model.kind == "bundled" else model.name), revision
+    name = model.name.removesuffix(IN_4_BITS) if model.bits else model.name  # the weights are the same files
+    return (weights.EXPANDED if model.kind == "bundled" else name), revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +234,7 @@ def generator(
         dtype=dtype,
         files=model.files,
         device=settings.device,
+        bits=model.bits,
     )
 
 

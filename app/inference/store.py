@@ -30,6 +30,13 @@ def bundled(session: Session) -> ModelRow | None:
     return session.scalar(select(ModelRow).where(ModelRow.kind == "bundled").order_by(ModelRow.id).limit(1))
 
 
+def in_4_bits(session: Session, model: ModelRow) -> ModelRow | None:
+    """The model that holds the same files in 4 bits; None while there is none."""
+    same = select(ModelRow).where(ModelRow.bits == 4, ModelRow.reference == model.reference)
+    rows = session.scalars(same.where(ModelRow.retired_at.is_(None)).order_by(ModelRow.id))
+    return next((row for row in rows if row.files == model.files), None)
+
+
 def everything(session: Session) -> Sequence[ModelRow]:
     """All connections, the bundled one first, retired ones last."""
     return session.scalars(

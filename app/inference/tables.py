@@ -24,6 +24,8 @@ class ModelRow(Base):
     tested: the last test of a server, as `trials.Trial` keeps it; None where this connection was never tested.
     met: what was found out about a server when it was met last (`findings.Findings`); it stays when the connection is
     changed, and is then outdated. meeting_budget: tokens that a meeting may send to find the context window.
+    bits: 4 where the matrices of its layers are held in 4 bits once they are loaded (a local model); None: as the files
+    have them. It is another model than the same files in 16 bits: it answers otherwise.
     files: name -> sha256 of every file of a local model, as hashed when it was added or converted.
     """
 
@@ -44,6 +46,7 @@ class ModelRow(Base):
     tested: Mapped[dict[str, Any] | None]
     met: Mapped[dict[str, Any] | None]
     meeting_budget: Mapped[int | None]
+    bits: Mapped[int | None]
     files: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     set_by: Mapped[int | None]

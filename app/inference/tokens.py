@@ -5,7 +5,7 @@ used: it gets the prompt's tokens and adds its own. A training row cut at any ot
 never comes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -170,6 +170,41 @@ def _prompt_ids(tokenizer: Tokenizer, text: str) -> list[int]:
         return ids
     adds_it = list(tokenizer("a", add_special_tokens=True)["input_ids"])[:1] == [first]
     return [int(first), *ids] if adds_it else ids
+
+
+def remarks(tokenizer: Tokenizer) -> Iterator[str]:
+    """What somebody should know of how this template renders rows, in words; asking and training do it alike."""
+    if not tokenizer.chat_template:
+        yield "The model has no chat template: messages are texts with a blank line between them. Serve it so, too."
+        return
+    told, asked = Message("system", "instructions"), Message("user", "question")
+    try:
+        whole = _templated(tokenizer, [told, asked], add_generation_prompt=True)
+    except CannotRender:
+        whole = ""
+    if told.content not in whole:
+        yield (
+            "The chat template has no system turn: instructions stand before the first question, in baselines and "
+            "training alike; so they have to where it is served."
+        )
+    if opened(tokenizer, [asked]):
+        yield (
+            "The chat template opens thinking before each answer: what is trained begins by closing it, since the rows "
+            "have answers only."
+        )
+    elif "enable_thinking" in str(tokenizer.chat_template):
+        yield (
+            "The chat template knows thinking; it is switched off here (enable_thinking=false), and has to be switched "
+            "off where the adapter is served."
+        )
+
+
+def beginnings(tokenizer: Tokenizer, ids: Sequence[int]) -> int:
+    """How many beginning tokens a prompt starts with."""
+    first = getattr(tokenizer, "bos_token_id", None)
+    if first is None:
+        return 0
+    return next((number for number, token in enumerate(ids) if token != first), len(ids))
 
 
 def ending(tokenizer: Tokenizer) -> int | None:

@@ -45,7 +45,8 @@ class CardFacts:
     late_targets: settings of metric and target after results were known, as the subject has them. passages: what every
     training row carried, None where rows carried none. constraint: what its answers were held to (kind, text, sha256),
     None where they were free. release: what else was checked; None where nothing was. together: the trainings of the
-    run where they were several. dev_score: of the kept checkpoint, 0 to 1, where the metric chose it.
+    run where they were several. dev_score: of the kept checkpoint, 0 to 1, where the metric chose it. bits: 4 where the
+    base model was held in 4 bits all along.
     """
 
     name: str
@@ -79,6 +80,7 @@ class CardFacts:
     constraint: Mapping[str, Any] | None = None
     together: Together | None = None
     dev_score: float | None = None
+    bits: int | None = None
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -96,6 +98,7 @@ def card(facts: CardFacts) -> str:
         "",
         f"A LoRA adapter for `{facts.base_model}`" + (f" ({facts.revision})" if facts.revision else "") + ".",
         *made(facts),
+        *_bits(facts),
         "It was trained after prompting had been measured and somebody other than its authors had approved exactly",
         f"this subject: `{facts.digest}`.",
         "",
@@ -211,6 +214,15 @@ def made(facts: CardFacts) -> list[str]:
     if facts.made:
         return [f"These weights are not those that a hub has as `{facts.published}`: they are {facts.made}."]
     return [f"A hub has this model as `{facts.published}`."] if facts.published else []
+
+
+def _bits(facts: CardFacts) -> list[str]:
+    if not facts.bits:
+        return []
+    return [
+        f"The base model was held in {facts.bits} bits (NF4, scales in 8 bits, by bitsandbytes) in training and in",
+        "every measurement (QLoRA). Scores are of that: in 16 bits it answers otherwise, which was not measured.",
+    ]
 
 
 def other_weights(facts: CardFacts) -> list[str]:
@@ -405,6 +417,7 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
         },
         "model_source": facts.base_model,
         "model_revision": facts.revision,
+        **({"base_bits": facts.bits} if facts.bits else {}),
         "model_published_as": facts.published,
         "model_made_from": facts.made,
         "prompts_asked_of": facts.measured_on or facts.base_model,

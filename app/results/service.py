@@ -286,6 +286,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         release=release_of(session, outcome),
         together=together(outcome),
         dev_score=training.training_facts.get("best_score"),
+        bits=model.bits,
     )
 
 

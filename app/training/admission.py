@@ -42,7 +42,8 @@ class Ended(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What one start of the trainer is given: the file that the launcher wrote."""
+    """What one start of the trainer is given: the file that the launcher wrote. memory: bytes that the run may take, 0
+    for what is free."""
 
     job_id: int
     attempt: int
@@ -54,6 +55,7 @@ class Start:
     threads: int
     device: str = "cpu"
     meeting: str = ""  # where the ranks of one host meet; see `ranks.join`
+    memory: int = 0
 
 
 def admit(run: Path, key: bytes, now: float, where: Place | None = None) -> tuple[Start, TrainingSpec]:

@@ -245,6 +245,25 @@ def _building() -> Iterator[None]:
         raise Refuse(str(error)) from error
 
 
+def _fit(learner: Any, progress: Progress, memory: int) -> None:
+    """Make the learner's passes fit the memory there is, and keep with the progress how they are made: a resumed run
+    takes the same passes. memory: see `Start`."""
+    from app.training import fits
+
+    if progress.pass_tokens:  # as the attempt before us left it
+        learner.budget, learner.recompute.on = progress.pass_tokens, progress.recompute
+
+    def told(line: str) -> None:
+        progress.pass_tokens, progress.recompute = learner.budget, learner.recompute.on
+        say("log", line=line)
+
+    learner.tell = told
+    if not learner.sharded:  # else every rank has to go through the layers equally often
+        fits.settle(learner, fits.limit(learner.loaded.device, memory))
+    learner.make_room()
+    progress.pass_tokens, progress.recompute = learner.budget, learner.recompute.on
+
+
 def _train(
     rows: Iterable[SourceRow],
     start: Start,
@@ -280,8 +299,7 @@ def _train(
     with _building():
         learner, left_out = learners.build(Path(start.model), rows, spec, kind, start.device, leg=leg, team=team)
     progress.dtype = learner.loaded.dtype
-    learner.tell = lambda line: say("log", line=line)
-    learner.make_room()
+    _fit(learner, progress, start.memory)
     try:
         if newest:
             learner.restore(newest.folder)
@@ -328,7 +346,9 @@ def attempt(run: Path) -> Exit:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
         return _end(
-            Exit.MEMORY, "The machine has too little memory for this recipe. Use shorter rows or a smaller batch."
+            Exit.MEMORY,
+            "The machine has too little memory for this config, even one row at a time. "
+            "Run the preflight again: it says what would fit.",
         )
     return Exit.DONE
 

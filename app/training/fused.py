@@ -15,8 +15,9 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
 from torch.nn import functional
 
+from app.training.room import HEAD_TOKENS
+
 EXACT = 1e-4  # how far a replaced layer may be from the original in 32 bits, relative to its largest number
-HEAD_TOKENS = 128  # trained positions whose logits are held at once: of 49,152 tokens each, they outweigh a layer
 SURE = 0.5  # probability from which that of all other tokens says more exactly how sure it is
 TINY = torch.finfo(torch.float32).tiny  # a token that is less likely than that counts as if it were this likely
 NAME = "default"  # of the adapter, as peft calls the only one

@@ -1,4 +1,4 @@
-"""What a worker does for a preflight and for a training run. torch is only in the processes that it starts."""
+"""What a worker does for a training run; for a preflight, `preflight_job`. torch is only in the processes it starts."""
 
 import sys
 import tempfile
@@ -13,9 +13,8 @@ from app import secret
 from app.assessments import store as assessment_store
 from app.baselines import job as baseline_job
 from app.baselines import runs
-from app.datasets import masked_rows, test_set_store
 from app.db import writing
-from app.errors import Conflict, GateClosed
+from app.errors import GateClosed
 from app.gate import launching, permission, reviews
 from app.gate import store as review_store
 from app.inference import service as inference
@@ -25,18 +24,20 @@ from app.inference.local import Dtype
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
-from app.recipes.started import started_as
-from app.recipes.tables import RecipeRow
 from app.training import events as trainer_events
-from app.training import freeing, launchers, legs, packing, rows_with_passages, seed_adapters, service, store
-from app.training import preflight as preflights
-from app.training import recipe as recipes
+from app.training import (
+    freeing,
+    legs,
+    packing,
+    preflight_job,
+    seed_adapters,
+    service,
+    store,
+)
 from app.training import spec as specs
 from app.training.checkpoints import CheckpointStore, Corrupt
 from app.training.launchers import (
-    FEW_KERNELS,
     GRACE,
-    POLL,
     AsApproved,
     Launcher,
     NotOffered,
@@ -59,115 +60,6 @@ CAUSES: Mapping[int, str] = {
     Exit.SMOKE: "smoke",
     Exit.DEVICE: "device",
 }
-
-
-# ---------------------------------------------------------------- preflight
-
-
-def preflight(claim: Claim) -> None:
-    """Count, show and time what the recipe of this job would train."""
-    with claim.read() as session:
-        row = session.get_one(RecipeRow, claim.subject_id)
-        plan = _plan(session, row.assessment_id)
-        asked = service.passages_wanted(session, row.assessment_id)
-    if asked is not None and "rows_sha256" not in plan.part["passages"]:
-        made = rows_with_passages.make(claim, plan.dataset, asked)
-        with claim.write() as session:
-            session.get_one(RecipeRow, claim.subject_id).passages = made
-        with claim.read() as session:
-            plan = _plan(session, row.assessment_id)
-    rows_sha256 = (plan.part.get("passages") or {}).get("rows_sha256") or str(plan.dataset.rows_sha256)
-    threads = children.threads_for(claim.settings.threads or None)
-    if plan.recipe.launcher == "torchrun":  # what one of the processes will have
-        threads = max(1, threads // plan.recipe.processes)
-    message = {
-        "subject": {
-            "training": plan.part,
-            "dataset": {
-                "rows_sha256": plan.dataset.rows_sha256,
-                "split_sha256": plan.dataset.split_sha256,
-                "reasoning": plan.dataset.trains_reasoning,
-            },
-        },
-        "model": str(inference.folder(claim.settings, plan.model).resolve()),
-        "rows": _stored(claim, rows_sha256),
-        "threads": threads,
-        "device": claim.settings.device,
-    }
-    report = _probe(claim, message, threads)
-    # The samples are stored and shown; rows that hold what nobody has decided on can't be trained on anyway.
-    report["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(report["samples"])
-    report |= _admission(claim, plan)
-    report["available"] = report.get("device_free") or _free_memory()
-    report["started_as"] = started_as(recipes.to_json(plan.recipe))
-    report["blockers"] = [
-        *launchers.against(claim.settings, plan.recipe, int(report.get("devices", 0))),
-        *preflights.blockers(plan.recipe, report, report["available"]),
-    ]
-    with claim.write() as session:
-        stored = session.get_one(RecipeRow, claim.subject_id)
-        stored.preflight, stored.preflight_of = report, plan.digest
-
-
-def _admission(claim: Claim, plan: service.Plan) -> dict[str, Any]:
-    """Whether training rows stand in any frozen test set of the installation, and under which licence the base is: what
-    whoever approves has to see."""
-    with claim.read() as session:
-        sets, met = test_set_store.met_in_test_sets(session, plan.dataset.id)
-        titles = {each.assessment_id: assessment_store.get(session, each.assessment_id).title for each in met}
-        licence = inference.origin(claim.settings, plan.model).licence
-    own = plan.dataset.assessment_id
-    return {
-        "licence": licence,
-        "test_sets": sets,
-        "met": [
-            {
-                "assessment": each.assessment_id,
-                "title": "" if each.assessment_id == own else titles[each.assessment_id],
-                "version": each.version,
-                "rows": each.rows,
-            }
-            for each in met
-        ],
-    }
-
-
-def _plan(session: Session, assessment_id: int) -> service.Plan:
-    try:
-        return service.plan(session, assessment_id)
-    except Conflict as missing:
-        raise Failed(missing.detail) from missing
-
-
-def _probe(claim: Claim, message: Mapping[str, Any], threads: int) -> dict[str, Any]:
-    log = tempfile.TemporaryFile()  # noqa: SIM115  the child's `close` closes it
-    child = children.start("app.training.probe", threads=threads, log=log, settings=FEW_KERNELS)
-    try:
-        child.send(**message)
-        report: dict[str, Any] | None = None
-        while child.code is None:
-            match child.next(POLL):
-                case {"event": "stage", "text": text}:
-                    claim.report({"stage": text}, now=True)
-                case {"event": "failed", "text": text}:
-                    raise Failed(str(text))
-                case {"event": "report", "report": report}:
-                    pass
-            claim.check()
-        if report is None:
-            raise Failed(f"The preflight's process {child.how_it_ended()}")
-        return report
-    finally:
-        child.close(grace=5, patience=GRACE)
-
-
-def _free_memory() -> int:
-    """Bytes that this machine can still give out; 0 where it does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
 
 
 # ---------------------------------------------------------------- training
@@ -289,17 +181,12 @@ def _start(claim: Claim) -> dict[str, Any]:
         "token": permission.launch_token(key, job_id=claim.job_id, attempt=attempt, digest=digest, expires=expires),
         "digest": digest,
         "subject": text,
-        "rows": _stored(claim, specs.from_subject(reviews.text_of(review)).rows_sha256),
+        "rows": preflight_job.stored(claim, specs.from_subject(reviews.text_of(review)).rows_sha256),
         "model": str(inference.folder(claim.settings, model).resolve()),
         "threads": children.threads_for(claim.settings.threads or None),
         "device": claim.settings.device,
+        "memory": round(claim.settings.training_gb * 1e9),
     }
-
-
-def _stored(claim: Claim, sha256: str) -> str:
-    """Where a stored file lies, for another process. Not followed any further: a link in its place is refused there."""
-    path = claim.blobs.path(sha256)
-    return str(path.parent.resolve() / path.name)
 
 
 def _supervise(claim: Claim, running: Running, attempt: int, run: Path) -> trainer_events.Heard:

@@ -43,6 +43,7 @@ def build(
         longest=spec.recipe.max_row_tokens,
         trained=True,
         whole=spec.recipe.base_weights == "whole",
+        bits=spec.bits,
     )  # hashed once more: what is opened is what was seen
     source = list(rows)
     train, dropped = encoded(loaded, spec, (row for row in source if row.split == "train"))
@@ -95,6 +96,7 @@ def facts(learner: lora.Learner, left_out: int) -> dict[str, Any]:
     return {
         "dtype": learner.loaded.dtype,
         "device": learner.loaded.device.title,
+        **({"bits": learner.loaded.bits} if learner.loaded.bits != 16 else {}),
         "train_rows": len(learner.train),
         **({"replay_rows": learner.replay} if learner.replay else {}),
         "dev_rows": len(learner.dev),

@@ -37,7 +37,8 @@ LIBRARIES = ("torch", "transformers", "peft", "safetensors")  # their versions g
 class Progress:
     """Where a run stands, besides the tensors. evaluated: the last step whose dev loss was measured. peak_bytes: the
     most memory that any attempt so far has taken. best_score, base_score: the deciding metric on the dev rows that are
-    answered, 0 to 1, where it chooses the checkpoint."""
+    answered, 0 to 1, where it chooses the checkpoint. pass_tokens, recompute: how its passes are made (`fits`), so that
+    a resumed run makes the same; 0 before the first."""
 
     step: int = 0
     dtype: str = ""
@@ -50,6 +51,8 @@ class Progress:
     peak_bytes: int = 0
     best_score: float | None = None
     base_score: float | None = None
+    pass_tokens: int = 0
+    recompute: bool = False
 
 
 @dataclass(slots=True)

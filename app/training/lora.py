@@ -13,26 +13,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.inference import attention, devices, loading, tokens
+from app.inference import devices, loading, tokens
 from app.inference.tokens import TokenRow
-from app.training import batches, fused, sharding
+from app.training import batches, fits, fused, liger, sharding
 from app.training import recipe as recipes
+from app.training.passes import NO_TARGET, Beginning, padded
 from app.training.ranks import Team
 from app.training.recipe import Recipe
+from app.training.recompute import Recompute
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
 from peft import LoraConfig, get_peft_model  # isort: skip
 from safetensors.torch import load_file, save_file  # isort: skip
 from torch.nn import functional  # isort: skip
-from transformers import DynamicCache  # isort: skip
 
 WORTH_SHARING = (
     16  # tokens that prompts begin with, below which a second pass through the model costs more than it saves
 )
 ATTENTION_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj"]
-RESERVE = 0.1  # of the rehearsed peak, for what the allocator keeps of passes of other shapes in a long run
 HEAVIEST = 3  # steps that are gone through for their memory: after them it hardly grows any more
-NO_TARGET = -100  # cross_entropy's own mark for a position that is not trained
 
 
 class Diverged(Exception):
@@ -73,6 +72,8 @@ class Learner:
         self.recipe, self.train, self.dev, self.replay = recipe, train, dev, replay
         self.loaded, self.team = loaded, team or Team()
         torch.manual_seed(recipe.seed)
+        if recipe.kernels == "liger":
+            liger.use(loaded)
         config = LoraConfig(
             r=recipe.rank,
             lora_alpha=recipe.alpha,
@@ -84,7 +85,7 @@ class Learner:
         )
         with loading.quiet():
             adapted = get_peft_model(loaded.model, config, autocast_adapter_dtype=False)
-        self.model = adapted.to(loading.DTYPES[loaded.dtype])
+        self.model = loading.in_precision(adapted, loaded)
         self.inner = self.model.get_base_model()
         self.sharded = recipe.base_weights == "sharded" and not self.team.alone
         if self.sharded:
@@ -95,7 +96,10 @@ class Learner:
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}
         self.optimizer = self._new_optimizer()
         self.lengths = [row.length for row in train]
-        self.budget = batches.WIDE_TOKENS if loaded.device.accelerator else batches.MICRO_TOKENS
+        usual = batches.WIDE_TOKENS if loaded.device.accelerator else batches.MICRO_TOKENS
+        self.budget = self.widest = recipe.pass_tokens or usual
+        self.recompute = Recompute(self.inner)
+        self.recompute.on = recipe.checkpointing == "on" and self.recompute.possible
         self.tell: Callable[[str], None] = lambda _line: None  # hears what a person should know of
         self.steps_an_epoch = batches.steps_per_epoch(len(train), recipe.batch_rows)
         planned = self.steps_an_epoch * recipe.epochs
@@ -134,8 +138,8 @@ class Learner:
             try:
                 loss = self._gradients(number, mine, trained)
                 break
-            except torch.OutOfMemoryError:
-                mine = self._halved(number, mine)
+            except RuntimeError as error:
+                mine = self._less(number, mine, error)
         loss, gradient = self._apply(number, loss)
         read = sum(self.lengths[row] for part in parts for row in part)
         return Step(
@@ -156,7 +160,7 @@ class Learner:
         each = batches.shares(rows, self.lengths, self.team.place.size, self.budget, even=self.sharded)
         return each[self.team.place.rank]
 
-    def _part_loss(self, part: Sequence[int], beginning: "Beginning | None" = None) -> torch.Tensor:
+    def _part_loss(self, part: Sequence[int], beginning: Beginning | None = None) -> torch.Tensor:
         """The summed loss of a pass; one without rows has none and goes through the layers for the others."""
         if not part:
             return self.loss_sum([min(self.train, key=lambda row: row.length)]) * 0
@@ -168,23 +172,22 @@ class Learner:
         if self.recipe.dropout and not self.team.alone:
             torch.manual_seed((self.recipe.seed * 1_000_003 + number) * 1_009 + self.team.place.rank)
 
-    def _halved(self, number: int, parts: batches.Step) -> batches.Step:
-        """The same rows in smaller passes, from here on. Raises: OutOfMemoryError: a pass has one row already."""
+    def _less(self, number: int, parts: batches.Step, error: RuntimeError) -> batches.Step:
+        """The same rows in passes that take less, from here on. Raises: the error: there is nothing more to be had."""
+        if not fits.ran_out(error):
+            raise error
         if self.sharded:  # the others would wait for layers that this rank never gathers
-            raise torch.OutOfMemoryError("the passes of this recipe do not fit into the memory of the device")
+            raise torch.OutOfMemoryError(
+                "the passes of this recipe do not fit into the memory of the device"
+            ) from error
         self.forget_gradients()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         rows = [row for part in parts for row in part]
-        if all(len(part) == 1 for part in parts):
-            raise torch.OutOfMemoryError("one row alone does not fit into the memory of the device")
-        self.budget = max(1, self.budget // 2)
-        while (smaller := batches.passes(rows, self.lengths, self.budget)) == parts:
-            self.budget = max(1, self.budget // 2)
-        self.tell(
-            f"Step {number}: memory ran out. Passes hold {self.budget:,} tokens from here on; batches are the same."
-        )
-        return smaller
+        if not fits.smaller(self, rows):
+            raise torch.OutOfMemoryError("one row alone does not fit into the memory of the device") from error
+        self.tell(f"Step {number}: memory ran out. {fits.settings_said(self)}")
+        return batches.passes(rows, self.lengths, self.budget)
 
     def forget_gradients(self) -> None:
         for parameter in self.learned.values():
@@ -219,13 +222,13 @@ class Learner:
         """Rehearse the heaviest steps before the first one is taken. Memory that small passes have cut into pieces does
         not serve a large one that comes later, and is not given back; what a large one has taken serves all."""
         state = devices.random_state(self.loaded.device)  # dropout draws from it
-        for step in heaviest(self, HEAVIEST):
+        for step in fits.heaviest(self, HEAVIEST):
             parts = step
             while True:
                 try:
                     self.rehearse(parts)
-                except torch.OutOfMemoryError:
-                    parts = self._halved(0, parts)
+                except RuntimeError as error:
+                    parts = self._less(0, parts, error)
                 else:
                     break
         devices.restore_random_state(state)
@@ -257,13 +260,13 @@ class Learner:
             for name, parameter in self.learned.items():
                 parameter.copy_(self.masters[name])
 
-    def loss_sum(self, rows: Sequence[TokenRow], beginning: "Beginning | None" = None) -> torch.Tensor:
+    def loss_sum(self, rows: Sequence[TokenRow], beginning: Beginning | None = None) -> torch.Tensor:
         """Summed loss over the completion tokens of some rows, in nats; padding and prompts do not count.
 
         beginning: of the step that these rows are a pass of; without it the pass computes its own.
         """
         if beginning is None and len(rows) > 1 and self._shares(rows):
-            beginning = Beginning(self, rows[0].prompt[: self.shared], apart=False)
+            beginning = Beginning(self.inner, rows[0].prompt[: self.shared], apart=False)
         shared = self.shared if beginning else 0
         cache = beginning.cache(len(rows)) if beginning else None
         inputs, labels = padded(rows, shared, self.loaded.tokenizer.pad_token_id or 0)
@@ -295,12 +298,12 @@ class Learner:
         """Whether a pass of `_alike` is one of general rows."""
         return part[0] >= len(self.train) - self.replay
 
-    def _beginning(self, parts: batches.Step) -> "Beginning | None":
+    def _beginning(self, parts: batches.Step) -> Beginning | None:
         """What the prompts of a step have in common, computed once for all its passes."""
         own = [row for part in parts for row in part if not self._general([row])]
         if not self.shared or len(own) < 2 or self.recipe.dropout:
             return None
-        return Beginning(self, self.train[own[0]].prompt[: self.shared], apart=True)
+        return Beginning(self.inner, self.train[own[0]].prompt[: self.shared], apart=True)
 
     @property
     def _plain_head(self) -> bool:
@@ -319,7 +322,7 @@ class Learner:
         self.model.eval()
         lengths = [row.length for row in self.dev]
         with torch.no_grad():
-            beginning = Beginning(self, self.dev[0].prompt[: self.shared], apart=False) if self.shared else None
+            beginning = Beginning(self.inner, self.dev[0].prompt[: self.shared], apart=False) if self.shared else None
         parts = batches.passes(range(len(self.dev)), lengths)
         ranks = self.team.place.size
         if self.sharded:  # all go through the layers equally often
@@ -395,92 +398,6 @@ class Learner:
         config["target_modules"] = sorted(config["target_modules"])
         text = json.dumps(config, indent=2, sort_keys=True, default=_plain)
         (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
-
-
-class Beginning:
-    """Keys and values of tokens that all prompts begin with.
-
-    apart: passes take them as given and leave their gradients here, which go on into the model once, by `backward`;
-    otherwise the one pass that they are for goes back through them by itself.
-    """
-
-    def __init__(self, learner: Learner, ids: list[int], *, apart: bool) -> None:
-        self.config = learner.inner.config
-        cache = DynamicCache(config=self.config)
-        learner.inner.model(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True)  # with gradient
-        self.made = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
-        apart = apart and any(tensor.requires_grad for tensor in self.made)
-        self.given = [tensor.detach().requires_grad_() for tensor in self.made] if apart else self.made
-
-    def cache(self, rows: int) -> DynamicCache:
-        """The same for each of so many rows, as transformers wants it."""
-        cache = DynamicCache(config=self.config)
-        for number in range(0, len(self.given), 2):
-            keys, values = (tensor.expand(rows, -1, -1, -1) for tensor in self.given[number : number + 2])
-            cache.update(keys, values, number // 2)
-        return cache
-
-    def backward(self) -> None:
-        """Let the gradients of all passes go on into the model."""
-        if self.given is self.made:
-            return
-        pairs = [(made, given.grad) for made, given in zip(self.made, self.given, strict=True) if made.requires_grad]
-        torch.autograd.backward([made for made, _ in pairs], [gradient for _, gradient in pairs])
-
-
-def padded(rows: Sequence[TokenRow], shared: int, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs and labels after the shared beginning, padded on the right, where a causal model never looks.
-
-    A label stands at the position whose output predicts it. Which positions are trained follows from where the
-    completion lies, never from token ids: the padding token may well be the stop token.
-    """
-    width = max(row.length for row in rows) - shared - 1
-    inputs = torch.full((len(rows), width), pad)  # (rows, tokens)
-    labels = torch.full((len(rows), width), NO_TARGET)
-    for number, row in enumerate(rows):
-        ids = (row.prompt + row.completion)[shared:]
-        first = len(row.prompt) - shared - 1
-        inputs[number, : len(ids) - 1] = torch.tensor(ids[:-1])
-        labels[number, first : first + len(row.completion)] = torch.tensor(row.completion)
-    return inputs, labels
-
-
-def heaviest(learner: Learner, count: int) -> list[batches.Step]:
-    """The steps of the whole run whose passes take most memory, the heaviest first."""
-    recipe = learner.recipe
-    steps = [
-        step
-        for epoch in range(-(-learner.total // learner.steps_an_epoch))
-        for step in batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, epoch, learner.budget)
-    ]
-    return sorted(steps, key=lambda step: -max(_held(learner, part) for part in step))[:count]
-
-
-def _held(learner: Learner, rows: Sequence[int]) -> int:
-    """Bytes that a pass keeps for the way back, roughly: good enough to tell which pass keeps most."""
-    config = learner.inner.config
-    size = loading.DTYPES[learner.loaded.dtype].itemsize
-    width = max(learner.lengths[row] for row in rows)
-    tokens_held = len(rows) * (width - learner.shared) + learner.shared
-    hidden = config.hidden_size
-    wide = getattr(config, "intermediate_size", 4 * hidden)
-    scores = attention.kept_bytes(config._attn_implementation, config.num_attention_heads, width, size) * len(rows)  # noqa: SLF001
-    return int(config.num_hidden_layers * (tokens_held * (12 * hidden + 4 * wide) * size + scores))
-
-
-def memory(learner: Learner, peak: int) -> Mapping[str, int]:
-    """Bytes that training will take at its peak, by part.
-
-    peak: of this process, in bytes, once the heaviest steps were rehearsed: program, weights, adapter, all that
-    attention keeps, and what the allocator holds between passes of different shapes, which no formula gives. What a
-    rehearsal does not have is the optimizer: two moments and the gradients in 32 bits. reserve: what a longer run was
-    seen to add (tests/bench/RESULTS.md).
-    """
-    return {
-        "longest_batch": peak,
-        "optimizer": learner.adapter_parameters * 3 * 4,
-        "reserve": round(RESERVE * peak),
-    }
 
 
 def _plain(value: object) -> object:

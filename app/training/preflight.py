@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.training import batches
+from app.training import batches, room
 from app.training.recipe import Recipe
 from app.wording import plural
 
@@ -65,6 +65,17 @@ def report(recipe: Recipe, sizes: Sizes) -> dict[str, Any]:
     }
 
 
+def band(parts: Mapping[str, int], *, tried: bool) -> dict[str, Any]:
+    """What a run needs, in bytes, and between which bounds. tried: on its heaviest steps, not only worked out.
+
+    The bounds are by how much forecasts were off when they were held against the peaks of real runs
+    (tests/bench/RESULTS.md).
+    """
+    whole = room.total(parts)
+    unsure = room.TRIED * whole if tried else room.UNTRIED * parts["activations"] + room.TRIED * whole
+    return {"bytes": whole, "low": round(max(0, whole - unsure)), "high": round(whole + unsure), "tried": tried}
+
+
 def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Iterator[str]:
     """Every reason why this run should not start. available: bytes of free memory on this machine."""
     if not measured["train"]["rows"]:
@@ -77,12 +88,12 @@ def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Ite
         yield "There is no dev row to measure the loss on."
     # Several processes on the CPUs of this machine share its memory; on a cluster, this machine's says nothing.
     side_by_side = recipe.processes if recipe.launcher == "torchrun" and not measured.get("device_free") else 1
-    needed = sum(measured.get("memory", {}).values()) * side_by_side
+    needed = room.total(measured.get("memory", {})) * side_by_side
     if available and needed > available and recipe.launcher != "ray":
-        yield (
-            f"The run needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free. Shorten the "
-            "longest row, or train a smaller model."
+        what = (
+            "What would fit is below." if measured.get("proposals") else "Train a smaller model, or on another machine."
         )
+        yield f"The run needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free. {what}"
     shards = sum(measured.get("shards", {}).values())
     if recipe.launcher == "torchrun" and measured.get("device_free") and shards > measured["device_free"]:
         free = measured["device_free"]

@@ -22,7 +22,7 @@ from app.jobs import store as job_store
 from app.jobs.tables import JobRow
 from app.recipes import legs as planned
 from app.recipes.started import started_as
-from app.training import cost, legs, prices, service, stages, store
+from app.training import cost, kernels, legs, prices, service, stages, store
 from app.training import recipe as recipes
 from app.training.legs import Outcome
 from app.training.tables import TrainingRow
@@ -244,6 +244,7 @@ def _plan(
     row, recipe = service.recipe_of(db, assessment_id)
     prospects = service.prospects(db, assessment_id)
     measured = service.measured_models(db, assessment_id)
+    offers_kernels = kernels.has_liger() or recipe.kernels != "torch" or "kernels" in (errors or {})
     models = sorted(service.trainable(db), key=lambda model: (model.id not in measured, model.id))
     job = job_store.get(db, row.preflight_job_id) if row and row.preflight_job_id else None
     return page(
@@ -255,7 +256,11 @@ def _plan(
         recipe=row,
         values={**asdict(recipe), **(typed or {})},
         defaults=service.default_recipe(db, assessment_id),
-        fields=_fields(recipe, context_of(request).settings.launcher),
+        fields=[
+            field
+            for field in _fields(recipe, context_of(request).settings.launcher)
+            if field.name != "kernels" or offers_kernels
+        ],
         serving=list(recipes.serving_notes(recipe)),
         prices=prices.more(recipe, row.preflight if row else None),
         taken=[field.name for field in recipes.FIELDS if field.option and _in_use(recipe, field.name)],

@@ -31,7 +31,7 @@ from app.recipes import dev_answers
 from app.recipes import passages as recipe_passages
 from app.recipes import store as recipe_store
 from app.recipes.tables import RecipeRow
-from app.training import launchers, store
+from app.training import kernels, launchers, store
 from app.training import recipe as recipes
 from app.training import spec as specs
 from app.training.recipe import Recipe
@@ -93,6 +93,8 @@ def save_recipe(
         errors += refusal.errors
     if made.launcher not in offered:
         errors.append(FieldError("#/launcher", launchers.not_offered(made.launcher)))
+    if made.kernels == "liger" and before.kernels != "liger" and not kernels.has_liger():
+        errors.append(FieldError("#/kernels", kernels.MISSING))
     model = next((model for model in trainable(session) if model.id == model_id), None)
     if model is None:
         errors.insert(0, FieldError("#/model_id", "Choose a model on this machine."))
@@ -156,7 +158,9 @@ def plan_of(facts: Facts) -> Plan:
     if against := dev_answers.against(row.settings, scored):
         raise Conflict(against)
     named = models.public_name(model)
-    part = specs.training_part(recipe, instructions, *named, model.files, passages=carried, scored=scored)
+    part = specs.training_part(
+        recipe, instructions, *named, model.files, passages=carried, scored=scored, bits=model.bits
+    )
     digest = subject.digest({"training": part, "rows": dataset.rows_sha256, "split": dataset.split_sha256})
     return Plan(row, recipe, dataset, model, part, digest)
 

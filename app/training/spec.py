@@ -7,13 +7,14 @@ The subject's part for training has this shape (floats as text, see `gate/subjec
 
     "dataset":  {"rows_sha256": "...", "split_sha256": "...", "reasoning": true, ...}
     "training": {"recipe": {...}, "instructions": "...",
-                 "model": {"name": "org/model", "revision": "...", "files": {"config.json": "sha256", ...}},
+                 "model": {"name": "org/model", "revision": "...", "files": {"config.json": "sha256", ...}, "bits": 4},
                  "passages": {"way": "hybrid", "k": 5, "index": 3, "sha256": "...", "rows_sha256": "..."},
                  "scored": {"metric": "exact_match", "options": {}, "max_tokens": 256}}
 
-`legs`, in `training` too, names the trainings where they are several (`recipes.legs`). `scored` is there where dev rows
-are answered and scored to choose the checkpoint. `passages` is there where every row carries the passages that an index
-finds for it: its rows then take the place of the canonical ones.
+`bits` is there where the base model is held in 4 bits (QLoRA). `legs`, in `training` too, names the trainings where
+they are several (`recipes.legs`). `scored` is there where dev rows are answered and scored to choose the checkpoint.
+`passages` is there where every row carries the passages that an index finds for it: its rows then take the place of the
+canonical ones.
 """
 
 import json
@@ -48,7 +49,7 @@ class TrainingSpec:
     their passages.
     instructions: the winning prompt's instructions, rendered before every row.
     files: of the base model, name -> SHA-256. thinks: whether rows have reasoning before their answers.
-    scored: where the deciding metric chooses the checkpoint; else None.
+    scored: where the deciding metric chooses the checkpoint; else None. bits: 4 where its layers are held in 4 bits.
     """
 
     recipe: Recipe
@@ -60,6 +61,7 @@ class TrainingSpec:
     files: Mapping[str, str]
     thinks: bool = False
     scored: Scored | None = None
+    bits: int | None = None
 
 
 def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
@@ -85,9 +87,17 @@ def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
             files=part["model"]["files"],
             thinks=bool(data.get("reasoning")),
             scored=Scored(**part["scored"]) if part.get("scored") else None,
+            bits=_bits(part["model"].get("bits")),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"the subject lacks {error}") from error
+
+
+def _bits(stored: object) -> int | None:
+    """Raises: ValueError: a number of bits that nothing here can hold a model in."""
+    if stored is None or stored == 4:
+        return None if stored is None else 4
+    raise ValueError(f"the base model is asked for in {stored} bits; there are 4, or none given")
 
 
 def training_part(
@@ -99,9 +109,10 @@ def training_part(
     *,
     passages: Mapping[str, Any] | None = None,
     scored: Mapping[str, Any] | None = None,
+    bits: int | None = None,
 ) -> dict[str, Any]:
     """The `training` part of a subject; `from_subject` reads it back."""
-    named = {"name": model, "revision": revision, "files": dict(files)}
+    named = {"name": model, "revision": revision, "files": dict(files)} | ({"bits": bits} if bits else {})
     carried = {name: dict(part) for name, part in (("passages", passages), ("scored", scored)) if part}
     settings = recipes.to_json(recipe)
     stated = recipe_parts.stated(settings)

@@ -205,7 +205,7 @@ def _apart(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> float:
         {(e["event"], e["step"]): e["loss"] for e in events if e["event"] in {"step", "dev"}} for events in (one, other)
     )
     assert mine.keys() == theirs.keys(), mine.keys() ^ theirs.keys()
-    return max(abs(mine[key] - theirs[key]) for key in mine)
+    return float(max(abs(mine[key] - theirs[key]) for key in mine))
 
 
 def _tensors(one: Run, other: Run) -> float:

@@ -96,3 +96,39 @@ def test_memory_is_that_of_the_device(tiny_model: Path) -> None:
     made.make_room()
 
     assert 0 < devices.peak_bytes(made.loaded.device) <= made.loaded.device.memory or made.loaded.device.memory == 0
+
+
+def test_ligers_kernels_give_the_losses_of_torchs_own(tiny_model: Path) -> None:
+    """Not run on a device yet: it says what would have to hold."""
+    pytest.importorskip("liger_kernel", reason="Liger is not installed")
+    own = [step.loss for step in learner(tiny_model, "cuda").run(0)]
+    ligers = [step.loss for step in learner(tiny_model, "cuda", replace(RECIPE, kernels="liger")).run(0)]
+
+    assert ligers == pytest.approx(own, rel=1e-3)
+
+
+def test_computing_again_takes_less_memory_and_gives_the_same_losses(tiny_model: Path) -> None:
+    from app.training import fits
+
+    losses, peaks = [], []
+    for checkpointing in ("off", "on"):
+        made = learner(tiny_model, "cuda", replace(RECIPE, checkpointing=checkpointing))
+        meter = fits.Meter(made.loaded.device)
+        losses.append([step.loss for step in made.run(0)])
+        peaks.append(meter.more)
+
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert peaks[1] <= peaks[0]
+
+
+def test_a_base_in_4_bits_learns_on_the_device(tiny_model: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+    from app.inference import loading, tokens
+    from app.training import lora
+
+    loaded = loading.load(tiny_model, None, "bfloat16", device="cuda", bits=4)
+    turns = [Message("user", tiny.text(1))]
+    rows = [tokens.training_row(loaded.tokenizer, turns, "alpha alpha")] * 8
+    steps = list(lora.Learner(loaded, replace(RECIPE, epochs=6), rows, rows[:2]).run(0))
+
+    assert steps[-1].loss < steps[0].loss

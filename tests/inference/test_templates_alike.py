@@ -172,6 +172,25 @@ def test_there_is_exactly_one_beginning_token_in_asking_and_training(template: s
     assert tokens.training_row(pieces, PLAIN, "refund").prompt == asked
 
 
+def test_what_a_template_does_otherwise_is_said_before_training() -> None:
+    said = {name: " ".join(tokens.remarks(Pieces(template))) for name, template in TEMPLATES.items()}
+
+    assert said["usual"] == said["empty block"] == ""
+    assert "no system turn" in said["no system"]
+    assert "no system turn" in said["drops system"]
+    assert "opens thinking" in said["opens thinking"]
+    assert "switched off" in said["can be switched"]
+    assert "no chat template" in " ".join(tokens.remarks(Pieces(None)))
+
+
+def test_a_second_beginning_token_is_counted() -> None:
+    pieces = Pieces("<bos>" + TURNS + ASK)
+
+    assert tokens.beginnings(pieces, tokens.prompt_ids(pieces, PLAIN)) == 1
+    assert tokens.beginnings(pieces, [2, 2, 3]) == 2
+    assert tokens.beginnings(Pieces(None), [5]) == 0
+
+
 def test_a_model_without_a_beginning_token_gets_none() -> None:
     assert tokens.prompt_ids(Pieces(None), PLAIN).count(2) == 0
 

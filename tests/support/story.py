@@ -19,7 +19,7 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.jobs.tables import JobRow, Status
-from app.training import job, service, store
+from app.training import preflight_job, service, store
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support.factories import Make
@@ -71,7 +71,7 @@ class Story:
             return function(session, self.assessment.id, *arguments)
 
     def preflight(self) -> None:
-        job.preflight(self.claim(self.call(service.start_preflight, self.author)))
+        preflight_job.preflight(self.claim(self.call(service.start_preflight, self.author)))
 
     def recipe(self, **settings: Any) -> None:
         """Change the recipe."""

@@ -184,18 +184,18 @@ def test_a_batch_of_one_is_trained_without_sharing(tiny_model: Path) -> None:
 
 def test_only_the_completion_and_its_stop_token_are_trained(tiny_model: Path) -> None:
     """Although padding is the stop token in this model."""
-    from app.training import lora
+    from app.training import passes
 
     made = learner(tiny_model)
     batch = made.train[:5]
     for shared in (0, made.shared):
-        inputs, labels = lora.padded(batch, shared, made.loaded.tokenizer.pad_token_id)
+        inputs, labels = passes.padded(batch, shared, made.loaded.tokenizer.pad_token_id)
         for number, row in enumerate(batch):
-            trained = labels[number][labels[number] != lora.NO_TARGET].tolist()
+            trained = labels[number][labels[number] != passes.NO_TARGET].tolist()
             assert trained == row.completion
             assert trained[-1] == made.loaded.tokenizer.eos_token_id
             assert trained.count(made.loaded.tokenizer.eos_token_id) == 1
-            first = int((labels[number] != lora.NO_TARGET).nonzero()[0])
+            first = int((labels[number] != passes.NO_TARGET).nonzero()[0])
             assert inputs[number, : first + 1].tolist() == row.prompt[shared:]
 
 

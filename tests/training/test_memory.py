@@ -12,8 +12,8 @@ pytestmark = pytest.mark.torch
 
 
 def test_the_steps_that_are_rehearsed_are_the_heaviest_of_all_epochs(run: Any, torch_here: None) -> None:
+    from app.training import fits
     from app.training import learner as learners
-    from app.training import lora
     from app.training import spec as specs
 
     order = specs.from_subject(run.subject())
@@ -24,26 +24,10 @@ def test_the_steps_that_are_rehearsed_are_the_heaviest_of_all_epochs(run: Any, t
     epochs = -(-learner.total // learner.steps_an_epoch)
     of_the_run = {step for epoch in range(epochs) for step in batches.epoch(learner.lengths, size, seed, epoch)}
 
-    found = lora.heaviest(learner, 2)
+    found = fits.heaviest(learner, 2)
 
     assert set(found) <= of_the_run
     assert all(any(3 in part for part in step) for step in found[: min(2, epochs)])
-
-
-def test_what_the_optimizer_takes_comes_on_top_of_the_rehearsed_peak(run: Any, torch_here: None) -> None:
-    from app.training import learner as learners
-    from app.training import lora
-    from app.training import spec as specs
-
-    order = specs.from_subject(run.subject())
-    with Path(run.rows).open("rb") as lines:
-        learner, _ = learners.build(run.model, list(specs.rows(lines)), order)
-
-    assert lora.memory(learner, 5_000) == {
-        "longest_batch": 5_000,
-        "optimizer": 12 * learner.adapter_parameters,
-        "reserve": 500,
-    }
 
 
 def test_a_checkpoint_of_before_has_no_peak() -> None:

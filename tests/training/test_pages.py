@@ -208,6 +208,29 @@ def test_a_blocker_of_the_preflight_stands_in_the_way(
     assert answer["preflight_current"] is True
 
 
+def test_a_proposal_is_put_into_the_config_with_one_button(
+    people: People, author: UserRow, ready: int, engine: Engine
+) -> None:
+    needs = {"bytes": 3_000_000_000, "low": 2_700_000_000, "high": 3_300_000_000, "tried": True}
+    shorter = {"kind": "rows", "change": {"max_row_tokens": 300}, "needs": needs, "left_out": 4, "fits": True}
+    parts = {"program": 4e8, "weights": 3e8, "adapter": 1e8, "activations": 2e9, "reserve": 2e8}
+    found = {"proposals": [shorter], "needs": needs, "memory": parts}
+    note_preflight(engine, ready, blockers=["The run needs about 9.0 GB."], **found)
+    client = people(author)
+    page = client.get(f"/assessments/{ready}/plan").text
+
+    assert "leaves out 4 rows" in page
+    assert "3.0 GB" in page
+    button = re.search(
+        r'name="model_id" value="(\d+)">\s*<input type="hidden" name="max_row_tokens" value="300">', page
+    )
+    assert button
+    client.post(f"/assessments/{ready}/recipe", data={"model_id": button[1], "max_row_tokens": "300"})
+    saved = client.get(f"/api/v1/assessments/{ready}/recipe").json()
+    assert (saved["settings"]["max_row_tokens"], saved["settings"]["epochs"]) == (300, 2)
+    assert saved["preflight_current"] is False
+
+
 def test_nothing_is_launched_without_an_approval(people: People, author: UserRow, ready: int, engine: Engine) -> None:
     client = people(author)
     note_preflight(engine, ready)

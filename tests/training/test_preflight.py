@@ -92,5 +92,54 @@ def test_the_probe_measures_and_learns_nothing(run: Any, torch_here: None) -> No
     assert found["samples"][0]["completion"].endswith("<|im_end|>")
     assert found["samples"][0]["prompt"].startswith("<|im_start|>system\nSay the first word twice.")
     assert found["tokens_per_second"] > 0
-    assert set(found["memory"]) == {"longest_batch", "optimizer", "reserve"}
+    assert set(found["memory"]) == {"program", "weights", "adapter", "activations", "reserve"}
+    assert found["needs"]["tried"]
+    assert found["needs"]["low"] < found["needs"]["bytes"] == sum(found["memory"].values()) < found["needs"]["high"]
+    assert found["proposals"] == []
     assert before == {path.name: path.read_bytes() for path in Path(run.model).iterdir()}
+
+
+def deep(model: Path, folder: Path) -> Path:
+    """The tiny model with so many layers that what they keep for the way back outweighs the inside of one."""
+    import shutil
+
+    from transformers import AutoConfig, LlamaForCausalLM
+
+    shutil.copytree(model, folder)
+    config = AutoConfig.from_pretrained(model)
+    config.num_hidden_layers = 20
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.torch
+def test_what_does_not_fit_is_not_tried_and_what_would_is_proposed(run: Any, tmp_path: Path, torch_here: None) -> None:
+    from app.training import fits, learner, proposals
+    from app.training import spec as specs
+
+    run.recipe, run.model = dataclasses.replace(run.recipe, checkpointing="off"), deep(run.model, tmp_path / "deep")
+    order = specs.from_subject(run.subject())
+    with Path(run.rows).open("rb") as lines:
+        made, _ = learner.build(run.model, list(specs.rows(lines)), order)
+    long = max(range(len(made.train)), key=made.lengths.__getitem__)
+    made.train = [*made.train]
+    row = made.train[long]
+    made.train[long] = dataclasses.replace(row, completion=row.completion * 60)
+    made.lengths[long] = made.train[long].length
+    standing = fits.Meter(made.loaded.device).standing
+    # Room for the long row where layers compute again, which is more than all others need as they are.
+    again = fits.kept(made, [long], recompute=True)
+    assert fits.kept(made, [long]) > 1.5 * again
+    limit = round(standing + fits.optimizer_bytes(made) + 1.4 * again)
+
+    fitted = fits.settle(made, limit)
+    passes = fits.heaviest_pass(made, fits.heaviest(made, 1)[0])
+    found = {one["kind"]: one for one in proposals.proposals(made, limit, standing, passes, fitted=fitted)}
+
+    assert not fitted
+    assert found["checkpointing"]["change"] == {"checkpointing": "auto"}
+    assert found["checkpointing"]["needs"]["tried"]
+    assert found["rows"]["left_out"] == 1
+    assert found["rows"]["change"]["max_row_tokens"] < made.lengths[long]
+    assert not found["bits"]["needs"]["tried"]
+    assert (made.recompute.on, len(made.train)) == (False, 24)
