@@ -147,7 +147,9 @@ def test_an_adapter_of_another_training_of_the_run_is_not_taken(another: Callabl
 @pytest.mark.torch
 def test_seeds_answer_the_test_rows_and_decide_nothing(story: Story) -> None:
     """From the config to the result, as a worker does it."""
-    story.recipe(seeds=2, curve="quarters", max_steps=2, stop_by="metric", scored_rows=10, replay=0.1)
+    story.recipe(
+        seeds=2, curve="quarters", max_steps=2, evals_per_epoch=1, stop_by="metric", scored_rows=10, replay=0.1
+    )
     story.check()
     story.approve()
     row = story.launch()
