@@ -172,6 +172,7 @@ def test_failing_checks_stand_above_the_scores_and_in_the_status(engine: Engine,
     assert page.index('id="release-checks"') < page.index('id="next"') < page.index("<h2>Scores")
     assert page.count('id="release-checks"') == 1
     assert re.search(r'class="tag pill open"[^>]*>Trained: improved, checks fail<', page)
+    assert 'class="card answer outcome good"' not in page
     top = page[page.index("head-line") : page.index('id="release-checks"')]
     assert "1 release check fails" in " ".join(top.split())
     assert "Forgetting" in top
