@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
+from app.datasets.tables import DatasetRow
 from app.db import utcnow, writing
 from app.jobs.tables import JobRow, Status, WorkerRow
+from app.recipes.tables import RecipeRow
 from app.users.tables import UserRow
 from app.worker import machine_load
 from tests.support.factories import Make
@@ -115,6 +117,24 @@ def test_the_queue_shows_order_reasons_and_who_may_do_what(
     assert [one["job"]["id"] for one in waiting] == [alone, last, hers, first]
     assert people(zoe).post(f"/api/v1/jobs/{first}/cancel").json()["status"] == "cancelled"
     assert people(zoe).post(f"/api/v1/jobs/{first}/move-up").status_code == 409
+
+
+@pytest.mark.parametrize("step", ["data", "plan"])
+def test_a_job_that_waits_says_so_on_the_page_of_its_step(
+    people: People, engine: Engine, ben: UserRow, make: Make, step: str
+) -> None:
+    """These pages know how many jobs are before it and not why it waits; the fragment takes both."""
+    assessment = make.ready(ben)
+    kind = {"data": "check", "plan": "preflight"}[step]
+    job = add(engine, ben, Status.QUEUED, kind=kind, subject_id=1, assessment_id=assessment.id, queue="cpu")
+    with writing(engine) as session:
+        session.execute(update(RecipeRow).values(preflight_job_id=job))
+        if step == "data":
+            session.execute(update(DatasetRow).values(state="checking"))
+
+    page = people(ben).get(f"/assessments/{assessment.id}/{step}")
+    assert page.status_code == 200
+    assert "Waiting for a worker" in text_of(page.text)
 
 
 def test_a_person_at_the_limit_is_told_so(people: People, engine: Engine, ben: UserRow, make: Make) -> None:
