@@ -21,6 +21,7 @@ from typing import Any
 import httpx2
 
 from app.inference import outbound
+from app.processes import children
 from app.processes.children import ROOT
 from app.processes.lines import Event
 from app.settings import Settings
@@ -75,11 +76,12 @@ class Cluster:
         if answer.status_code != 200:
             raise NotOffered(f"The Ray cluster does not take the job: {answer.text[:300]}")
 
-    def status(self, name: str) -> str | None:
-        """Ray's word for how a job is; None while the cluster does not answer."""
+    def look(self, name: str) -> tuple[str, str] | None:
+        """Ray's word for how a job is, and what it says about that; None while the cluster does not answer."""
         try:
             answer = self._http.get(f"{self.address}/api/jobs/{name}")
-            return str(answer.json()["status"]) if answer.status_code == 200 else None
+            job = answer.json() if answer.status_code == 200 else {}
+            return str(job["status"]), children.last_line(str(job.get("message") or ""))
         except (httpx2.HTTPError, ValueError, KeyError):
             return None
 
@@ -104,7 +106,10 @@ class Cluster:
         """Have a job of ours over, as far as the cluster lets us."""
         deadline = time.monotonic() + STOPPING
         self.stop(name)
-        while self.status(name) not in OVER and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            seen = self.look(name)
+            if seen is not None and seen[0] in OVER:
+                return
             time.sleep(ASK)
 
 
@@ -162,6 +167,7 @@ class OnRay:
             env = {
                 "PYTHONPATH": str(ROOT),
                 "RAY_USAGE_STATS_ENABLED": "0",
+                "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # a busy node takes more than the minute it has
                 **launchers.settings_of(self.settings.data),
             }
             cluster.submit(started.name, command, env)
@@ -184,7 +190,7 @@ class RayJob:
         self._cancel = False
         self._beats, self._beat_at, self._asked_at = 0, 0.0, 0.0
         self._answered_at = time.monotonic()
-        self._status = "PENDING"
+        self._status, self._words = "PENDING", ""
         self._code: int | None = None
 
     def next(self) -> Event | None:
@@ -206,9 +212,9 @@ class RayJob:
 
     def _ask(self, now: float) -> None:
         self._asked_at = now
-        status = self._cluster.status(self.name)
-        if status is not None:
-            self._status, self._answered_at = status, now
+        seen = self._cluster.look(self.name)
+        if seen is not None:
+            (self._status, self._words), self._answered_at = seen, now
         elif now - self._answered_at > LOST_AFTER:
             self._status = "FAILED"
 
@@ -220,7 +226,8 @@ class RayJob:
     def how(self) -> str:
         if time.monotonic() - self._answered_at > LOST_AFTER:
             return "The Ray cluster does not answer any more."
-        return f"The job {self.name} of the Ray cluster ended as {self._status.lower()}: a process or a node was lost."
+        ended = f"The job {self.name} of the Ray cluster {self._status.lower()}: a process or a node was lost."
+        return f"{ended} {self._words}".strip()
 
     def beat(self) -> None:
         """Say that we are there, and whether to stop: the ranks read it as a child reads its standard input."""

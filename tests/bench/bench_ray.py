@@ -59,6 +59,7 @@ class Cluster:
             **os.environ,
             **auth,
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_memory_monitor_refresh_ms": "0",  # it would end our workers for the memory of other work here
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "ignore",
         }
@@ -205,7 +206,8 @@ def _apart(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> float:
         {(e["event"], e["step"]): e["loss"] for e in events if e["event"] in {"step", "dev"}} for events in (one, other)
     )
     assert mine.keys() == theirs.keys(), mine.keys() ^ theirs.keys()
-    return float(max(abs(mine[key] - theirs[key]) for key in mine))
+    apart: list[float] = [abs(mine[key] - theirs[key]) for key in mine]
+    return max(apart)
 
 
 def _tensors(one: Run, other: Run) -> float:

@@ -64,7 +64,7 @@ def test_the_choice_is_saved_shown_and_approved(
         number = review.id
     assert made.digest != before
     assert frozen.training is not None
-    assert dict(frozen.training.recipe) | {**SEVERAL, "base_weights": "sharded"} == frozen.training.recipe
+    assert {**frozen.training.recipe, **SEVERAL, "base_weights": "sharded"} == frozen.training.recipe
     assert "by 2 processes on this machine (torchrun), base weights sharded." in client.get(f"/reviews/{number}").text
 
 
