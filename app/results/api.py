@@ -82,7 +82,9 @@ class Result(BaseModel):
     replaces: bool = Field(
         description="approved to replace the stronger model: then the verdict goes by `not_worse`, too"
     )
-    seeds: SeedsOf | None = Field(description="evaluated runs of this config that differ in the seed alone; null for one")
+    seeds: SeedsOf | None = Field(
+        description="evaluated runs of this config with other seeds, and this one; null for one"
+    )
     evaluation: dict[str, Any]
 
 
