@@ -116,7 +116,7 @@ class Result(BaseModel):
     seeds: Seeds | None = Field(description="where the run trained several")
     learning_curve: list[CurvePoint]
     other_seeds: SeedsOf | None = Field(
-        description="evaluated runs of this config that differ in the seed alone; null for one"
+        description="evaluated runs of this config with other seeds, and this one; null for one"
     )
     evaluation: dict[str, Any]
 

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -105,7 +106,8 @@ def theirs(peer: Peer, out: Path, fault: Fault, chance: random.Random, undisturb
     started, ended = _said(log, "started"), _said(log, "ended")
     done = bool(_said(log, "done"))
     same = weights(out) == undisturbed if done else None
-    return Ending(fault, half, started[0]["step"] if done else None, same, ended[0]["text"] if ended else "")
+    why = re.sub(r"/\S*/|checkpoint-\d+", "", ended[0]["text"]) if ended else ""  # which one it was sets none apart
+    return Ending(fault, half, started[0]["step"] if done else None, same, why)
 
 
 def weights(out: Path) -> str:
