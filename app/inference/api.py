@@ -361,8 +361,8 @@ def prepare_model(model_id: Id, db: Db, me: Me) -> Job:
     return Job.of(connecting.prepare(db, model_id, me))
 
 
-@router.post("/{model_id}/four-bit", name="api_hold_in_4_bits", status_code=201)
-def hold_in_4_bits(model_id: Id, db: Db, me: Admin) -> Model:
+@router.post("/{model_id}/four-bit", name="api_hold_in_four_bits", status_code=201)
+def hold_in_four_bits(model_id: Id, db: Db, me: Admin) -> Model:
     """Add the same folder as a model that is held in 4 bits (QLoRA). It is another model: baselines are measured on it
     anew. Needs bitsandbytes; 409 says what to install."""
     return Model.of(db, connecting.in_4_bits(db, model_id, me))

@@ -209,8 +209,8 @@ def prepare_model(request: Request, model_id: Id, db: Db, me: Me) -> Response:
     return see(request, "model", model_id=model_id, notice="started")
 
 
-@router.post("/models/{model_id}/four-bit", name="hold_in_4_bits")
-def hold_in_4_bits(request: Request, model_id: Id, db: Db, me: Admin) -> Response:
+@router.post("/models/{model_id}/four-bit", name="hold_in_four_bits")
+def hold_in_four_bits(request: Request, model_id: Id, db: Db, me: Admin) -> Response:
     """Add the same folder as a model that is held in 4 bits."""
     return see(request, "model", model_id=connecting.in_4_bits(db, model_id, me).id, notice="saved")
 

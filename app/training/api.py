@@ -39,7 +39,7 @@ class Setting(BaseModel):
     option: bool = Field(description="more trainings, scored answers or general rows: it costs time")
 
 
-class Price(BaseModel):
+class OptionPrice(BaseModel):
     """What a value of an option adds to a run, by the speed that the last preflight measured."""
 
     setting: str
@@ -59,7 +59,7 @@ class Recipe(BaseModel):
     preflight_current: bool
     reasons_against: list[str]
     fields: list[Setting]
-    prices: list[Price]
+    prices: list[OptionPrice]
 
 
 Name = Annotated[OneLine, Field(max_length=100)]
@@ -381,7 +381,7 @@ def _recipe(session: Db, assessment_id: int, offered: Collection[str]) -> Recipe
             for field in FIELDS
         ],
         prices=[
-            Price(setting=name, value=value, seconds=seconds)
+            OptionPrice(setting=name, value=value, seconds=seconds)
             for name, values in prices.more(recipe, row.preflight if row else None).items()
             for value, seconds in values
         ],

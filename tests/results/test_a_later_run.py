@@ -8,36 +8,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow
-from app.db import reading, utcnow, writing
-from app.gate.tables import DecisionRow, ReviewRow
+from app.db import reading
+from app.gate.tables import DecisionRow
 from app.standing import service as dossier
-from app.training.tables import TrainingRow
 from app.users.tables import UserRow
-from tests.support.installed import unguard
+from tests.support.runs_again import run_again
 
 People = Callable[[UserRow], TestClient]
-
-
-def run_again(engine: Engine, state: str) -> int:
-    with writing(engine) as session:
-        unguard(session, "reviews")
-        unguard(session, "decisions")
-        unguard(session, "trainings")
-        first, review = session.get_one(TrainingRow, 1), session.get_one(ReviewRow, 1)
-        again = ReviewRow(
-            assessment_id=review.assessment_id, revision=review.revision, subject=review.subject, digest=review.digest,
-            state="consumed", note="", requested_by=review.requested_by, requested_at=utcnow(),
-        )  # fmt: skip
-        session.add(again)
-        session.flush()
-        made = TrainingRow(
-            assessment_id=first.assessment_id, review_id=again.id, decision_id=first.decision_id, digest=first.digest,
-            baseline_id=first.baseline_id, model_id=first.model_id, recipe=first.recipe, state=state,
-            idempotency_key="again", training_facts={}, launched_by=first.launched_by, launched_at=utcnow(),
-        )  # fmt: skip
-        session.add(made)
-        session.flush()
-        return made.id
 
 
 @pytest.mark.parametrize(

@@ -2,44 +2,19 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from app.baselines.tables import BaselineRow
-from app.db import utcnow, writing
-from app.release import service, store
+from app.db import writing
+from app.release import service
 from app.results import job
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support.factories import Make
-
-
-def answer(part: str, item: str, who: str, score: float, output: str = "") -> dict[str, Any]:
-    return {
-        "training_id": 1,
-        "part": part,
-        "item": item,
-        "who": who,
-        "version": "1",
-        "output": output,
-        "score": score,
-        "error": "",
-        "at": utcnow(),
-    }
-
-
-def asked(session: Session, *, forgot: int) -> None:
-    """240 questions that the base gets right, of which the adapter has forgotten some; 40 requests both decline."""
-    for number in range(240):
-        store.put(session, [answer("general", f"days/{number}", "base", 1.0, "Friday")])
-        store.put(session, [answer("general", f"days/{number}", "adapter", float(number >= forgot), "Monday")])
-    for number in range(40):
-        store.put(session, [answer("pleas", f"harmful/{number}", who, 1.0) for who in ("base", "adapter")])
-    store.put(session, [answer("train", str(number), "adapter", float(number < 85)) for number in range(100)])
+from tests.support.runs_again import asked
 
 
 def states(release: service.Release | None) -> dict[str, str]:

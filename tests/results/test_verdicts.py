@@ -21,9 +21,8 @@ from app.results import history, job, service
 from app.standing import keeping
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
-from tests.results.test_a_later_run import run_again
-from tests.results.test_release_checks import answer, asked
 from tests.support.factories import Make
+from tests.support.runs_again import answer, asked, run_again
 
 People = Callable[[UserRow], TestClient]
 ROWS = 220

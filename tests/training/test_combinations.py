@@ -10,7 +10,7 @@ import pytest
 from app.chat import Message
 from app.training import freeing
 from app.training.ranks import Place, Team
-from tests.training.test_lora import RECIPE, rows
+from tests.support.learners import RECIPE, rows
 
 GENERAL = 4
 

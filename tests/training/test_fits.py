@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.training import room
-from tests.training.test_lora import RECIPE, gradients, learner
+from tests.support.learners import RECIPE, gradients, learner
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("torch_here")]
 

@@ -24,7 +24,7 @@ from app.inference.tables import ModelRow
 from app.training import spec as specs
 from tests.support import tiny
 from tests.support.factories import Make
-from tests.training.test_lora import RECIPE, rows
+from tests.support.learners import RECIPE, rows
 
 HELD = importlib.util.find_spec("bitsandbytes") is not None
 needs_bitsandbytes = pytest.mark.skipif(not HELD, reason="bitsandbytes is not installed (the extra qlora)")
