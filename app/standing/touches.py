@@ -38,6 +38,7 @@ from app.instructions.tables import CandidateRow, OptimisationRow
 from app.jobs.tables import JobEventRow, JobRow, WorkerRow
 from app.judging.tables import JudgeLabelRow, JudgementRow, JudgeRoundRow, JudgeRunRow, RubricRow
 from app.labelling.tables import LabelRoundRow, SecondLabelRow
+from app.merged.tables import MergedRow
 from app.policies.tables import PolicyRow
 from app.recipes.tables import RecipeRow
 from app.registry.tables import AdapterStateRow
@@ -185,6 +186,7 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         CheckpointRow,
         AdapterStateRow,
         ServedCheckRow,
+        MergedRow,  # the same adapter in another form
         ReleaseAnswerRow,  # what they come to is in the run's result
         SessionRow,
         TokenRow,
