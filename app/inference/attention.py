@@ -13,6 +13,8 @@ blocks, each with the keys that it may see, so half of the scores are never comp
 """
 
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -159,3 +161,18 @@ def attend(
 
 
 AttentionInterface.register(BLOCKS, attend)
+
+
+@contextmanager
+def masked(model: Any) -> Iterator[None]:
+    """Have a model attend as torch does where it would by blocks, for rows that are padded on the left: for a kernel
+    that it does not know, transformers makes no mask and says nothing."""
+    configs = {id(config): config for config in (model.config, model.config.get_text_config())}.values()
+    by_blocks = [config for config in configs if config._attn_implementation == BLOCKS]  # noqa: SLF001
+    try:
+        for config in by_blocks:
+            config._attn_implementation = "sdpa"  # noqa: SLF001
+        yield
+    finally:
+        for config in by_blocks:
+            config._attn_implementation = BLOCKS  # noqa: SLF001

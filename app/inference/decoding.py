@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from app.inference import constrained, loading, pool
+from app.inference import attention, constrained, loading, pool
 from app.inference.rows import Row, alike, batches, in_common, prefill, repeated, taken, tokens_at_once
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -45,7 +45,8 @@ def _part(
         for batch in batches(rows, tokens_at_once(loaded)):
             if stop.is_set():
                 return
-            yield from _batch(loaded, batch, common, prefix, stop, keeper)
+            with attention.masked(loaded.model):
+                yield from _batch(loaded, batch, common, prefix, stop, keeper)
 
 
 def _shared_out(rows: Sequence[Row], started: float) -> None:

@@ -258,8 +258,10 @@ def _fit(learner: Any, progress: Progress, memory: int) -> None:
         say("log", line=line)
 
     learner.tell = told
+    learner.team.any(False)  # once all have loaded their model: what is free is measured for all of them
     if not learner.sharded:  # else every rank has to go through the layers equally often
-        fits.settle(learner, fits.limit(learner.loaded.device, memory))
+        device = learner.loaded.device
+        fits.settle(learner, fits.limit(device, memory, fits.beside(learner.recipe, device)))
     learner.make_room()
     progress.pass_tokens, progress.recompute = learner.budget, learner.recompute.on
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from app.inference import attention, devices, loading
 from app.inference.devices import Device
 from app.training import batches, room
+from app.training.recipe import Recipe
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
 
@@ -35,10 +36,15 @@ def shape(learner: "Learner") -> room.Shape:
 
 
 def kept(learner: "Learner", rows: Sequence[int], *, recompute: bool | None = None) -> int:
-    """Bytes that a pass over these rows takes, worked out. recompute: None for as it is set now."""
-    width = max(learner.lengths[row] for row in rows)
+    """Bytes that a pass over these rows takes, worked out. recompute: None for as it is set now. General rows go
+    through in passes of their own and share no beginning, however long that of the others is."""
     again = learner.recompute.on if recompute is None else recompute
-    shared = learner.shared if len(rows) > 1 else 0
+    return max(_kept(learner, part, again=again) for part in learner.alike((tuple(rows),)))
+
+
+def _kept(learner: "Learner", rows: Sequence[int], *, again: bool) -> int:
+    width = max(learner.lengths[row] for row in rows)
+    shared = learner.shared if len(rows) > 1 and not learner.general(rows) else 0
     return shape(learner).kept(len(rows), width, min(shared, width - 1), recompute=again)
 
 
@@ -78,17 +84,17 @@ def smaller(learner: "Learner", rows: Sequence[int]) -> bool:
     return False
 
 
-def settle(learner: "Learner", limit: int) -> bool:
+def settle(learner: "Learner", limit: int, standing: int = 0) -> bool:
     """Make passes small enough, before any is tried, that the run stays within `limit` bytes of this process by what
     can be worked out. False: it may not; the smallest passes are set then. Only on the CPU, where a process that takes
-    too much is killed; an accelerator says so, and is listened to (`Learner.step`)."""
+    too much is killed; an accelerator says so, and is listened to (`Learner.step`). standing: see `within`."""
     if not limit or learner.loaded.device.accelerator:
         return True
     before = learner.budget, learner.recompute.on
     fits = False
     while not fits:
         step = heaviest(learner, 1)[0]
-        fits = within(learner, step, limit)
+        fits = within(learner, step, limit, standing)
         if not fits and not smaller(learner, max(step, key=lambda part: kept(learner, part))):
             break
     if before != (learner.budget, learner.recompute.on):
@@ -96,20 +102,29 @@ def settle(learner: "Learner", limit: int) -> bool:
     return fits
 
 
-def within(learner: "Learner", step: batches.Step, limit: int, *, strict: bool = False) -> bool:
+def within(learner: "Learner", step: batches.Step, limit: int, standing: int = 0, *, strict: bool = False) -> bool:
     """Whether a step keeps to `limit` bytes of this process, by what can be worked out; true without a limit. An
-    accelerator refuses by itself what is too much: there it is true, too, unless `strict`."""
+    accelerator refuses by itself what is too much: there it is true, too, unless `strict`. standing: bytes before any
+    pass, 0 for what this process has now; what a pass that was tried has left behind would be counted twice."""
     if not limit or (learner.loaded.device.accelerator and not strict):
         return True
-    standing = resident(learner.loaded.device) + optimizer_bytes(learner)
-    return standing + heaviest_pass(learner, step) * (1 + room.UNTRIED) <= limit
+    held = (standing or resident(learner.loaded.device)) + optimizer_bytes(learner)
+    return held + heaviest_pass(learner, step) * (1 + room.UNTRIED) <= limit
 
 
-def limit(device: Device, allowed: int) -> int:
-    """Bytes that this process may have in all. allowed: by the operator, 0 for what is free. 0: nobody knows."""
+def limit(device: Device, allowed: int, beside: int = 1) -> int:
+    """Bytes that this process may have in all. allowed: to the run, by the operator, 0 for what is free. beside: how
+    many processes of it are here (`beside`); they share what is allowed and what is free. 0: nobody knows."""
     free = devices.free_bytes(device) if device.accelerator else room.free_bytes()
-    found = resident(device) + free if free else 0
-    return min(allowed, found) if allowed and found else allowed or found
+    found = resident(device) + free // beside if free else 0
+    mine = allowed // beside
+    return min(mine, found) if mine and found else mine or found
+
+
+def beside(recipe: Recipe, device: Device) -> int:
+    """How many processes of a run share one memory: those on the CPUs of one machine. Each device has its own, and
+    where a cluster starts them is not known."""
+    return recipe.processes if recipe.launcher == "torchrun" and not device.accelerator else 1
 
 
 def settings_said(learner: "Learner") -> str:

@@ -165,7 +165,7 @@ class Learner:
         if not part:
             return self.loss_sum([min(self.train, key=lambda row: row.length)]) * 0
         rows = [self.train[row] for row in part]
-        return self.loss_sum(rows, beginning if beginning and not self._general(part) else None)
+        return self.loss_sum(rows, beginning if beginning and not self.general(part) else None)
 
     def _draw(self, number: int) -> None:
         """Several ranks draw their dropout by step and rank: each other masks, and the same again after a resume."""
@@ -197,7 +197,7 @@ class Learner:
         """The loss of these passes, in nats by all tokens that the step trains, with its gradients left behind."""
         loss = 0.0
         beginning = self._beginning(parts)
-        for part in self._alike(parts):
+        for part in self.alike(parts):
             summed = self._part_loss(part, beginning)
             if self.team.alone and not torch.isfinite(summed):  # ranks find out together, once it is added up
                 raise Diverged(f"The loss of step {number} is not a number.")
@@ -212,7 +212,7 @@ class Learner:
         self.model.train()
         parts = self.share(parts)
         beginning = self._beginning(parts)
-        for part in self._alike(parts):
+        for part in self.alike(parts):
             self._part_loss(part, beginning).backward()
         if beginning is not None:
             beginning.backward()
@@ -279,28 +279,29 @@ class Learner:
         return functional.cross_entropy(logits.float(), labels[trained], reduction="sum")
 
     def _shares(self, rows: Sequence[TokenRow]) -> bool:
-        """Whether these rows have the shared beginning, and may have it computed once: general rows, which `_alike`
+        """Whether these rows have the shared beginning, and may have it computed once: general rows, which `alike`
         keeps apart, begin otherwise, and with dropout every row draws its own."""
         if not self.shared or (self.model.training and self.recipe.dropout):
             return False
-        return not self.replay or rows[0].prompt[: self.shared] == self.dev[0].prompt[: self.shared]
+        begin = self.dev[0].prompt[: self.shared]
+        return not self.replay or all(row.prompt[: self.shared] == begin for row in rows)
 
-    def _alike(self, parts: batches.Step) -> batches.Step:
+    def alike(self, parts: batches.Step) -> batches.Step:
         """The same passes, with general rows in passes of their own: they do not begin as the others do."""
         if not self.replay or not self.shared:
             return parts
         halves = (
-            [[row for row in part if self._general([row]) is general] for general in (False, True)] for part in parts
+            [[row for row in part if self.general([row]) is general] for general in (False, True)] for part in parts
         )
         return tuple(tuple(half) for both in halves for half in both if half)
 
-    def _general(self, part: Sequence[int]) -> bool:
-        """Whether a pass of `_alike` is one of general rows."""
+    def general(self, part: Sequence[int]) -> bool:
+        """Whether a pass of `alike` is one of general rows."""
         return part[0] >= len(self.train) - self.replay
 
     def _beginning(self, parts: batches.Step) -> Beginning | None:
         """What the prompts of a step have in common, computed once for all its passes."""
-        own = [row for part in parts for row in part if not self._general([row])]
+        own = [row for part in parts for row in part if not self.general([row])]
         if not self.shared or len(own) < 2 or self.recipe.dropout:
             return None
         return Beginning(self.inner, self.train[own[0]].prompt[: self.shared], apart=True)

@@ -90,9 +90,8 @@ def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Ite
     side_by_side = recipe.processes if recipe.launcher == "torchrun" and not measured.get("device_free") else 1
     needed = room.total(measured.get("memory", {})) * side_by_side
     if available and needed > available and recipe.launcher != "ray":
-        what = (
-            "What would fit is below." if measured.get("proposals") else "Train a smaller model, or on another machine."
-        )
+        fits = any(one["fits"] for one in measured.get("proposals", ()))
+        what = "What would fit is below." if fits else "Train a smaller model, or on another machine."
         yield f"The run needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free. {what}"
     shards = sum(measured.get("shards", {}).values())
     if recipe.launcher == "torchrun" and measured.get("device_free") and shards > measured["device_free"]:

@@ -82,7 +82,8 @@ def probe(
     report |= report_of_shards
     # What does not fit one device cannot be timed on one.
     if fitting["train"] and fitting["dev"] and (whole or not loaded.device.accelerator):
-        report |= _tried(loaded, spec, [*fitting["train"], *general], fitting["dev"], len(general), report["available"])
+        mine = report["available"] // fits.beside(recipe, loaded.device)
+        report |= _tried(loaded, spec, [*fitting["train"], *general], fitting["dev"], len(general), mine)
     if "tokens_per_second" in report:
         report |= _answered(loaded, spec, rows, report)
         report["seconds"] = prices.whole(recipe, report)
@@ -132,7 +133,8 @@ def _tried(
     general: int,
     limit: int,
 ) -> dict[str, Any]:
-    """general: how many rows at the end of `train` are mixed in. limit: bytes of memory, 0 where nobody knows."""
+    """general: how many rows at the end of `train` are mixed in. limit: bytes of memory that one process may have, 0
+    where nobody knows."""
     recipe = spec.recipe
     chosen = learners.dev_sample(dev, recipe.dev_rows, recipe.seed)
     learner = lora.Learner(loaded, recipe, train, chosen, replay=general)

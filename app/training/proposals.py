@@ -29,10 +29,12 @@ def proposals(
         return
     if not room_for_all and not learner.recompute.on and learner.recompute.possible:
         learner.recompute.on, learner.budget = True, learner.widest
-        fits.settle(learner, limit)
-        yield _made("checkpointing", {"checkpointing": "auto"}, learner, limit, standing)
+        fits.settle(learner, limit, standing)
+        # A config that leaves it open was not seen to need it: only what is left over for a longer run is missing.
+        wanted = "on" if learner.recipe.checkpointing == "auto" else "auto"
+        yield _made("checkpointing", {"checkpointing": wanted}, learner, limit, standing)
     learner.recompute.on = learner.recipe.checkpointing == "on"
-    shorter = _shorter(learner, limit)
+    shorter = _shorter(learner, limit, standing)
     if shorter:
         yield shorter_rows(learner, limit, standing, shorter)
     learner.budget, learner.recompute.on = before
@@ -44,21 +46,25 @@ def proposals(
 
 def shorter_rows(learner: lora.Learner, limit: int, standing: int, longest: int) -> dict[str, Any]:
     """Rows of at most `longest` tokens, tried; with how many are left out by it."""
-    kept = learner.train, learner.lengths
+    kept = learner.train, learner.lengths, learner.replay
     short = [row for row in learner.train if row.length <= longest]
+    general = learner.train[len(learner.train) - learner.replay :]
     learner.train, learner.lengths = short, [row.length for row in short]
+    learner.replay = sum(row.length <= longest for row in general)
     try:
         made = _made("rows", {"max_row_tokens": longest}, learner, limit, standing)
     finally:
-        learner.train, learner.lengths = kept
+        learner.train, learner.lengths, learner.replay = kept
     return {**made, "left_out": len(kept[0]) - len(short)}
 
 
-def _shorter(learner: lora.Learner, limit: int) -> int:
+def _shorter(learner: lora.Learner, limit: int, standing: int) -> int:
     """The longest row that fits alone, as passes are made now; 0 where too few rows would be left."""
     lengths = sorted(learner.lengths)
     by_length = {learner.lengths[row]: row for row in range(len(learner.lengths))}
-    fitting = [length for length in by_length if fits.within(learner, ((by_length[length],),), limit, strict=True)]
+    fitting = [
+        length for length, row in by_length.items() if fits.within(learner, ((row,),), limit, standing, strict=True)
+    ]
     longest = max(fitting, default=0)
     left = sum(length > longest for length in lengths)
     return longest if 0 < left <= FEW * len(lengths) else 0
@@ -68,7 +74,7 @@ def _made(kind: str, change: Mapping[str, Any], learner: lora.Learner, limit: in
     """A proposal for the learner as it is set now, its heaviest step gone through where that is safe."""
     step = fits.heaviest(learner, 1)[0]
     passes, tried = fits.heaviest_pass(learner, step), False
-    if fits.within(learner, step, limit):
+    if fits.within(learner, step, limit, standing):
         meter = fits.Meter(learner.loaded.device)
         try:
             learner.rehearse(step)

@@ -201,6 +201,8 @@ FIELDS = (
         "we have not measured them.", "choice", choices=(("torch", "torch"), ("liger", "Liger")),
     ),
     Field("seed", "Same seed, same run. Repeat what you rely on with two other seeds.", "whole", 0, 2**31 - 1),
+    Field("max_minutes", "A job that takes far longer than estimated is ended; its last "
+          "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
     Field(
         "launcher", "One process is all that one device needs. Several take each step together and end with the same "
         "adapter, but for the order in which numbers are added.", "choice", advanced=False,
@@ -220,8 +222,6 @@ FIELDS = (
         "choice", advanced=False,
         choices=(("whole", "Whole on each device"), ("sharded", "Sharded over all devices (FSDP2)")),
     ),
-    Field("max_minutes", "A job that takes far longer than estimated is ended; its last "
-          "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
     Field(
         "sweep", "None: 2e-4 suits most. Three rates cost three trainings; the one that is best on the dev rows "
         "is evaluated on the test rows, never the other way round.", "choice", choices=(

@@ -220,4 +220,4 @@ def test_every_run_is_listed_and_none_hides_another(engine: Engine, client: Test
     with reading(engine) as session:
         assert [run.training.id for run in history.runs(session, 1)] == [second, failed, 1]
         assert service.outcome(session, 1).compared is not None
-    assert client.get("/api/v1/trainings/1/result").json()["seeds"]["numbers"] == [2, 1]
+    assert client.get("/api/v1/trainings/1/result").json()["other_seeds"]["numbers"] == [2, 1]

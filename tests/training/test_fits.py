@@ -85,10 +85,10 @@ def test_the_last_resort_is_to_compute_again_where_the_recipe_leaves_that_open(t
     auto.tell = heard.append
     kept = auto.loss_sum
 
-    def short_of_memory(part: Any) -> Any:
+    def short_of_memory(part: Any, beginning: Any = None) -> Any:
         if not auto.recompute.on:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return kept(part)
+        return kept(part, beginning)
 
     auto.loss_sum = short_of_memory
     losses = [step.loss for step in auto.run(0)]

@@ -76,6 +76,13 @@ def test_a_run_that_cannot_work_is_refused_with_its_numbers(
     assert reason in " ".join(preflight.blockers(RECIPE, found, 8_000_000_000))
 
 
+@pytest.mark.parametrize(("fits", "said"), [(True, "What would fit is below"), (False, "Train a smaller model")])
+def test_what_is_below_is_said_to_fit_only_where_it_does(fits: bool, said: str) -> None:
+    found = preflight.report(RECIPE, sizes(50)) | {"memory": {"weights": 9}, "proposals": [{"fits": fits}]}
+
+    assert said in " ".join(preflight.blockers(RECIPE, found, 8))
+
+
 def test_a_run_that_fits_has_no_blockers() -> None:
     assert not list(preflight.blockers(RECIPE, preflight.report(RECIPE, sizes(50, 60)), 8_000_000_000))
 

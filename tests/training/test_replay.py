@@ -94,13 +94,13 @@ def test_they_are_trained_in_passes_of_their_own_and_cost_no_shared_beginning(
     assert (learner.replay, len(learner.train)) == (16, 40)
     assert learner.shared > 16
     mixed = ((0, 1, 39), (38, 2))
-    assert learner._alike(mixed) == ((0, 1), (39,), (2,), (38,))
+    assert learner.alike(mixed) == ((0, 1), (39,), (2,), (38,))
     learner.model.eval()
 
     def loss(rows: tuple[int, ...]) -> float:
         return float(learner.loss_sum([learner.train[row] for row in rows]).detach())
 
-    together = sum(map(loss, learner._alike(mixed)))
+    together = sum(map(loss, learner.alike(mixed)))
     alone = sum(loss((row,)) for part in mixed for row in part)
     assert together == pytest.approx(alone, rel=1e-5)
 

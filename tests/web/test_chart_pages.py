@@ -76,8 +76,8 @@ def test_a_chart_has_its_sentence_and_its_numbers(name: str) -> None:
 
 
 def test_a_chart_without_numbers_of_its_own_stands_beside_a_table() -> None:
-    """Costs have other volumes in their table than the curve has points; sureness has its thresholds beside them, the learning curve
-    its rows."""
+    """Costs have other volumes in their table than the curve has points; sureness has its thresholds beside them, and
+    the learning curve its rows."""
     root = pages.TEMPLATES.parent / "app"
     without = [path for path in root.rglob("*.py") if "numbers=False" in path.read_text()]
 
