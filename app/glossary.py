@@ -75,7 +75,7 @@ TERMS: tuple[Term, ...] = (
     Term("release.by_heart", "Memorization", "Whether it is much better on training rows, or copies long pieces."),
     Term("release.changing", "Adapter applied", "Whether its answers differ from the base model's at all."),
     Term("merged.model", "Merged model", "The adapter written into its base model, for servers that take no adapters."),
-    Term("merged.base", "Base precision", "Rounded once to the precision in which the base model lies there."),
+    Term("merged.base", "Base precision", "Rounded once, to the precision of the base model's files."),
     Term("merged.float32", "32 bits", "Not rounded: for comparing, and for going on from it."),
     Term("merged.gguf", "GGUF", "One file with tokenizer and chat template in it, for llama.cpp and Ollama."),
     Term("release.slices", "Slices", "Whether a part of the test rows got worse: a label, length, language or group."),
@@ -346,7 +346,7 @@ def label(key: str) -> str:
 def with_unit(key: str) -> str:
     """The label of a field for a number, `Time limit (minutes)`; one that names its unit has it: `Max steps`."""
     one = BY_KEY[key]
-    return one.label if one.unit in one.label else f"{one.label} ({one.unit})"
+    return one.label if one.unit.lower() in one.label.lower() else f"{one.label} ({one.unit})"
 
 
 def named(key: str, otherwise: str) -> str:

@@ -160,8 +160,8 @@ def _seeds(together: Together) -> charts.IntervalChart | None:
 def _curve(together: Together) -> list[line_charts.LineChart]:
     """Dev loss against the rows that were trained on, and the dev score where answers were scored."""
     loss = [(float(point.rows), point.loss) for point in together.points]
-    score = [(float(point.rows), point.score) for point in together.points if point.score is not None]
-    drawn = [("Dev loss", loss, "nats/token"), ("Dev score", score, "")]
+    score = [(float(point.rows), 100 * point.score) for point in together.points if point.score is not None]
+    drawn = [("Dev loss", loss, "nats/token"), ("Dev score", score, "%")]
     return [
         line_charts.lines(
             f"{name} by training rows",

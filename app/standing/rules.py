@@ -17,7 +17,7 @@ Baselines = Literal["none", "running", "stopped", "failed", "done"]
 Review = Literal["none", "open", "changes_requested", "approved", "expired", "outdated"]
 Run = Literal["none", "queued", "running", "evaluating", "done", "failed", "cancelled", "paused", "refused"]
 Plan = Literal["none", "unchecked", "blocked", "checked"]
-Preflight = Literal["none", "running", "failed", "done"]
+Preflight = Literal["none", "running", "failed", "blocked", "done"]
 Newest = Literal["work", "review", "run"]
 
 STATES: tuple[State, ...] = get_args(State)

@@ -83,6 +83,7 @@ def _plan(now: Situation) -> _Word:
         words = {
             "running": _Word("preflight running", "info"),
             "failed": _Word("preflight failed", "fail"),
+            "blocked": _Word("preflight blocked", "fail"),
             "done": _Word("preflight done", "pass", done=True),
         }
         return words.get(now.preflight, _Word("config saved"))

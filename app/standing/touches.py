@@ -186,7 +186,7 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         CheckpointRow,
         AdapterStateRow,
         ServedCheckRow,
-        MergedRow,
+        MergedRow,  # the same adapter in another form
         ReleaseAnswerRow,  # what they come to is in the run's result
         SessionRow,
         TokenRow,

@@ -210,7 +210,7 @@ def _preflight(session: Session, recipe: RecipeRow | None) -> rules.Preflight:
         return "running"
     if recipe.preflight is None:
         return "failed" if job is not None and job.failure else "none"
-    return "failed" if recipe.preflight.get("blockers") else "done"
+    return "blocked" if recipe.preflight.get("blockers") else "done"
 
 
 def _review(session: Session, review: ReviewRow | None, facts: Facts, advice: Advice) -> rules.Review:

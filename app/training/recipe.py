@@ -225,7 +225,7 @@ FIELDS = (
     Field(
         "sweep", "None: 2e-4 suits most. Three rates cost three trainings; the one that is best on the dev rows "
         "is evaluated on the test rows, never the other way round.", "choice", choices=(
-            ("none", "No: only the rate above"), ("three", "3 rates: half, as above, double"),
+            ("none", "No: one learning rate"), ("three", "3 rates: half, once, twice the learning rate"),
             ("five", "5 rates: from a quarter to four times"),
         ), advanced=False, option=True,
     ),

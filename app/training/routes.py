@@ -69,6 +69,7 @@ def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
         reasons=prospects.reasons,
         **_warned(assessment_id, prospects, row.model_id if row else None),
         planned=_planned(db, assessment_id, recipe),
+        trainings=planned.count(asdict(recipe)),
         started_as=started_as(row.settings if row else {}),
         runs=[(run, state) for run, state, _ in runs],
         failure=newest.failure if newest else "",
@@ -212,8 +213,10 @@ def score_chart(session: Db, row: TrainingRow) -> line_charts.LineChart | None:
     scored = [m for m in store.metrics(session, row.id, "dev", stages.leg_shown(row)) if m.score is not None]
     if not scored:
         return None
-    points = [(float(m.step), m.score) for m in scored if m.score is not None]
-    return line_charts.lines("Dev score", [line_charts.Series("Dev score", points, "good")], x_title="step")
+    points = [(float(m.step), 100 * m.score) for m in scored if m.score is not None]
+    return line_charts.lines(
+        "Dev score", [line_charts.Series("Dev score", points, "good")], x_title="step", y_title="%"
+    )
 
 
 def leg_words(row: TrainingRow, leg: str) -> str:

@@ -14,6 +14,7 @@ LATEST = 20  # steps that the speed is taken of: enough to be steady, few enough
 RELEASE_CHECKS = "Release checks"  # how the job's stages begin that ask what these need
 Counted = tuple[str, bool, int, int | None, str]  # a stage: name, over, done, of, unit
 ENDED = frozenset({"failed", "cancelled", "refused"})
+GOING = frozenset({"running", "evaluating"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def live(
         progress=seen(last.step, batch_rows(run.recipe), rows) if last and rows else None,
         learning_rate=last.learning_rate if last else None,
         tokens_per_second=sum(speeds) / len(speeds) if speeds else None,
-        seconds_left=report.get("seconds_left"),
+        seconds_left=report.get("seconds_left") if state in GOING else None,
         train_loss=sum(losses) / len(losses) if losses else None,
         dev_loss=checked[-1][0] if checked else None,
         best_loss=best[0] if best else None,
@@ -111,7 +112,7 @@ def _of_one(
 ) -> list[Counted]:
     """The stages of one training."""
     return [
-        ("First dev evaluation", bool(evaluated) or step > 0, 0, None, ""),
+        ("First dev evaluation", trained or bool(evaluated) or step > 0, 0, None, ""),
         ("Training steps", ends, step, total, "steps"),
         ("Last dev evaluation", trained or (ends and step in evaluated), 0, None, ""),
     ]

@@ -102,8 +102,8 @@ class LineChart:
         if self.numbers:
             named = joined([f"{line.name} ends at {short(float(f'{line.last or 0.0:.4g}'))}" for line in known])
         else:
-            named = joined([line.name for line in known])
-        return "; ".join([f"{self.title}{across}: {named}", *(mark.name for mark in self.marks)])
+            named = joined([line.name for line in known if line.name not in self.title])
+        return "; ".join([f"{self.title}{across}{f': {named}' if named else ''}", *(mark.name for mark in self.marks)])
 
     @property
     def shared(self) -> bool:

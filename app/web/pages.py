@@ -296,7 +296,12 @@ NAV = (
     ("Jobs", "jobs", EVERYONE, ("/jobs",)),
     ("Policy", "policy", EVERYONE, ("/policy",)),
     ("Models", "models", EVERYONE, ("/models", "/serving")),
-    ("Adapters", "adapters", EVERYONE, ("/adapters", "/trainings/*/adapter")),
+    (
+        "Adapters",
+        "adapters",
+        EVERYONE,
+        ("/adapters", "/trainings/*/adapter", "/trainings/*/try", "/trainings/*/merged"),
+    ),
     ("Prices", "prices", EVERYONE, ("/prices",)),
     ("Users", "users", frozenset({"admin"}), ("/users",)),
     ("Audit", "audit", frozenset({"reviewer", "admin"}), ("/audit",)),

@@ -187,7 +187,7 @@ def test_without_a_run_an_approval_opens_the_last_step(
     ("recipe", "answers", "expected"),
     [
         ({"preflight": {"blockers": []}}, {}, ("preflight done", "pass", "")),
-        ({"preflight": {"blockers": ["too big"]}}, {}, ("preflight failed", "fail", "")),
+        ({"preflight": {"blockers": ["too big"]}}, {}, ("preflight blocked", "fail", "")),
         ({"preflight": None}, {}, ("config saved", "", "")),
         (None, {}, ("not saved", "", "")),
         (None, {"owner": None}, ("", "", "")),

@@ -76,14 +76,15 @@ def test_a_chart_has_its_sentence_and_its_numbers(name: str) -> None:
 
 
 def test_a_chart_without_numbers_of_its_own_stands_beside_a_table() -> None:
-    """Costs have other volumes in their table than the curve has points; sureness has its thresholds beside them, a
-    learning curve its parts of the training set."""
+    """Costs have other volumes in their table than the curve has points; sureness has its thresholds beside them, and
+    the learning curve its rows."""
     root = pages.TEMPLATES.parent / "app"
     without = [path for path in root.rglob("*.py") if "numbers=False" in path.read_text()]
 
     assert {path.name for path in without} == {"views.py", "sureness.py", "routes.py"}
     assert "<table" in TEMPLATES["results/_legs.html"].partition("curve_charts")[2]
     assert "<summary>Numbers</summary>" in TEMPLATES["economics/_costs_volume.html"]
+    assert "{{ point.rows|count }}" in TEMPLATES["results/_legs.html"]
     assert "<summary>Threshold, share answered" in TEMPLATES["baselines/_sureness.html"]
 
 
