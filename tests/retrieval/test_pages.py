@@ -51,7 +51,10 @@ def test_the_page_says_where_retrieval_stands(client: TestClient, at: str, index
     ready = text(client, at)
     assert "1 passage of 1 document can be searched." in ready
     assert "up to 100 tokens a passage, 10 repeated, headings searched" in ready
-    client.post(f"/document-files/{file.id}/remove")
+    (more,) = indexing.add(("b.md", b"# Refunds\n\nA refund takes two weeks."))
+    assert "no new measurement uses it. Rebuild index" in text(client, at)  # one of words, without an embedding model
+    for one in (file, more):
+        client.post(f"/document-files/{one.id}/remove")
     assert "The documents changed since this index was built." in text(client, at)
     assert "There is no document" not in text(client, at)
 
