@@ -98,7 +98,7 @@ def card(facts: CardFacts) -> str:
         "",
         f"A LoRA adapter for `{facts.base_model}`" + (f" ({facts.revision})" if facts.revision else "") + ".",
         *made(facts),
-        *_bits(facts),
+        *held_in_bits(facts),
         "It was trained after prompting had been measured and somebody other than its authors had approved exactly",
         f"this subject: `{facts.digest}`.",
         "",
@@ -216,7 +216,8 @@ def made(facts: CardFacts) -> list[str]:
     return [f"A hub has this model as `{facts.published}`."] if facts.published else []
 
 
-def _bits(facts: CardFacts) -> list[str]:
+def held_in_bits(facts: CardFacts) -> list[str]:
+    """That the base model was held in 4 bits, where it was."""
     if not facts.bits:
         return []
     return [
