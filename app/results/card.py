@@ -46,7 +46,7 @@ class CardFacts:
     training row carried, None where rows carried none. constraint: what its answers were held to (kind, text, sha256),
     None where they were free. release: what else was checked; None where nothing was. together: the trainings of the
     run where they were several. dev_score: of the kept checkpoint, 0 to 1, where the metric chose it. bits: 4 where the
-    base model was held in 4 bits all along.
+    base model was held in 4 bits all along. thinks: whether reasoning was trained before the answers.
     """
 
     name: str
@@ -81,6 +81,7 @@ class CardFacts:
     together: Together | None = None
     dev_score: float | None = None
     bits: int | None = None
+    thinks: bool = False
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -182,6 +183,7 @@ def prompting(facts: CardFacts) -> list[str]:
         "",
         *_passage_lines(facts.passages),
         *_constraint_lines(facts.constraint),
+        *(serve_lines.thinking() if facts.thinks and not facts.constraint else []),
     ]
 
 
@@ -195,7 +197,8 @@ def origin(facts: CardFacts, what: str) -> list[str]:
         "",
         "## How it was made",
         "",
-        f"{facts.train_rows:,} training rows (`{facts.data_sha256}`), loss on the answers only.",
+        f"{facts.train_rows:,} training rows (`{facts.data_sha256}`), loss on "
+        f"{'reasoning and answers' if facts.thinks else 'the answers'} only.",
         f"Training run {facts.training_id}, {facts.made_on}.",
         *_checkpoint(facts),
         "",
