@@ -189,6 +189,7 @@ def prompting(facts: CardFacts) -> list[str]:
 
 def origin(facts: CardFacts, what: str) -> list[str]:
     """The last parts of a card: licences, and how it was made. what: is licensed by whoever hands it on."""
+    learnt = "reasoning and answers" if facts.thinks else "the answers"
     return [
         "## Licence",
         "",
@@ -197,8 +198,7 @@ def origin(facts: CardFacts, what: str) -> list[str]:
         "",
         "## How it was made",
         "",
-        f"{facts.train_rows:,} training rows (`{facts.data_sha256}`), loss on "
-        f"{'reasoning and answers' if facts.thinks else 'the answers'} only.",
+        f"{facts.train_rows:,} training rows (`{facts.data_sha256}`), loss on {learnt} only.",
         f"Training run {facts.training_id}, {facts.made_on}.",
         *_checkpoint(facts),
         "",

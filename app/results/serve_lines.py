@@ -92,7 +92,7 @@ def modelfile(name: str, instructions: str) -> str:
 def thinking() -> list[str]:
     """How an adapter is asked that was trained to reason before it answers."""
     return [
-        "It was trained to reason before it answers. Ask it with thinking on, as it was measured: `enable_thinking` true",
-        "where the chat template has it. What stands up to `</think>` was not scored and is no part of the answer.",
+        "It was trained to reason before it answers. Ask it with thinking on, as it was measured: `enable_thinking`",
+        "true where the chat template has it. What stands up to `</think>` was not scored and is not the answer.",
         "",
     ]
