@@ -27,6 +27,7 @@ def card(facts: CardFacts, outcome: Facts, form: Form, *, gguf: str) -> str:
         "## Does it answer as base and adapter do?",
         "",
         f"{outcome.words} Both computed in {outcome.computed}, as the measurement did, at temperature 0.",
+        *cards.held_in_bits(facts),
         *(_read_back() if as_gguf else []),
         "",
         *cards.measured(facts),

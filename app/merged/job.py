@@ -104,7 +104,7 @@ def _make(claim: Claim, form: Form, place: Path) -> None:
     threads, device = claim.settings.threads or None, claim.settings.device
 
     def with_adapter() -> LocalModel:
-        return LocalModel(base, adapter, threads, dtype, files=model.files, device=device)
+        return LocalModel(base, adapter, threads, dtype, files=model.files, device=device, bits=model.bits)
 
     def without() -> LocalModel:
         return LocalModel(merged, None, threads, dtype, device=device)

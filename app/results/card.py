@@ -46,7 +46,7 @@ class CardFacts:
     training row carried, None where rows carried none. constraint: what its answers were held to (kind, text, sha256),
     None where they were free. release: what else was checked; None where nothing was. together: the trainings of the
     run where they were several. dev_score: of the kept checkpoint, 0 to 1, where the metric chose it. bits: 4 where the
-    base model was held in 4 bits all along.
+    base model was held in 4 bits all along. thinks: whether reasoning was trained before the answers.
     """
 
     name: str
@@ -81,6 +81,7 @@ class CardFacts:
     together: Together | None = None
     dev_score: float | None = None
     bits: int | None = None
+    thinks: bool = False
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -98,7 +99,7 @@ def card(facts: CardFacts) -> str:
         "",
         f"A LoRA adapter for `{facts.base_model}`" + (f" ({facts.revision})" if facts.revision else "") + ".",
         *made(facts),
-        *_bits(facts),
+        *held_in_bits(facts),
         "It was trained after prompting had been measured and somebody other than its authors had approved exactly",
         f"this subject: `{facts.digest}`.",
         "",
@@ -182,11 +183,13 @@ def prompting(facts: CardFacts) -> list[str]:
         "",
         *_passage_lines(facts.passages),
         *_constraint_lines(facts.constraint),
+        *(serve_lines.thinking() if facts.thinks and not facts.constraint else []),
     ]
 
 
 def origin(facts: CardFacts, what: str) -> list[str]:
     """The last parts of a card: licences, and how it was made. what: is licensed by whoever hands it on."""
+    learnt = "reasoning and answers" if facts.thinks else "the answers"
     return [
         "## Licence",
         "",
@@ -195,7 +198,7 @@ def origin(facts: CardFacts, what: str) -> list[str]:
         "",
         "## How it was made",
         "",
-        f"{facts.train_rows:,} training rows (`{facts.data_sha256}`), loss on the answers only.",
+        f"{facts.train_rows:,} training rows (`{facts.data_sha256}`), loss on {learnt} only.",
         f"Training run {facts.training_id}, {facts.made_on}.",
         *_checkpoint(facts),
         "",
@@ -216,7 +219,8 @@ def made(facts: CardFacts) -> list[str]:
     return [f"A hub has this model as `{facts.published}`."] if facts.published else []
 
 
-def _bits(facts: CardFacts) -> list[str]:
+def held_in_bits(facts: CardFacts) -> list[str]:
+    """That the base model was held in 4 bits, where it was."""
     if not facts.bits:
         return []
     return [

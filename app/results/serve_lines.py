@@ -87,3 +87,12 @@ def modelfile(name: str, instructions: str) -> str:
     quoted = instructions.replace('"""', '" " "')
     system = f'SYSTEM """{quoted}"""\n' if instructions.strip() else ""
     return f"FROM ./{name}\nPARAMETER temperature 0\n{system}"
+
+
+def thinking() -> list[str]:
+    """How an adapter is asked that was trained to reason before it answers."""
+    return [
+        "It was trained to reason before it answers. Ask it with thinking on, as it was measured: `enable_thinking`",
+        "true where the chat template has it. What stands up to `</think>` was not scored and is not the answer.",
+        "",
+    ]

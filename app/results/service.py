@@ -287,6 +287,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         together=together(outcome),
         dev_score=training.training_facts.get("best_score"),
         bits=model.bits,
+        thinks=bool(subject.dataset.reasoning),
     )
 
 

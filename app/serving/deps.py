@@ -31,9 +31,17 @@ Asker = Annotated[UserRow, Depends(Require(Role.AUTHOR, scope="ask"))]
 class AdaptedModel(FollowedModel):
     """A model with an adapter out of the content store, which is laid out for it alone, and gone when it is."""
 
-    def __init__(self, unpacked: Path | None, folder: Path, threads: int, files: dict[str, str], dtype: Dtype) -> None:
+    def __init__(
+        self,
+        unpacked: Path | None,
+        folder: Path,
+        threads: int,
+        files: dict[str, str],
+        dtype: Dtype,
+        bits: int | None,
+    ) -> None:
         self._unpacked = unpacked
-        super().__init__(folder, unpacked, threads or None, dtype, files=files)
+        super().__init__(folder, unpacked, threads or None, dtype, files=files, bits=bits)
 
     def close(self) -> None:
         super().close()
@@ -55,10 +63,10 @@ def serving_for(settings: Settings, engine: Engine, blobs: Blobs) -> Serving:
     def start(weights: Weights) -> FollowedModel:
         with reading(engine) as session:
             model = model_store.get(session, weights.model_id)
-            folder, files = models.folder(settings, model), dict(model.files)
+            folder, files, bits = models.folder(settings, model), dict(model.files), model.bits
         unpacked = _unpacked(blobs, weights.adapter) if weights.adapter else None
         try:
-            return AdaptedModel(unpacked, folder, settings.threads, files, weights.dtype)
+            return AdaptedModel(unpacked, folder, settings.threads, files, weights.dtype, bits)
         except Unusable:
             if unpacked is not None:
                 shutil.rmtree(unpacked, ignore_errors=True)

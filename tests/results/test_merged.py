@@ -1,5 +1,6 @@
 """Adapters written into their base models: the weights, what they answer, the GGUF, the file, and its end."""
 
+import importlib.util
 import io
 import json
 import shutil
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 import yaml
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from app.blobs import Blobs
 from app.db import reading, utcnow, writing
+from app.inference import service as models
+from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
 from app.jobs import store as job_store
 from app.jobs.claims import Claim
@@ -28,6 +31,7 @@ from app.users.tables import UserRow
 from tests.support.factories import Make
 
 pytestmark = pytest.mark.torch
+HELD = importlib.util.find_spec("bitsandbytes") is not None
 
 
 @pytest.fixture
@@ -67,6 +71,30 @@ def front(files: dict[str, bytes]) -> dict[str, Any]:
     _, head, _ = files["README.md"].decode().split("---\n", 2)
     found: dict[str, Any] = yaml.safe_load(head)
     return found
+
+
+@pytest.mark.skipif(HELD, reason="bitsandbytes is installed")
+def test_a_base_in_4_bits_is_not_compared_in_16_instead(client: TestClient, engine: Engine, here: Path) -> None:
+    with writing(engine) as session:
+        session.execute(update(ModelRow).values(bits=4))
+    refused = client.post("/api/v1/trainings/1/merged-models", json={"form": "base"})
+
+    assert refused.status_code == 409
+    assert models.NO_4_BITS in refused.json()["detail"]
+    assert models.NO_4_BITS in client.get("/trainings/1/merged").text
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(not HELD, reason="bitsandbytes is not installed (the extra qlora)")
+def test_with_a_base_in_4_bits_it_is_compared_with_that(
+    done: Callable[[str], dict[str, Any]], client: TestClient, engine: Engine, here: Path
+) -> None:
+    with writing(engine) as session:
+        session.execute(update(ModelRow).values(bits=4))
+    made = done("base")
+
+    assert made["rows"] == 10
+    assert "held in 4 bits" in unpacked(client, made["id"])["README.md"].decode()
 
 
 @pytest.mark.long("merges, loads the tiny model three times and asks it twice")

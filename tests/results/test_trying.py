@@ -1,5 +1,6 @@
 """An adapter tried by hand: both sides really answer, differ where they do, and nothing of it is kept."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ from sqlalchemy import Engine, func, select, update
 from app.assessments.tables import AssessmentRow
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
+from app.inference import service
 from app.inference.local import LocalModel
 from app.inference.tables import ModelRow
 from app.serving.tables import ServedCallRow
 from app.training.tables import TrainingRow
 
 pytestmark = pytest.mark.torch
+HELD = importlib.util.find_spec("bitsandbytes") is not None
 
 
 def test_both_answer_as_they_do_alone_and_nothing_is_kept(
@@ -37,6 +40,27 @@ def test_both_answer_as_they_do_alone_and_nothing_is_kept(
     assert trial["base_instructions"] in page.text
     with reading(engine) as session:
         assert session.scalar(select(func.count()).select_from(ServedCallRow)) == 0
+
+
+@pytest.mark.skipif(HELD, reason="bitsandbytes is installed")
+def test_a_base_in_4_bits_is_not_asked_in_16_instead(client: TestClient, engine: Engine, here: Path) -> None:
+    with writing(engine) as session:
+        session.execute(update(ModelRow).values(bits=4))
+    answered = client.post("/api/v1/trainings/1/try", json={"question": "alpha beta gamma"})
+
+    assert answered.status_code == 409
+    assert answered.json()["detail"] == service.NO_4_BITS
+    assert service.NO_4_BITS in client.get("/trainings/1/try").text
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(not HELD, reason="bitsandbytes is not installed (the extra qlora)")
+def test_a_base_in_4_bits_is_asked_as_it_was_measured(client: TestClient, engine: Engine, here: Path) -> None:
+    with writing(engine) as session:
+        session.execute(update(ModelRow).values(bits=4))
+    answered = client.post("/api/v1/trainings/1/try", json={"question": "alpha beta gamma"})
+
+    assert answered.status_code == 200, answered.text
 
 
 @pytest.mark.deep

@@ -346,3 +346,33 @@ def test_lines_of_a_file_are_heard_once_and_whole(tmp_path: Path) -> None:
         assert (tail.next(), tail.next()) == ({"event": "step"}, None)
         file.write('v"}\n')
     assert (tail.next(), tail.next()) == ({"event": "dev"}, None)
+
+
+@pytest.mark.torch
+@pytest.mark.deep
+def test_several_trainings_by_two_processes_killed_twice_end_like_undisturbed_ones(another: Callable[..., Run]) -> None:
+    """With general rows, the metric as judge and layers that compute again: killed within a training and after one."""
+    options: dict[str, Any] = {
+        "sweep": "three", "seeds": 2, "curve": "quarters", "epochs": 1, "evals_per_epoch": 2, "replay": 0.2,
+        "stop_by": "metric", "scored_rows": 10, "checkpointing": "on", "processes": 2, "launcher": "torchrun",
+    }  # fmt: skip
+    whole, cut = another(**options), another(**options)
+    whole.scored = cut.scored = {"metric": "chrf", "options": {}, "max_tokens": 8}
+    undisturbed = together(whole)
+    assert {child.code for child in undisturbed} == {Exit.DONE}, undisturbed[0].output + undisturbed[1].output
+    for attempt, wait in enumerate(("checkpoint", "leg"), 1):
+        cut.order(attempt)
+        children = cut.start_all()
+        children[0].until(wait)
+        for child in children:  # as torchrun ends the others
+            os.kill(child.pid, signal.SIGKILL)
+        for child in children:
+            child.wait()
+    last = together(cut, attempt=3)
+
+    assert {child.code for child in last} == {Exit.DONE}, last[0].output + last[1].output
+    assert cut.adapter == whole.adapter
+    facts, again = (each[0].events("done")[0]["facts"] for each in (undisturbed, last))
+    assert again["chosen_leg"] == facts["chosen_leg"]
+    for name in ("name", "best_loss", "best_score", "rows", "steps"):
+        assert [one[name] for one in again["legs"]] == [one[name] for one in facts["legs"]]
