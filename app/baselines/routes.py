@@ -245,11 +245,9 @@ def _measure(
     dataset = dataset_store.current(db, assessment_id)
     draft = drafting.draft_of(db, dataset)
     values = {**form.begins_with(newest), **(typed or {})}
-    if newest is None and draft is not None:
+    if newest is None and draft is not None and dataset is not None:
         values.setdefault("instructions", draft.text)
-        values.setdefault(
-            "max_tokens", str(drafts.room(draft, thinks=dataset is not None and dataset.trains_reasoning))
-        )
+        values.setdefault("max_tokens", str(drafts.room(draft, thinks=dataset.trains_reasoning)))
     passage_prompt = with_passages.proposed_instructions(db, assessment_id, dataset)
     values.setdefault("passage_instructions", passage_prompt)
     usable = [_choice(db, row) for row in model_store.usable(db)]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app import glossary
 from app.baselines import differences
 from app.baselines.api_models import NotWorseBy
-from app.results import card, history, service
+from app.results import evaluation_file, history, service
 from app.results.deps import send
 from app.results.legs import Spread
 from app.results.store import Example
@@ -204,7 +204,7 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
         seeds=_seeds(several.spread) if several and several.spread else None,
         learning_curve=[CurvePoint.model_validate(asdict(point)) for point in several.points] if several else [],
         other_seeds=SeedsOf.model_validate(seeds) if seeds else None,
-        evaluation=card.evaluation(service.facts(db, outcome)),
+        evaluation=evaluation_file.evaluation(service.facts(db, outcome)),
     )
 
 

@@ -6,7 +6,7 @@ The layout is PEFT's, so that every loader reads it; beside it lie what was meas
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from app import glossary
@@ -394,74 +394,6 @@ def _row(arm: ArmFacts) -> str:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f} %"
-
-
-def evaluation(facts: CardFacts) -> dict[str, Any]:
-    """evaluation.json: all arms and the pair, shaped after lm-evaluation-harness's results.
-
-    `results` is on the test rows, which the best arm and the adapter were asked once; `dev_results` on the rows on
-    which the best arm was chosen.
-    """
-    everyone = [*facts.arms, *([facts.adapter] if facts.adapter else [])]
-    return {
-        "results": {arm.name: _numbers(arm, facts.metric) for arm in everyone},
-        "dev_results": {arm.name: _numbers(arm, facts.metric) for arm in facts.dev},
-        **({"seeds": facts.together.spread.to_json()} if facts.together and facts.together.spread else {}),
-        **({"legs": [one.to_json() for one in facts.together.outcomes]} if facts.together else {}),
-        **({"release_checks": [asdict(check) for check in facts.release.checks]} if facts.release else {}),
-        "pairwise": [*([_pair(facts)] if facts.compared else []), *(_rival(rival) for rival in facts.rivals)],
-        "configs": {
-            "metric": facts.metric,
-            "metric_options": dict(facts.metric_options),
-            "target": facts.target,
-            "reaches_target": facts.reaches_target,
-            "instructions": facts.instructions,
-            **({"passages": dict(facts.passages)} if facts.passages else {}),
-            **({"constraint": dict(facts.constraint)} if facts.constraint else {}),
-        },
-        "model_source": facts.base_model,
-        "model_revision": facts.revision,
-        **({"base_bits": facts.bits} if facts.bits else {}),
-        "model_published_as": facts.published,
-        "model_made_from": facts.made,
-        "prompts_asked_of": facts.measured_on or facts.base_model,
-        "date": facts.made_on,
-    }
-
-
-def _numbers(arm: ArmFacts, metric: str) -> dict[str, Any]:
-    return {
-        metric: arm.score, "ci_low": arm.low, "ci_high": arm.high, "n-samples": arm.rows, "errors": arm.errors,
-    }  # fmt: skip
-
-
-def _pair(facts: CardFacts) -> dict[str, Any]:
-    compared = facts.compared
-    assert compared is not None  # noqa: S101 - the caller looked
-    return {
-        "a": facts.compared_with,
-        "b": "adapter",
-        "delta": compared.delta,
-        "ci": [compared.low, compared.high],
-        "p": compared.p,
-        "test": compared.test,
-        "gained": len(compared.fixed),
-        "lost": len(compared.broken),
-        "n": compared.rows,
-        "verdict": compared.verdict,
-        **({"groups": compared.design.groups, "design_effect": compared.design.effect} if compared.design else {}),
-    }
-
-
-def _rival(rival: Rival) -> dict[str, Any]:
-    return {
-        "a": rival.title,
-        "b": "adapter",
-        "kind": rival.kind,
-        "delta": rival.delta,
-        "ci": [rival.low, rival.high],
-        "verdict": rival.verdict,
-    }
 
 
 def sums(files: Mapping[str, str]) -> str:

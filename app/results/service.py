@@ -30,7 +30,7 @@ from app.inference import service as models
 from app.inference import store as model_store
 from app.release import service as releases
 from app.release.service import Release
-from app.results import card, legs, store
+from app.results import card, evaluation_file, legs, store
 from app.results.card import ArmFacts, CardFacts
 from app.results.legs import Together
 from app.training import store as trainings
@@ -337,7 +337,7 @@ def papers(session: Session, outcome: Outcome, card_facts: CardFacts) -> dict[st
     review = review_store.get(session, training.review_id)
     samples = _prompts(session, outcome)
     return {
-        "evaluation.json": _json(card.evaluation(card_facts)),
+        "evaluation.json": _json(evaluation_file.evaluation(card_facts)),
         "decision.json": _json(_decision(review)),
         "training.json": _json({"recipe": training.recipe, "facts": training.training_facts}),
         "subject.json": review.subject.encode(),

@@ -23,7 +23,7 @@ from starlette.routing import NoMatchFound
 from app import glossary
 from app.db import reading
 from app.text import name_of, parted
-from app.web import charts
+from app.web import charts, menu
 from app.web.browsers import browser_of
 from app.web.context import AppContext
 from app.web.files import Files
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from app.users.tables import UserRow
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-EVERYONE = frozenset({"author", "reviewer", "admin"})
 NOTHING = "\N{EN DASH}"
 NOTICE_SECONDS = 60
 """How long a notice waits for its page; a page comes at once or not at all."""
@@ -275,38 +274,6 @@ class NavItem:
 
 MENULESS = re.compile(r"/_|^problems/")
 
-# Name, route, the roles that see it, and the paths that belong to it; `*` is one part of a path. The longest counts.
-NAV = (
-    (
-        "Assessments",
-        "home",
-        EVERYONE,
-        (
-            "/assessments",
-            "/datasets",
-            "/documents",
-            "/document-files",
-            "/baselines",
-            "/answers",
-            "/trainings",
-            "/judge-runs",
-        ),
-    ),
-    ("Reviews", "reviews", EVERYONE, ("/reviews",)),
-    ("Jobs", "jobs", EVERYONE, ("/jobs",)),
-    ("Policy", "policy", EVERYONE, ("/policy",)),
-    ("Models", "models", EVERYONE, ("/models", "/serving")),
-    (
-        "Adapters",
-        "adapters",
-        EVERYONE,
-        ("/adapters", "/trainings/*/adapter", "/trainings/*/try", "/trainings/*/merged"),
-    ),
-    ("Prices", "prices", EVERYONE, ("/prices",)),
-    ("Users", "users", frozenset({"admin"}), ("/users",)),
-    ("Audit", "audit", frozenset({"reviewer", "admin"}), ("/audit",)),
-)
-
 
 def navigation(request: Request, role: str, waiting: Mapping[str, int] | None = None) -> list[NavItem]:
     """List what this role can open; a concept that is not part of the app is left out.
@@ -314,8 +281,8 @@ def navigation(request: Request, role: str, waiting: Mapping[str, int] | None = 
     waiting: how many things wait for this person behind an entry, by its route.
     """
     path, items = request.url.path, []
-    lit = _longest(path)
-    for name, route, roles, below in NAV:
+    lit = menu.longest(path)
+    for name, route, roles, below in menu.NAV:
         try:
             url = url_for(request, route)
         except NoMatchFound:
@@ -324,17 +291,6 @@ def navigation(request: Request, role: str, waiting: Mapping[str, int] | None = 
             current = path == url or lit in below
             items.append(NavItem(name, url, current, (waiting or {}).get(route, 0)))
     return items
-
-
-def _longest(path: str) -> str:
-    """The longest of the paths in the menu that this one is or lies below; empty where there is none."""
-    parts = path.split("/")
-    matching = [address for *_, below in NAV for address in below if _begins(parts, address.split("/"))]
-    return max(matching, key=len, default="")
-
-
-def _begins(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    return len(parts) >= len(pattern) and all(want in ("*", part) for want, part in zip(pattern, parts, strict=False))
 
 
 def url_for(request: Request, name: str, /, **params: Any) -> str:

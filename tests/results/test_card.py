@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from app.evaluation.comparison import Pair, compare
-from app.results import card
+from app.results import card, evaluation_file
 from app.results.card import ArmFacts, CardFacts
 
 COMPARED = compare([Pair(row, 0.0, 1.0) for row in range(30)] + [Pair(30, 1.0, 0.0)], binary=True)
@@ -114,7 +114,7 @@ def test_the_instructions_stand_in_one_block_whatever_is_in_them(instructions: s
 
 
 def test_the_machine_readable_results_have_every_arm_and_the_pair() -> None:
-    found = card.evaluation(FACTS)
+    found = evaluation_file.evaluation(FACTS)
 
     assert list(found["results"]) == ["zero_shot", "few_shot_nearest", "adapter/7"]
     assert found["results"]["few_shot_nearest"] == {
@@ -127,7 +127,7 @@ def test_the_machine_readable_results_have_every_arm_and_the_pair() -> None:
 
 
 def test_no_pair_is_claimed_where_nothing_was_compared() -> None:
-    assert card.evaluation(replace(FACTS, compared=None))["pairwise"] == []
+    assert evaluation_file.evaluation(replace(FACTS, compared=None))["pairwise"] == []
 
 
 def test_sums_are_in_the_form_that_sha256sum_checks() -> None:

@@ -15,7 +15,7 @@ from app.baselines.tables import AnswerRow, ArmRow
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
 from app.evaluation.statistics import GRADED, mean_interval
-from app.results import card, job
+from app.results import card, evaluation_file, job
 from app.results import service as results
 from app.training import store as trainings
 from app.users.tables import UserRow
@@ -66,7 +66,7 @@ def everything_on(gated: Gated) -> tuple[Any, str, dict[str, Any]]:
         run = trainings.of_assessment(session, gated.id)[0]
         found = results.outcome(session, run.id)
         facts = results.facts(session, found)
-        return results.summary(found), card.card(facts), card.evaluation(facts)
+        return results.summary(found), card.card(facts), evaluation_file.evaluation(facts)
 
 
 def test_a_revision_that_is_running_takes_nothing_back(done: Gated) -> None:

@@ -17,7 +17,7 @@ from app.db import reading, utcnow, writing
 from app.evaluation import statistics
 from app.evaluation.comparison import Pair, against_all, compare, rival, unasked
 from app.evaluation.statistics import Difference
-from app.results import card, service
+from app.results import card, evaluation_file, service
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 
@@ -129,7 +129,7 @@ def test_page_card_and_files_name_them(engine: Engine, people: Any) -> None:
     answer = client.get("/api/v1/trainings/1/result").json()
     with reading(engine) as session:
         facts = service.facts(session, service.outcome(session, 1))
-    text, measured = card.card(facts), card.evaluation(facts)
+    text, measured = card.card(facts), evaluation_file.evaluation(facts)
 
     assert "What else it has to beat" in page
     assert "Small classifier (no LLM)" in page

@@ -17,7 +17,7 @@ from app.db import reading, writing
 from app.inference import folders, weights
 from app.inference import service as models
 from app.inference.tables import ModelRow
-from app.results import card, service
+from app.results import card, evaluation_file, service
 from app.results.card import ArmFacts, CardFacts
 from app.training.tables import TrainingRow
 
@@ -62,7 +62,7 @@ def test_the_embedded_weights_are_not_those_of_the_hub_and_both_are_named() -> N
     assert "These weights are not those that a hub has as `HuggingFaceTB/SmolLM2-135M-Instruct`" in text
     assert "vllm serve BASE_FOLDER " in text, "the hub's name would serve other weights"
     assert front(EMBEDDED)["base_model"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
-    found = card.evaluation(EMBEDDED)
+    found = evaluation_file.evaluation(EMBEDDED)
     assert (found["model_source"], found["model_published_as"]) == (weights.EXPANDED, weights.MODEL)
 
 
@@ -99,18 +99,18 @@ def test_what_the_metric_was_told_is_said() -> None:
     assert r"The metric's pattern: ``@\w+`|\$x``." in text
     assert "The metric's ignore case: yes." in text
     assert "The metric's tolerance: 1." in card.card(replace(EMBEDDED, metric_options={"tolerance": 1}))
-    assert card.evaluation(EMBEDDED)["configs"]["metric_options"] == EMBEDDED.metric_options
+    assert evaluation_file.evaluation(EMBEDDED)["configs"]["metric_options"] == EMBEDDED.metric_options
 
 
 @pytest.mark.parametrize(("reaches", "sentence"), [(True, "It reaches"), (False, "It does not reach")])
 def test_a_target_that_was_missed_is_said(reaches: bool, sentence: str) -> None:
     assert f"{sentence} the target of 75 %." in card.card(replace(EMBEDDED, reaches_target=reaches))
-    assert card.evaluation(replace(EMBEDDED, reaches_target=reaches))["configs"]["reaches_target"] is reaches
+    assert evaluation_file.evaluation(replace(EMBEDDED, reaches_target=reaches))["configs"]["reaches_target"] is reaches
     assert "the target of 75 %." not in card.card(replace(EMBEDDED, reaches_target=None))
 
 
 def test_every_arm_is_in_the_file_on_both_kinds_of_rows() -> None:
-    found = card.evaluation(EMBEDDED)
+    found = evaluation_file.evaluation(EMBEDDED)
 
     assert list(found["dev_results"]) == ["zero_shot"]
     assert list(found["results"]) == ["few_shot_nearest", "adapter/7"]
@@ -140,7 +140,7 @@ def test_libraries_and_licences_are_named() -> None:
 
 def test_prompts_of_another_model_are_said_to_be_so() -> None:
     assert "The prompts were asked of `Big model`." in card.card(replace(FACTS, measured_on="Big model"))
-    assert card.evaluation(replace(FACTS, measured_on="Big model"))["prompts_asked_of"] == "Big model"
+    assert evaluation_file.evaluation(replace(FACTS, measured_on="Big model"))["prompts_asked_of"] == "Big model"
 
 
 # ---------------------------------------------------------------- a stored run
@@ -186,6 +186,6 @@ def test_what_answers_were_held_to_is_said_and_is_in_the_file() -> None:
 
     assert f"Every answer was held to this constraint (Label list, `{'f' * 64}`)" in text
     assert "````\na\nb\n```c\n````" in text
-    assert card.evaluation(replace(FACTS, constraint=held))["configs"]["constraint"] == held
+    assert evaluation_file.evaluation(replace(FACTS, constraint=held))["configs"]["constraint"] == held
     assert "held to this constraint" not in card.card(FACTS)
-    assert "constraint" not in card.evaluation(FACTS)["configs"]
+    assert "constraint" not in evaluation_file.evaluation(FACTS)["configs"]
