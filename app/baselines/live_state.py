@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,17 +11,21 @@ from app.baselines import answer_store, answers_view, live_store, live_view
 from app.baselines.spending import Budget
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
+from app.db import utcnow
 from app.evaluation import metrics
 from app.jobs import store as job_store
-from app.jobs.tables import JobRow
+from app.jobs.tables import JobRow, Status
 from app.web.protocols import CallPrice
 
 LAST_ANSWERS = 3  # that are shown
 LAST_ERRORS = 3  # the same, those alike together
 
 
-def values(session: Session, baseline: BaselineRow, job: JobRow, prices: Mapping[int, CallPrice]) -> dict[str, Any]:
-    """For `templates/baselines/_live.html`. prices: of calls of the models, by their id."""
+def values(
+    session: Session, baseline: BaselineRow, job: JobRow, prices: Mapping[int, CallPrice], *, lost_after: float
+) -> dict[str, Any]:
+    """For `templates/baselines/_live.html`. prices: of calls of the models, by their id; lost_after: seconds of silence
+    after which a worker counts as gone."""
     progress = job.progress or {}
     asked, every = live_view.asked(baseline), [arm.id for arm in baseline.arms]
     answers = answer_store.newest(session, asked, LAST_ANSWERS)
@@ -32,6 +37,7 @@ def values(session: Session, baseline: BaselineRow, job: JobRow, prices: Mapping
     bounded = bool(budget.limits) or bool(spent.get("taken"))  # else the figures have said it all
     return {
         "ahead": job_store.ahead(session, job) if not job.final else 0,
+        "working": job.status != Status.QUEUED or job_store.working(session, utcnow() - timedelta(seconds=lost_after)),
         "progress": progress,
         "money": live_view.money_so_far(progress, budget) if bounded else "",
         "estimated": bool(spent.get("estimated")),

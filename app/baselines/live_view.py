@@ -101,6 +101,8 @@ def money_so_far(progress: Mapping[str, Any], budget: Budget) -> str:
         if limit is not None or (unit == "money" and known and spent.calls):
             number = f"{spent.of(unit):,.2f}" if unit == "money" else f"{spent.of(unit):,.0f}"
             whole = amount(spent.of(unit), unit, spent.currency)
+            if unit == "money" and 0 < spent.of(unit) < 0.01:
+                whole = f"under 0.01 {spent.currency}".strip()
             parts.append(
                 f"{number} of {amount(limit, unit, spent.currency)}" if limit is not None else f"{whole} spent"
             )
@@ -214,13 +216,15 @@ def arm_lines(
                 errors=dev.errors + test.errors,
                 tested=test.answers,
                 test_rows=test_rows if test.answers else 0,
-                state=_state(arm, progress),
+                state=_state(arm, progress, dev.answers),
             )
         )
     return lines
 
 
-def _state(arm: ArmRow, progress: Mapping[str, Any]) -> str:
+def _state(arm: ArmRow, progress: Mapping[str, Any], answered: int) -> str:
     if progress.get("arm") == arm.id:
         return "now"
-    return "dropped" if arm.dropped else "done" if arm.dev is not None else "to come"
+    if arm.dropped or arm.dev is not None:
+        return "dropped" if arm.dropped else "done"
+    return "next round to come" if answered else "to come"

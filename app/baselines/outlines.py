@@ -126,8 +126,9 @@ class Outline:
 
     @property
     def servers(self) -> Mapping[int, str]:
-        """Servers that lines of other models would send the rows to, by the model's id."""
-        kept = [choice.offer.arm.settings["model_as"] | {"id": choice.model_id} for choice in self._by_others()]
+        """Servers that the chosen lines of other models send the rows to, by the model's id."""
+        chosen = [choice for choice in self._by_others() if choice.taken]
+        kept = [choice.offer.arm.settings["model_as"] | {"id": choice.model_id} for choice in chosen]
         named = {one["id"]: f"{one['name']} at {host_of(one['base_url'])}" for one in kept if one["base_url"]}
         return {model_id: host for model_id, host in named.items() if model_id not in self.searching}
 

@@ -279,12 +279,20 @@ def headline(baseline: BaselineRow, best: ArmRow | None, lead: views.FreeLead | 
     if best is not None and best.test is not None:
         if baseline.target is not None and best.test.score >= baseline.target:
             tone = "good"
+            sentences += _not_sure(best.test, baseline.target)
         sentences += _cheaper(baseline, best)
     else:
         tone = "open"
     if lead is not None:
         return Headline("open", lead.head, (lead.text, *sentences))
     return Headline(tone, sentences[0], tuple(sentences[1:]))
+
+
+def _not_sure(result: ArmResult, target: float) -> list[str]:
+    """That so few rows do not rule out less than the target, where they do not."""
+    if result.low >= target:
+        return []
+    return [f"The target lies inside the interval: {plural(result.n, 'test row')} do not rule out less."]
 
 
 def _against_target(baseline: BaselineRow, best: ArmRow | None) -> str:

@@ -422,8 +422,10 @@ def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) ->
 def _live(request: Request, db: Db, baseline: BaselineRow, job: JobRow, *, live: bool) -> dict[str, Any]:
     """How far a measurement is, with the last answers to dev rows."""
     assessment, rows = assessment_store.get(db, baseline.assessment_id), model_store.everything(db)
-    prices = context_of(request).call_prices(db, assessment, rows)
-    return {**live_state.values(db, baseline, job, prices), "job": job, "live": live, "swap": False}
+    app = context_of(request)
+    prices, lost_after = app.call_prices(db, assessment, rows), app.settings.worker_lost_after
+    kept = live_state.values(db, baseline, job, prices, lost_after=lost_after)
+    return {**kept, "job": job, "live": live, "swap": False}
 
 
 @dataclass(frozen=True, slots=True)

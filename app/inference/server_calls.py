@@ -171,7 +171,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         if not seconds:
             return ""
         why = "the model to load" if "loading" in self._traffic.reason.lower() else "the model server"
-        return f"Waiting for {why} ({clock_time(seconds)})"
+        return f"Waiting for {why} ({clock_time(seconds)} so far)"
 
     def close(self) -> None:
         self._stopped.set()

@@ -10,6 +10,7 @@ from app.assessments import store as assessment_store
 from app.baselines import runs, standing, versions
 from app.baselines import store as baseline_store
 from app.baselines.tables import BaselineRow
+from app.datasets import store as dataset_store
 from app.db import reading
 from app.errors import Conflict, Invalid
 from app.inference import store as model_store
@@ -228,6 +229,7 @@ def show_optimisation(request: Request, optimisation_id: Id, db: Db, me: Me) -> 
     """One run: what it came to, its drafts with what changed, its settings."""
     row = store.get(db, optimisation_id)
     baseline = baseline_store.get(db, row.baseline_id)
+    dataset = dataset_store.get(db, baseline.dataset_id)
     first = next(arm for arm in baseline.arms if arm.id == row.arm_id)
     winner = next((arm for arm in baseline.arms if arm.id == row.winner_arm_id), None)
     return page(
@@ -239,6 +241,10 @@ def show_optimisation(request: Request, optimisation_id: Id, db: Db, me: Me) -> 
         version=next((one for one in versions.of_assessment(db, row.assessment_id) if one.id == row.version_id), None),
         winner=winner,
         baseline=baseline,
+        rows={
+            "train": min(row.train_rows or dataset.train_rows, dataset.train_rows),
+            "dev": min(row.dev_rows or dataset.dev_rows, dataset.dev_rows),
+        },
         instructions=standing.instructions_of(baseline, first),
         critic=model_store.get(db, row.critic_id),
         replaced=baseline.archived_at is not None,

@@ -65,7 +65,12 @@ def _baselines(now: Situation) -> _Word:
     if now.variants:
         if now.best is not None:
             return _Word(f"best prompt {percent(now.best)}", "", done=True)
-        return _Word(plural(now.variants, "variant"))
+        words: dict[str, _Word] = {
+            "running": _Word("running", "info"),
+            "stopped": _Word("stopped", "unknown"),
+            "failed": _Word("failed", "fail"),
+        }
+        return words.get(now.baselines) or _Word(plural(now.variants, "variant"))
     return _Word(locked="" if now.measured or now.data == "frozen" else "needs a frozen split")
 
 

@@ -183,14 +183,18 @@ class _Across:
 
 def _texts(spots: Sequence[Point]) -> list[Point]:
     """Where the number of each spot stands, in pixels from its marker: in the first of `AROUND` where it touches no
-    marker and no number that is placed already, else where it covers least; reckoned on a narrow page, where spots lie
-    closest. spots: in percent of the plot."""
+    marker and no number that is placed already and no other marker is nearer, else where it covers least; reckoned on a
+    narrow page, where spots lie closest. spots: in percent of the plot."""
     markers = [(WIDTH * x / 100, HEIGHT * y / 100) for x, y in spots]
     boxes = [(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in markers]
     placed: list[Point] = []
     for number, (x, y) in enumerate(markers):
         others = [box for place, box in enumerate(boxes) if place != number]
-        tried = [(_covered(_box(x, y, at), others), order, at) for order, at in enumerate(AROUND)]
+        strangers = [marker for marker in markers if marker != (x, y)]
+        tried = [
+            (_covered(_box(x, y, at), others) + _astray(_box(x, y, at), (x, y), strangers), order, at)
+            for order, at in enumerate(AROUND)
+        ]
         _, _, best = min(tried)
         boxes.append(_box(x, y, best))
         placed.append(best)
@@ -201,6 +205,12 @@ def _box(x: float, y: float, at: Point) -> "_Box":
     """The pixels that a number takes; `at` is where its text begins, or ends where that is left of the marker."""
     left = x + at[0] - (TEXT[0] if at[0] < 0 else 0)
     return left, y + at[1] - TEXT[1], left + TEXT[0], y + at[1]
+
+
+def _astray(box: "_Box", own: Point, strangers: Iterable[Point]) -> float:
+    """As much as the whole number covers where another marker is nearer to it: it would be read as that one's."""
+    middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    return TEXT[0] * TEXT[1] if any(math.dist(middle, one) < math.dist(middle, own) for one in strangers) else 0.0
 
 
 def _covered(box: "_Box", others: Iterable["_Box"]) -> float:

@@ -148,7 +148,7 @@ def test_the_page_of_a_run_asks_the_same_however_much_is_answered(claim: Claim, 
             running = runs.last_job(session, baseline)
             assert running is not None
             event.listen(engine, "before_cursor_execute", note)
-            live_state.values(session, baseline, running, {})
+            live_state.values(session, baseline, running, {}, lost_after=30)
             event.remove(engine, "before_cursor_execute", note)
         return asked
 

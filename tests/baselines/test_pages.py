@@ -118,6 +118,7 @@ def test_a_start_is_a_job_in_line_a_contribution_and_a_record(page: TestClient, 
         assert entry.detail["sent_to"] == case.model.base_url
     shown = page.get(url(case)).text
     assert "queued" in shown
+    assert "No worker is running" in shown
     assert "Run baselines" not in shown
 
 

@@ -157,6 +157,10 @@ def test_rows_go_to_another_models_server_only_with_consent_for_it(
     address = f"/api/v1/assessments/{case.assessment.id}/baselines"
 
     assert page.post(address, json=sent).json()["errors"][0]["pointer"] == "#/consents"
+    form, asked = f"/assessments/{case.assessment.id}/measure", f'name="also-{large.id}"'
+    typed = {"model_id": str(case.model.id), "instructions": "x", "plan": "chosen", "arm-zero_shot": "on"}
+    assert asked not in page.get(form).text, "nothing goes there yet"
+    assert asked in page.post(f"{form}/estimate", data={**typed, f"arm-{arm}": "on"}).text
     assert page.post(address, json={**sent, "arms": [arm], "consents": [large.id]}).status_code == 422
     far = make.model(name="Far", kind="endpoint", base_url="https://models.example.com/v1", reference="far", files={})
     assert "may not leave your own servers" in offered(page, case)[f"stronger_model/{far.id}/best"]["against"]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.standing.rules import STATES, Outcome, Situation, decide
+from app.standing.rules import STATES, Baselines, Outcome, Situation, decide
+from app.standing.steps import steps
 
 READY = Situation(
     7,
@@ -161,6 +162,13 @@ def test_another_model_measured_leads_to_a_run_on_the_one_to_train() -> None:
     assert found.action.label == "Run baselines on Small"
     assert found.action.url == "/assessments/7/measure?model_id=4#model_id"
     assert found.why == "Baselines ran on Large, training on Small: the scores are not comparable."
+
+
+@pytest.mark.parametrize("state", ["running", "stopped", "failed"])
+def test_a_measurement_without_a_result_is_named_in_its_step_as_it_is(state: Baselines) -> None:
+    step = next(one for one in steps(replace(LEANING, baselines=state, best=None, variants=1)) if one.slug == "measure")
+
+    assert (step.state, step.done) == (state, False)
 
 
 @pytest.mark.parametrize("settled", [READY, replace(LEANING, leaning=None, technique="small_classifier")])

@@ -1,5 +1,7 @@
 """Score against an amount: the frontier, and where things are drawn."""
 
+import math
+
 import pytest
 
 from app.web.scatter_charts import HEIGHT, TEXT, WIDTH, Spot, leading, scatter
@@ -50,3 +52,18 @@ def test_the_numbers_of_spots_that_lie_together_touch_neither_markers_nor_each_o
         for other_left, other_bottom, other_right, other_top in boxes[:number]:
             apart = right <= other_left or other_right <= left or bottom <= other_top or other_bottom <= top
             assert apart, "two numbers cover each other"
+
+
+def test_a_number_stands_beside_its_own_marker() -> None:
+    """Small classifiers, all at no cost: each number would be read as that of the marker nearest to it."""
+    shares = {1: 1.0, 2: 0.95, 3: 0.825, 4: 0.35}
+    chart = scatter("Score", [spot(key, 0, y) for key, y in shares.items()] + [spot(5, 9, 0.1)], x_title="", y_title="")
+
+    markers = {one.number: (WIDTH * one.at[0] / 100, HEIGHT * one.at[1] / 100) for one in chart.spots}
+    for one in chart.spots:
+        x, y = markers[one.number]
+        middle = (
+            x + one.text_at[0] + TEXT[0] / 2 * (1 if one.anchor == "start" else -1),
+            y + one.text_at[1] - TEXT[1] / 2,
+        )
+        assert min(markers, key=lambda number: math.dist(markers[number], middle)) == one.number
