@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app import secret
@@ -24,6 +25,7 @@ from app.inference.local import Dtype
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
+from app.settings import Settings
 from app.training import events as trainer_events
 from app.training import (
     freeing,
@@ -81,6 +83,7 @@ def work(
 
     Every way out of here gives the run a state of its own; the job's is written by the worker.
     """
+    free_cancelled(claim.engine, claim.settings)
     try:
         _work(claim, launcher, conclude, beside)
     except Cancelled:
@@ -356,6 +359,20 @@ def _free(claim: Claim) -> None:
         if for_good:
             store.forget_checkpoints(session, row.id)
             service.note(session, row.id, freed_bytes=freed)
+
+
+def free_cancelled(engine: Engine, settings: Settings) -> None:
+    """Give runs that were cancelled while they waited, and so by no worker, their last state, and take away what
+    attempts before that left on the disk. Paused ones go on, and keep it."""
+    with writing(engine) as session:
+        for row in store.unfinished(session):
+            state, _ = service.standing(session, row)
+            if state != "cancelled" or service.paused(row, state):
+                continue
+            store.forget_checkpoints(session, row.id)
+            freed = freeing.free(settings.runs_dir / f"training-{row.id}", for_good=True)
+            service.note(session, row.id, freed_bytes=freed)
+            store.close(session, row.id, state)
 
 
 def _close(claim: Claim, state: str) -> None:

@@ -139,6 +139,11 @@ def put_checkpoint(session: Session, training_id: int, attempt: int, event: Mapp
     )
 
 
+def unfinished(session: Session) -> Sequence[TrainingRow]:
+    """All runs that nobody has given a last state."""
+    return session.scalars(select(TrainingRow).where(TrainingRow.state.in_(("queued", "running", "evaluating")))).all()
+
+
 def close(session: Session, training_id: int, state: str) -> None:
     """Give a run that is not over its last state."""
     session.execute(

@@ -34,6 +34,7 @@ class Run:
     life: int = 60
     recipe: Recipe = QUICK
     scored: dict[str, Any] | None = None
+    thinks: bool = False
 
     def copy(self, root: Path) -> "Run":
         """The same run, with all that it has stored so far, in a folder of its own."""
@@ -45,7 +46,8 @@ class Run:
             self.recipe, "Say the first word twice.", "someone/tiny", "", files, scored=self.scored
         )
         rows = folders.sha256(self.rows)
-        return {"dataset": {"rows_sha256": rows, "split_sha256": rows}, "training": part} | changes
+        dataset = {"rows_sha256": rows, "split_sha256": rows} | ({"reasoning": True} if self.thinks else {})
+        return {"dataset": dataset, "training": part} | changes
 
     def order(self, attempt: int = 1, tampered: dict[str, Any] | None = None) -> None:
         """Write the spec of an attempt; `tampered` goes into the spec after it was signed."""

@@ -257,6 +257,54 @@ def test_a_paused_run_goes_on_from_its_checkpoint_under_the_same_approval(longer
     assert longer.run(row).training_facts["attempts"] == 2
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_a_run_left_is_taken_away_when_it_is_cancelled_while_it_waits(approved: Story, paused: bool) -> None:
+    """No worker is there to do it then; a paused one goes on, and keeps its checkpoints."""
+    row = approved.launch()
+    kept = approved.make.settings.runs_dir / f"training-{row.id}" / "legs" / "main" / "checkpoints" / "1"
+    kept.mkdir(parents=True)
+    with approved.write() as session:
+        jobs.bind(session, approved.queue)
+        if paused:
+            service.pause(session, row.id, approved.author)
+        else:
+            jobs.cancel(session, int(row.job_id or 0), approved.author)
+
+    job.free_cancelled(approved.engine, approved.make.settings)
+
+    assert kept.exists() is paused
+    assert (approved.run(row).state, approved.run(row).finished_at is None) == (
+        ("queued", True) if paused else ("cancelled", False)
+    )
+
+
+@pytest.mark.deep
+def test_a_run_of_several_trainings_that_was_paused_between_two_goes_on_with_the_next(story: Story) -> None:
+    story.recipe(seeds=2, max_steps=4, evals_per_epoch=1)
+    story.check()
+    story.approve()
+    row = story.launch()
+    claim = story.claim(story.train_job(row))
+
+    def pause() -> None:
+        with story.write() as session:
+            jobs.bind(session, story.queue)
+            service.pause(session, row.id, story.author)
+
+    with pytest.raises(Cancelled):
+        job.work(claim, Watching(story.make.settings.data, at("leg", pause)))
+    with story.write() as session:
+        jobs.bind(session, story.queue)
+        job_store.get(session, claim.job_id).status = Status.CANCELLED
+        service.resume(session, row.id, story.author)
+    job.train(story.claim(story.train_job(row)))
+
+    run = story.run(row)
+    assert run.state == "done"
+    assert [leg["name"] for leg in run.training_facts["legs"]] == ["main", "seed-2"]
+
+
 @pytest.mark.deep
 def test_a_worker_that_stops_leaves_the_run_to_the_next(longer: Story) -> None:
     row = longer.launch()

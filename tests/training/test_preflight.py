@@ -150,3 +150,26 @@ def test_what_does_not_fit_is_not_tried_and_what_would_is_proposed(run: Any, tmp
     assert found["rows"]["change"]["max_row_tokens"] < made.lengths[long]
     assert not found["bits"]["needs"]["tried"]
     assert (made.recompute.on, len(made.train)) == (False, 24)
+
+
+@pytest.mark.torch
+def test_where_nothing_fits_the_preflight_says_so_whatever_was_chosen(run: Any, torch_here: None) -> None:
+    """With general rows, the metric as judge, several trainings and several processes."""
+    from app.training import probe
+    from app.training import spec as specs
+
+    run.recipe = dataclasses.replace(
+        run.recipe, stop_by="metric", seeds=2, sweep="three", replay=0.2, launcher="torchrun", processes=2
+    )
+    run.scored = {"metric": "chrf", "options": {}, "max_tokens": 4}
+    found = probe.probe(specs.from_subject(run.subject()), run.model, run.rows, 1, memory=2_000_000)
+
+    assert found["available"] == 2_000_000
+    assert not found["needs"]["tried"]
+    assert found["needs"]["low"] < found["needs"]["bytes"] < found["needs"]["high"]
+    assert "tokens_per_second" not in found
+    assert "seconds" not in found
+    assert found["proposals"]
+    assert not any(one["fits"] for one in found["proposals"])
+    told = " ".join(preflight.blockers(run.recipe, found, found["available"]))
+    assert "Train a smaller model, or on another machine." in told

@@ -23,6 +23,7 @@ from app.training.launchers import AsApproved, Process, TorchRun
 from app.training.protocol import SPEC, Exit, of_rank
 from app.training.ray_launcher import Tail, against
 from app.training.recipe import Recipe
+from tests.support import tiny
 from tests.support.story import Story
 from tests.support.trainer import Child, Run
 
@@ -376,3 +377,23 @@ def test_several_trainings_by_two_processes_killed_twice_end_like_undisturbed_on
     assert again["chosen_leg"] == facts["chosen_leg"]
     for name in ("name", "best_loss", "best_score", "rows", "steps"):
         assert [one[name] for one in again["legs"]] == [one[name] for one in facts["legs"]]
+
+
+@pytest.mark.torch
+@pytest.mark.deep
+def test_two_processes_are_judged_by_answers_that_were_thought_about(another: Callable[..., Run]) -> None:
+    """The first process answers the dev rows with thinking on while the second waits; both keep the same adapter."""
+    options: dict[str, Any] = {"stop_by": "metric", "scored_rows": 10, "patience": 1}
+    alone, pair = another(**options), another(**options, processes=2, launcher="torchrun")
+    for run in (alone, pair):
+        run.scored = {"metric": "chrf", "options": {}, "max_tokens": 12}
+        rows = [json.loads(line) | {"reasoning": "Look."} for line in run.rows.read_text().splitlines()]
+        tiny.write_rows(run.rows, rows)
+        run.thinks = True
+    one = alone.train()
+    children = together(pair)
+
+    assert {child.code for child in children} == {Exit.DONE}, children[0].output + children[1].output
+    mine, theirs = ([event["score"] for event in child.events("dev")] for child in (children[0], one))
+    assert len(mine) == len(theirs) > 1
+    assert mine == pytest.approx(theirs, abs=0.1)
