@@ -80,6 +80,17 @@ def counting(session: Session, assessment_id: int, base: ModelRow | None = None)
     return counted(session, assessment_id, dataset_store.current(session, assessment_id), base).row
 
 
+def shown(session: Session, newest: BaselineRow) -> BaselineRow:
+    """The measurement whose results the page is about: the newest one, or an earlier one that counts in its place,
+    because it has no result yet or came to surely less."""
+    counts = counting(session, newest.assessment_id)
+    if counts is None or standing.best(counts) is None or counts.id == newest.id:
+        return newest
+    if standing.best(newest) and counts.model_id != newest.model_id:
+        return newest  # two models, each with a result of its own
+    return counts
+
+
 def counted(session: Session, assessment_id: int, dataset: DatasetRow | None, base: ModelRow | None) -> Counting:
     """The same for the version of the data that counts, and whether it or a later one like it is not through."""
     measurements = store.of_assessment(session, assessment_id)

@@ -303,7 +303,7 @@ def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
     """What the page says of results: those of the measurement that counts, and beside it how the newest one goes."""
     job = runs.last_job(db, newest)
     over = job is None or job.final
-    baseline = _counts(db, newest)
+    baseline = facts.shown(db, newest)
     values: dict[str, Any] = {
         "newest": newest,
         "over": over,
@@ -330,17 +330,6 @@ def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
 def _instructions(baseline: BaselineRow) -> str:
     leading = standing.leading(baseline)
     return standing.instructions_of(baseline, leading) if leading else baseline.instructions
-
-
-def _counts(db: Db, newest: BaselineRow) -> BaselineRow:
-    """The measurement whose results the page is about: the newest one, or an earlier one that counts in its place,
-    because it has no result yet or came to surely less."""
-    counts = facts.counting(db, newest.assessment_id)
-    if counts is None or standing.best(counts) is None or counts.id == newest.id:
-        return newest
-    if standing.best(newest) and counts.model_id != newest.model_id:
-        return newest  # two models, each with a result of its own
-    return counts
 
 
 def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
@@ -423,8 +412,8 @@ def _live(request: Request, db: Db, baseline: BaselineRow, job: JobRow, *, live:
     """How far a measurement is, with the last answers to dev rows."""
     assessment, rows = assessment_store.get(db, baseline.assessment_id), model_store.everything(db)
     app = context_of(request)
-    prices, lost_after = app.call_prices(db, assessment, rows), app.settings.worker_lost_after
-    kept = live_state.values(db, baseline, job, prices, lost_after=lost_after)
+    prices = app.call_prices(db, assessment, rows)
+    kept = live_state.values(db, baseline, job, prices, lost_after=app.settings.worker_lost_after)
     return {**kept, "job": job, "live": live, "swap": False}
 
 
