@@ -80,7 +80,7 @@ def counting(session: Session, assessment_id: int, base: ModelRow | None = None)
     return counted(session, assessment_id, dataset_store.current(session, assessment_id), base).row
 
 
-def shown(session: Session, newest: BaselineRow) -> BaselineRow:
+def shown_result(session: Session, newest: BaselineRow) -> BaselineRow:
     """The measurement whose results the page is about: the newest one, or an earlier one that counts in its place,
     because it has no result yet or came to surely less."""
     counts = counting(session, newest.assessment_id)

@@ -303,7 +303,7 @@ def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
     """What the page says of results: those of the measurement that counts, and beside it how the newest one goes."""
     job = runs.last_job(db, newest)
     over = job is None or job.final
-    baseline = facts.shown(db, newest)
+    baseline = facts.shown_result(db, newest)
     values: dict[str, Any] = {
         "newest": newest,
         "over": over,
