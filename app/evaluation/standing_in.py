@@ -7,7 +7,7 @@ adapter that changes no answer at all is none, whatever chance makes of its scor
 
 from dataclasses import replace
 
-from app.evaluation.comparison import Comparison
+from app.evaluation.comparison import Comparison, Verdict
 from app.evaluation.not_worse import NotWorse
 from app.wording import lower_first, plural
 
@@ -48,7 +48,7 @@ def changing_nothing(first: Comparison, answers: int) -> Comparison:
     return replace(first, verdict=verdict, words=f"{why} {first.words}", rows_for_answer=None, chance=None)
 
 
-def _with(first: Comparison, verdict: str, words: str) -> Comparison:
+def _with(first: Comparison, verdict: Verdict, words: str) -> Comparison:
     settled = first.rows_for_answer if verdict == first.verdict else None
     chance = first.chance if verdict == first.verdict else None
-    return replace(first, verdict=verdict, words=words, rows_for_answer=settled, chance=chance)  # type: ignore[arg-type]
+    return replace(first, verdict=verdict, words=words, rows_for_answer=settled, chance=chance)

@@ -168,11 +168,11 @@ def masked(model: Any) -> Iterator[None]:
     """Have a model attend as torch does where it would by blocks, for rows that are padded on the left: for a kernel
     that it does not know, transformers makes no mask and says nothing."""
     configs = {id(config): config for config in (model.config, model.config.get_text_config())}.values()
-    by_blocks = [config for config in configs if config._attn_implementation == BLOCKS]  # noqa: SLF001
+    by_blocks = [config for config in configs if config._attn_implementation == BLOCKS]  # noqa: SLF001  its only name
     try:
         for config in by_blocks:
-            config._attn_implementation = "sdpa"  # noqa: SLF001
+            config._attn_implementation = "sdpa"  # noqa: SLF001  the same
         yield
     finally:
         for config in by_blocks:
-            config._attn_implementation = BLOCKS  # noqa: SLF001
+            config._attn_implementation = BLOCKS  # noqa: SLF001  the same
