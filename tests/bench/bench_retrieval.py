@@ -1,12 +1,14 @@
 """Retrieval beside other libraries, on the same passages: what is found, how quickly, and what an index costs.
 
-    TUNEGATE_SETS=... python tests/bench/bench_retrieval.py [--embed minilm] [--passages 100000]
+    TUNEGATE_SETS=... python tests/bench/bench_retrieval.py [--embed minilm] [--passages 100000] [--keep FOLDER]
 
 Recall at 5 and questions a second on `rag_pyfaq` and `rag_wiki`, whose questions name their passages: our three ways,
 `rank_bm25` with the words that its README takes (lower case, cut at blanks) and with ours, and the plain cosine as
 sentence-transformers has it, one product in numpy over the same vectors in 32 bits. Then an index of many passages made
-of the same sentences: time, high-water mark and milliseconds a question, each in a process of its own. There the
-vectors are random ones, since only the search is timed; `--embed` measures passages a second on the sets.
+of the same sentences: time, high-water mark and milliseconds a question, each in a process of its own. Without
+`--keep` the vectors are random ones there, since only the search is timed; `--embed` measures passages a second on the
+sets. With `--keep` only the whole index is built, embeddings too, as the job does it, in that folder: what was killed
+goes on, and seconds (by the clock and of all processors) add up. That takes an hour or two on two cores.
 
 rank_bm25 is compared where it is installed (pip install rank_bm25, in an environment of its own).
 """
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -254,15 +257,87 @@ def many(count: int) -> None:
             print(f"| {label} | {built} | {memory} | {said['mib']:,.0f} MiB | {said['ms']:.1f} |", flush=True)
 
 
+def whole(count: int, embed: str, folder: Path) -> None:
+    """Build an index of both kinds in a folder that is kept, and search it in all three ways."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "passages"
+    if not file.exists():
+        file.write_text("\n".join(made_up(count)), encoding="utf-8")
+    lines = file.read_text("utf-8").split("\n")
+    questions = [question for name in NAMES for question in case(name).questions][:200]
+    before = peak()
+    embedder = embedding.embedder(Settings(assets=ROOT / "assets"), embed)
+    checkpoint = Checkpoint(folder / "work", ["bench", count, embedder.digest])
+    spent = Spent(checkpoint)
+    try:
+        documents = ((MadeUp(), lambda text=text: text) for text in lines)
+        settings = IndexSettings(size=400, embedder=embed)
+        built = building.build(documents, len(lines), settings, embedder, checkpoint, spent.tick, lambda: False)
+        spent.tick("", built.passages, built.passages, "")
+        vectors = building.vectors(built.files[building.VECTORS], embedder.dimensions)
+        searcher = Searcher(_opened(built), vectors, embedder)
+        each = {way: _milliseconds(searcher, questions, way) for way in ("lexical", "embedding", "hybrid")}
+        size = sum(path.stat().st_size for path in built.files.values()) / 2**20
+    finally:
+        embedder.close()
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    print(f"{built.passages:,} passages, {built.cut:,} cut; {spent.text()}; {size:,.0f} MiB on disk")
+    print(f"high-water mark {peak():.2f} GiB ({before:.2f} before), of the model's process {child:.2f} GiB")
+    print("ms a question, the model's own time included: " + ", ".join(f"{way} {ms:.1f}" for way, ms in each.items()))
+
+
+def _milliseconds(searcher: Searcher, questions: Sequence[str], way: Any) -> float:
+    searcher.search(questions[:1], way, K)
+    began = time.perf_counter()
+    for question in questions:
+        searcher.search([question], way, K)
+    return (time.perf_counter() - began) / len(questions) * 1000
+
+
+class Spent:
+    """Seconds of all attempts, by stage: of the clock, and of the processors, the model's process included."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._all: dict[str, list[float]] = checkpoint.load_json("spent") or {}
+        self._stage, self._clock, self._used = "", time.monotonic(), used()
+
+    def tick(self, stage: str, done: int, total: int, unit: str) -> None:
+        now, now_used = time.monotonic(), used()
+        if self._stage:
+            seconds = self._all.setdefault(self._stage, [0.0, 0.0])
+            seconds[0] += now - self._clock
+            seconds[1] += now_used - self._used
+        self._stage, self._clock, self._used = stage, now, now_used
+        self._checkpoint.save_json("spent", self._all)
+        if done % 12_800 == 0:
+            print(f"{stage} {done:,} of {total:,} {unit}; {self.text()}", file=sys.stderr, flush=True)
+
+    def text(self) -> str:
+        return ", ".join(f"{stage}: {clock:.0f} s ({cpu:.0f} processor s)" for stage, (clock, cpu) in self._all.items())
+
+
+def used() -> float:
+    """Processor seconds of this process and of those that it started and that live, and of those that ended."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    living = sum(sum(child.cpu_times()[:2]) for child in psutil.Process().children())
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime + float(living)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--embed", default="", help="an embedding model of this machine: minilm, multilingual")
     parser.add_argument("--passages", type=int, default=0, help="of the large index; 0 leaves it out")
+    parser.add_argument("--keep", type=Path, help="build the large index with embeddings, in this folder")
     parser.add_argument("--one", default="", help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         measure(asked.one, asked.file)
+        return
+    if asked.keep:
+        whole(asked.passages, asked.embed or "minilm", asked.keep)
         return
     for name in NAMES:
         on_set(name, asked.embed)
