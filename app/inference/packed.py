@@ -16,16 +16,20 @@ ROWS = 32  # that the layout is made for; measured: from 1 to 512 rows another o
 
 
 class Linear(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by the type check
-    """In place of a linear layer: the same product by a weight that is laid out. weight: opaque, of the same shape."""
+    """In place of a linear layer: the same product by a weight that is laid out. weight: opaque, of the same shape.
 
-    def __init__(self, plain: torch.nn.Linear) -> None:
+    gelu: the layer's output goes through it (the exact one, by erf) while it is still in the cache.
+    """
+
+    def __init__(self, plain: torch.nn.Linear, *, gelu: bool = False) -> None:
         super().__init__()
+        self._then: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
         self.in_features, self.out_features = plain.in_features, plain.out_features
         self.weight = torch.ops.mkldnn._reorder_linear_weight(plain.weight.detach(), ROWS)
         self.bias = None if plain.bias is None else plain.bias.detach()
 
     def forward(self, given: torch.Tensor) -> Any:
-        return torch.ops.mkldnn._linear_pointwise(given, self.weight, self.bias, "none", [], "")
+        return torch.ops.mkldnn._linear_pointwise(given, self.weight, self.bias, *self._then)
 
 
 def pack(model: torch.nn.Module) -> bool:
@@ -34,7 +38,7 @@ def pack(model: torch.nn.Module) -> bool:
     Only where the model runs without gradients, and is never saved or moved from then on. Layers with weights that
     another kind of layer has as well (the input embedding) then have a copy of their own.
     """
-    if next(model.parameters()).device.type != "cpu" or not _quicker():
+    if next(model.parameters()).device.type != "cpu" or not quicker():
         return False
     # An adapter keeps its own small layers in a ModuleDict, and looks at their weights.
     places = [
@@ -61,8 +65,8 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _quicker() -> bool:
-    """By what the CPU can do, and not by a timing: a model has to answer alike in every process of a machine, and sums
-    in another order can turn one word into another. Measured in 32 and 16 bits on a CPU with AVX-512
-    (tests/bench/RESULTS.md); without it torch's own product is as good."""
+def quicker() -> bool:
+    """Whether laid out weights are quicker here. By what the CPU can do, and not by a timing: a model has to answer
+    alike in every process of a machine, and sums in another order can turn one word into another. Measured in 32 and
+    16 bits on a CPU with AVX-512 (tests/bench/RESULTS.md); without it torch's own product is as good."""
     return bool(torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512")

@@ -69,6 +69,23 @@ def test_the_bundled_model_knows_what_is_alike(tmp_path: Path, warm_children: No
     assert cut == 2
 
 
+@pytest.mark.torch
+def test_weights_that_are_laid_out_make_the_same_vectors(torch_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.inference import packed
+    from app.inference.embedding_child import MiniLm
+
+    folder = embedding.minilm_folder(Settings(assets=ASSETS))
+    texts = ["How do I reset my password?", "Bananas are rich in potassium, " * 12]
+    vectors = []
+    for quicker in (False, True):
+        monkeypatch.setattr(packed, "quicker", lambda quicker=quicker: quicker)
+        model = MiniLm(folder, 1)
+        assert any(type(layer) is packed.Linear for layer in model._model.modules()) is quicker
+        vectors.append(model.embed(texts, "passage")[0])
+
+    assert np.abs(vectors[0] - vectors[1]).max() < 1e-5
+
+
 def test_other_weights_are_not_opened(tmp_path: Path) -> None:
     """The file is there and is another one: said in words, by a child that loads no library for it."""
     folder = tmp_path / weights.MINILM_FOLDER

@@ -50,7 +50,7 @@ def test_rows_come_and_go_and_say_what_each_says_alone(
     assert said == naive(tiny_model, requests)
     assert any(under_way and came for under_way, came in joined[1:])  # while others were under way
     assert max(under_way + came for under_way, came in joined) <= 4
-    monkeypatch.setattr(packed, "_quicker", lambda: True)
+    monkeypatch.setattr(packed, "quicker", lambda: True)
     assert packed.pack(loaded.model)
     assert {type(layer) for layer in loaded.model.modules() if "Linear" in type(layer).__name__} == {packed.Linear}
     assert texts(loaded, requests) == said
@@ -98,7 +98,7 @@ def test_an_adapter_says_the_same_with_its_models_weights_laid_out(
         config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
         adapted = replace(loaded, model=get_peft_model(loaded.model, config).eval())
     said = texts(adapted, requests)
-    monkeypatch.setattr(packed, "_quicker", lambda: True)
+    monkeypatch.setattr(packed, "quicker", lambda: True)
 
     assert packed.pack(adapted.model)
     assert said != alone
