@@ -45,6 +45,7 @@ from tests.support.places import ROOT, SETS
 K = 5
 NAMES = ("rag_pyfaq", "rag_wiki")
 DIMENSIONS = 384
+SAID = 30.0  # seconds between two lines of progress
 WORDS = 160  # of a made-up passage, as many as a passage of 200 tokens has
 
 
@@ -303,6 +304,8 @@ class Spent:
         self._stage, self._clock, self._used = "", time.monotonic(), used()
 
     def tick(self, stage: str, done: int, total: int, unit: str) -> None:
+        if stage == self._stage and time.monotonic() - self._clock < SAID:
+            return
         now, now_used = time.monotonic(), used()
         if self._stage:
             seconds = self._all.setdefault(self._stage, [0.0, 0.0])
@@ -310,8 +313,7 @@ class Spent:
             seconds[1] += now_used - self._used
         self._stage, self._clock, self._used = stage, now, now_used
         self._checkpoint.save_json("spent", self._all)
-        if done % 12_800 == 0:
-            print(f"{stage} {done:,} of {total:,} {unit}; {self.text()}", file=sys.stderr, flush=True)
+        print(f"{stage} {done:,} of {total:,} {unit}; {self.text()}", file=sys.stderr, flush=True)
 
     def text(self) -> str:
         return ", ".join(f"{stage}: {clock:.0f} s ({cpu:.0f} processor s)" for stage, (clock, cpu) in self._all.items())
