@@ -57,5 +57,5 @@ def test_a_value_without_its_fields_is_refused_by_name() -> None:
 
 
 def test_a_value_of_another_kind_is_refused_with_its_place() -> None:
-    with pytest.raises(Unreadable, match="Outer is of another kind at inner.score, number"):
+    with pytest.raises(Unreadable, match=r"is of another kind at inner\.score, number"):
         Outer.from_json({"number": "many", "absent": None, "inner": {"score": [1]}})
