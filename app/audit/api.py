@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
-from sqlalchemy.orm import Session
 
 from app.audit import listing, service, store
 from app.audit.filters import ACT, SUBJECT, Day, Filters
@@ -87,7 +86,7 @@ class Wanted:
     since: Annotated[Day | None, Query(description="first day, in UTC")] = None
     until: Annotated[Day | None, Query(description="last day, in UTC")] = None
 
-    def filters(self, app: AppContext, db: Session) -> Filters:
+    def filters(self, app: AppContext, db: Db) -> Filters:
         within = None if self.assessment_id is None else app.objects.belonging(db, [self.assessment_id])
         return Filters(self.actor_id, self.act, self.subject, self.subject_id, within, self.since, self.until)
 
