@@ -305,7 +305,7 @@ def _outcome(engine: Engine, run: Run, reason: str) -> dict[str, Any]:
             "currency": spent.currency,
             "estimated": spent.estimated,
             "arms": [_arm(baseline, arm) for arm in baseline.arms],
-            "advice": evidence.judge(session, evidence.gather(session, assessment)).to_json(),
+            "advice": evidence.judge(evidence.gather(session, assessment)).to_json(),
         }
 
 

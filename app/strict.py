@@ -1,19 +1,34 @@
-"""Strict reading of JSON and TOML with pydantic, and what is wrong with it, at its place.
+"""Strict reading with pydantic: what people and programs send, and what was stored, by one way for both.
 
-A type says what it takes for people, too: `Expected` stands among the annotations of a field, beside pydantic's bounds.
-`faults` turns pydantic's errors into `Fault`s; how a fault is said is the reader's business, since a case file, a
-policy and a form speak to different people.
+Of what is sent, each thing that is wrong is a `Fault` at its place. A type says what it takes for people, too:
+`Expected` stands among the annotations of a field, beside pydantic's bounds. How a fault is said is the reader's
+business, since a case file, a policy and a form speak to different people.
+
+What was stored is read by `stored`, and is Unreadable if it is not what it should be. A `Frozen` value is one whose
+JSON is kept, in whichever version of the program it was written. A digest may be taken of the text of such a value, so
+reading it and writing it again gives the same text. Three rules see to that:
+
+- A field that has a default and holds None isn't written: it was not known then.
+- What was written down as null although it has a default is in `null`, and is written as null again.
+- Names that this version does not know are kept as they are, in `more`.
+
+A name that Python keeps for itself has an underscore behind it here, and none in the text (`from_`).
+
+In a reviewed subject floating point numbers stand as text (`gate/subject.py`). A field of type float takes such a text
+for its number, and a whole number stays one: 1 and 1.0 have different digests.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import cache, partial
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 Place = tuple[int | str, ...]
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +72,7 @@ def type_at(root: Any, place: Place) -> Any:
         kind = _bare(root)
         if _has_fields(kind):
             root = _hints(kind)[str(step)]
-        elif get_origin(kind) is dict:
+        elif get_origin(kind) in (dict, Mapping):
             root = get_args(kind)[1]
         else:
             root = get_args(kind)[0]
@@ -124,5 +139,142 @@ def _known(kind: Any) -> tuple[str, ...]:
     """The keys of an object."""
     bare = _bare(kind)
     if _has_fields(bare):
-        return tuple(bare.model_fields) if not is_dataclass(bare) else tuple(field.name for field in fields(bare))
+        return tuple(bare.model_fields) if not is_dataclass(bare) else tuple(item.name for item in fields(bare))
     return choices(get_args(bare)[0])
+
+
+# ---------------------------------------------------------------------- what was stored
+
+
+class Unreadable(ValueError):
+    """A stored text is not the value that it should be; the sentence says what it lacks."""
+
+
+def stored(kind: type[Kind], value: object) -> Kind:
+    """What was stored of this kind.
+
+    Raises:
+        Unreadable: something is missing, or of another kind than it ever was.
+    """
+    hashable: Any = kind  # mypy takes the class of a mutable value for unhashable
+    try:
+        made: Kind = _adapter(hashable).validate_python(value)
+    except ValidationError as error:
+        raise Unreadable(_what_is_wrong(kind.__name__, error)) from error
+    return made
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _what_is_wrong(name: str, error: ValidationError) -> str:
+    """The first of both sorts; nothing of the value itself, which may be anybody's."""
+    wrong = error.errors(include_url=False, include_context=False, include_input=False)
+    places = [(details["type"] == "missing", ".".join(map(str, details["loc"]))) for details in wrong]
+    lacking = sorted(place for missing, place in places if missing)
+    others = sorted(place for missing, place in places if not missing)
+    if lacking:
+        return f"A stored {name} lacks {', '.join(lacking)}."
+    return f"A stored {name} is of another kind at {', '.join(others)}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """What every kept value has; see the module for `null` and `more`."""
+
+    null: tuple[str, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        kind: Any = type(self)
+        written: dict[str, Any] = {}
+        for name, item in _written_names(kind).items():
+            value = getattr(self, item.name)
+            if value is not None or item.required or name in self.null:
+                written[name] = _json(value)
+        return written | dict(self.more)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """
+        Raises:
+            Unreadable: a field without a default is missing, or a value is of another kind.
+        """
+        return stored(cls, value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """How pydantic reads it: what `to_json` wrote, sorted by the rules of this module."""
+        bare: Any = handler.resolve_ref_schema(handler(source))
+        # Its name goes to the schema around it, which is then what pydantic takes where the class stands once more.
+        inner: Any = _as_written({name: part for name, part in bare.items() if name != "ref"})
+        return core_schema.no_info_before_validator_function(partial(_sorted, cls), inner, ref=bare["ref"])
+
+
+OUR_OWN = frozenset(item.name for item in fields(Frozen))
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A field: its name here, and whether it has to be there."""
+
+    name: str
+    required: bool
+
+
+@cache
+def _written_names(kind: type[Frozen]) -> Mapping[str, _Item]:
+    """The fields of a kept value by the names that are written."""
+    return {
+        item.name.removesuffix("_"): _Item(item.name, item.default is MISSING and item.default_factory is MISSING)
+        for item in fields(kind)
+        if item.name not in OUR_OWN
+    }
+
+
+def _sorted(kind: Any, value: Any) -> Any:
+    """What was written, by the names of the fields."""
+    if not isinstance(value, Mapping):
+        return value
+    known = _written_names(kind)
+    values: dict[str, Any] = {}
+    null: list[str] = []
+    more: dict[str, Any] = {}
+    for written, part in value.items():
+        item = known.get(written)
+        if item is None:
+            more[written] = part
+        elif part is None and not item.required:
+            null.append(written)
+        else:
+            values[item.name] = part
+    return values | {"null": tuple(null), "more": more}
+
+
+def _as_written(schema: Any) -> Any:
+    """The schema with its numbers read by `_number`: pydantic would make a float of each whole one."""
+    if isinstance(schema, Mapping):
+        if schema.get("type") == "float":
+            return core_schema.no_info_plain_validator_function(_number)
+        return {name: _as_written(part) for name, part in schema.items()}
+    return [_as_written(part) for part in schema] if isinstance(schema, list) else schema
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str):
+        return float(value)
+    if not isinstance(value, int | float):
+        raise ValueError("not a number")  # noqa: TRY004 - what pydantic takes for a fault
+    return value
+
+
+def _json(value: object) -> object:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Frozen):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return {name: _json(part) for name, part in value.items()}
+    return [_json(part) for part in value] if isinstance(value, tuple | list) else value

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from app.frozen import OUR_OWN, Frozen
+from app.strict import OUR_OWN, Frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,16 @@
 """The record for programs: to keep a copy elsewhere, and to check the chain from outside."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from app.audit import listing, service, store
 from app.audit.filters import ACT, SUBJECT, Day, Filters
 from app.users.deps import Reviewer
+from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.params import LARGEST
 from app.web.problems import REFUSALS
@@ -65,31 +67,41 @@ class Chain(BaseModel):
     broken_at: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The filters of an address; an entry has to fit all of them."""
+
+    actor_id: Annotated[int | None, Query(ge=0, le=LARGEST, description="who acted; 0 stands for Tunegate itself")] = (
+        None
+    )
+    act: Annotated[
+        str,
+        Query(max_length=60, pattern=ACT, description="an act, like review.approve, or a kind of acts, like review"),
+    ] = ""
+    subject: Annotated[str, Query(max_length=40, pattern=SUBJECT, description="the kind of object")] = ""
+    subject_id: Annotated[int | None, Query(ge=1, le=LARGEST, description="the object's number")] = None
+    assessment_id: Annotated[
+        int | None, Query(ge=1, le=LARGEST, description="the assessment that the object is, or belongs to")
+    ] = None
+    since: Annotated[Day | None, Query(description="first day, in UTC")] = None
+    until: Annotated[Day | None, Query(description="last day, in UTC")] = None
+
+    def filters(self, app: AppContext, db: Db) -> Filters:
+        within = None if self.assessment_id is None else app.objects.belonging(db, [self.assessment_id])
+        return Filters(self.actor_id, self.act, self.subject, self.subject_id, within, self.since, self.until)
+
+
 @router.get("")
 def list_entries(
     app: App,
     db: Db,
     me: Reviewer,
+    wanted: Annotated[Wanted, Depends()],
     before: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last entry seen")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    actor_id: Annotated[
-        int | None, Query(ge=0, le=LARGEST, description="who acted; 0 stands for Tunegate itself")
-    ] = None,
-    act: Annotated[
-        str,
-        Query(max_length=60, pattern=ACT, description="an act, like review.approve, or a kind of acts, like review"),
-    ] = "",
-    subject: Annotated[str, Query(max_length=40, pattern=SUBJECT, description="the kind of object")] = "",
-    subject_id: Annotated[int | None, Query(ge=1, le=LARGEST, description="the object's number")] = None,
-    assessment_id: Annotated[
-        int | None, Query(ge=1, le=LARGEST, description="the assessment that the object is, or belongs to")
-    ] = None,
-    since: Annotated[Day | None, Query(description="first day, in UTC")] = None,
-    until: Annotated[Day | None, Query(description="last day, in UTC")] = None,
 ) -> Entries:
     """Entries from the newest back, those that fit all filters; `before` is the last id of the page before."""
-    within = None if assessment_id is None else app.objects.belonging(db, [assessment_id])
-    filters = Filters(actor_id, act, subject, subject_id, within, since, until)
+    filters = wanted.filters(app, db)
     entries = store.matching(db, filters, before, limit + 1)
     listed = listing.lines(db, app.objects, entries[:limit], me.id)
     return Entries(data=[Entry.of(line) for line in listed], has_more=len(entries) > limit)

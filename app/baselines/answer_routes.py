@@ -90,6 +90,18 @@ def _wanted(
 OfAddress = Annotated[Wanted, Depends(_wanted)]
 
 
+@dataclass(frozen=True, slots=True)
+class PageAt:
+    """Which page of the answers. after, before: row ids between which and the end, or the beginning, the page lies. An
+    id stays where it is while others tag, which a page's number would not. tagged, was: the answer that was just
+    tagged, and what it was tagged before, so that this can be undone."""
+
+    after: RowId = None
+    before: RowId = None
+    tagged: RowId = None
+    was: Cause = ""
+
+
 @router.get("/baselines/{baseline_id}/arms/{arm_id}", name="arm")
 def show_arm(
     request: Request,
@@ -99,24 +111,19 @@ def show_arm(
     db: Db,
     me: Me,
     wanted: OfAddress,
-    after: RowId = None,
-    before: RowId = None,
-    tagged: RowId = None,
-    was: Cause = "",
+    at: Annotated[PageAt, Depends()],
 ) -> Response:
-    """A page of answers; after, before: row ids between which and the end, or the beginning, the page lies. An id stays
-    where it is while others tag, which a page's number would not. tagged, was: the answer that was just tagged, and
-    what it was tagged before, so that this can be undone."""
+    """A page of answers."""
     arm = _arm(db, baseline_id, arm_id)
     baseline = arm.baseline
     chosen: Split = wanted.split or ("test" if arm.test and not arm.dev else "dev")
     if chosen == "test":
         shown_to(app, db, me, baseline, [arm], "read")
     selection = _selection(db, arm, chosen, wanted)
-    if before is not None:
-        answers = answer_store.page_before(db, selection, before=before, limit=PAGE)
+    if at.before is not None:
+        answers = answer_store.page_before(db, selection, before=at.before, limit=PAGE)
     else:
-        answers = answer_store.page_of_answers(db, selection, after=after or 0, limit=PAGE)
+        answers = answer_store.page_of_answers(db, selection, after=at.after or 0, limit=PAGE)
     total = answer_store.number_of(db, selection)
     first = answer_store.number_of(db, selection, up_to=answers[0].example_id) if answers else 0
     examples = answers_view.examples_by_id(db, {answer.example_id for answer in answers})
@@ -145,7 +152,7 @@ def show_arm(
         failures=passage_use.FAILURES,
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
-        undo={tagged: was} if tagged else {},
+        undo={at.tagged: at.was} if at.tagged else {},
         tagged=sum(facts.failure_causes(db, baseline).values()),
         leads=standing.leading(baseline),
         outdated=results_view.outdated(arm),

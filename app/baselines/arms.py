@@ -15,7 +15,7 @@ from app import glossary
 from app.advice.facts import BEYOND, NO_MODEL
 from app.baselines import classifier
 from app.evaluation import grouped
-from app.frozen import Frozen
+from app.strict import Frozen
 
 SEEDS = 3  # draws of random examples: their spread shows how much the choice of examples matters
 # Above this share of rows without an answer, an arm says nothing about prompting; a policy may set another one, which a

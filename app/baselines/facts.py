@@ -13,6 +13,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.baselines import answer_store, arms, belonging, causes, looks, rivals, standing, store, tagging, with_passages
 from app.baselines.arms import ArmResult, Scored
+from app.baselines.looks import History
 from app.baselines.measured_model import MeasuredModel, model_of, same_weights
 from app.baselines.standing import Counting
 from app.baselines.tables import ArmRow, BaselineRow
@@ -94,11 +95,27 @@ def shown_result(session: Session, newest: BaselineRow) -> BaselineRow:
 def counted(session: Session, assessment_id: int, dataset: DatasetRow | None, base: ModelRow | None) -> Counting:
     """The same for the version of the data that counts, and whether it or a later one like it is not through."""
     measurements = store.of_assessment(session, assessment_id)
+    on_base = [row for row in measurements if base is not None and same_weights(model_of(session, row), base)]
+    return standing.counting(measurements, dataset.id if dataset else None, on_base.__contains__)
 
-    def on_base(row: BaselineRow) -> bool:
-        return base is not None and same_weights(model_of(session, row), base)
 
-    return standing.counting(measurements, dataset.id if dataset else None, on_base)
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The measurement that counts, and what has to be known of it beside its results. open: see `Counting`. model: what
+    was measured, as it was then."""
+
+    row: BaselineRow
+    open: bool
+    model: MeasuredModel
+    history: History
+
+
+def measurement(session: Session, assessment: AssessmentRow, counts: Counting) -> Measurement | None:
+    """None while nothing was measured."""
+    row = counts.row
+    if row is None:
+        return None
+    return Measurement(row, counts.open, model_of(session, row), looks.history(session, assessment, row))
 
 
 def measured(session: Session, assessment_id: int, base: ModelRow | None = None) -> Evidence:
@@ -107,22 +124,29 @@ def measured(session: Session, assessment_id: int, base: ModelRow | None = None)
     base: the model that would be trained; None while none is chosen.
     """
     assessment, dataset = assessment_store.get(session, assessment_id), dataset_store.current(session, assessment_id)
-    return evidence(session, assessment, dataset, counted(session, assessment_id, dataset, base), base)
+    counts = counted(session, assessment_id, dataset, base)
+    return evidence(session, assessment, dataset, measurement(session, assessment, counts), base)
 
 
 def evidence(
     session: Session,
     assessment: AssessmentRow,
     dataset: DatasetRow | None,
-    counts: Counting,
+    counts: Measurement | None,
     base: ModelRow | None,
 ) -> Evidence:
     """The same from what was read already: the current version of the data, and the measurement that counts."""
-    baseline = counts.row
-    if baseline is None or dataset is None or baseline.dataset_id != dataset.id or not standing.results(baseline):
+    baseline = counts.row if counts is not None else None
+    if (
+        counts is None
+        or baseline is None
+        or dataset is None
+        or baseline.dataset_id != dataset.id
+        or not standing.results(baseline)
+    ):
         return Evidence()
-    late = len(looks.late_targets(session, baseline))
-    best, model = standing.best(baseline), model_of(session, baseline)
+    late = len(counts.history.late_targets)
+    best, model = standing.best(baseline), counts.model
     other = _on_another_base(model, base)
     tagged = failure_causes(session, baseline)
     few_tagged = sum(tagged.values()) < causes.ENOUGH

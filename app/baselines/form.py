@@ -7,11 +7,10 @@ from app.baselines.offers import key_of
 from app.baselines.order import BaselineRequest
 from app.baselines.spending import UNITS, Budget
 from app.baselines.tables import BaselineRow
-from app.errors import FieldError, Invalid
+from app.web.numbers import TypedNumbers, consents, ids
 
 NUMBERS = ("model_id", "k_random", "k_nearest", "max_tokens")
 SAMPLES = ("dev_rows", "test_rows")
-LONGEST_NUMBER = 9  # digits
 ARM, ALSO = "arm-", "also-"
 LATER = ("revised_prompt", "optimised_prompt", "adapter")  # kinds of arms that come to a measurement once it is there
 
@@ -26,32 +25,12 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
     Raises:
         Invalid: a field that should hold a number does not.
     """
-    faults: list[FieldError] = []
-    usual = BaselineRequest(model_id=0, instructions="")
-
-    def whole(name: str) -> int:
-        text = typed.get(name, "").strip()
-        if not text:
-            return int(getattr(usual, name))
-        if not text.isdecimal() or len(text) > LONGEST_NUMBER:
-            faults.append(FieldError(f"#/{name}", "Use a whole number."))
-            return int(getattr(usual, name))
-        return int(text)
-
-    def sample(name: str) -> int:
-        return 0 if typed.get(f"{name}_all") == "all" else whole(name)
-
-    def price(name: str) -> float | None:
-        text = typed.get(name, "").strip()
-        try:
-            return float(text) if text else None
-        except ValueError:
-            faults.append(FieldError(f"#/{name}", "Use a number, like 0.25."))
-            return None
-
+    fields, usual = TypedNumbers(typed), BaselineRequest(model_id=0, instructions="")
+    sampled = [name for name in SAMPLES if typed.get(f"{name}_all") != "all"]
     chosen = tuple(name.removeprefix(ARM) for name, value in typed.items() if name.startswith(ARM) and value == "on")
     also = [name.removeprefix(ALSO) for name, value in typed.items() if name.startswith(ALSO) and value == "on"]
-    numbers: dict[str, Any] = {name: whole(name) for name in NUMBERS} | {name: sample(name) for name in SAMPLES}
+    numbers: dict[str, Any] = dict.fromkeys(SAMPLES, 0)
+    numbers |= {name: fields.whole(name, getattr(usual, name)) for name in (*NUMBERS, *sampled)}
     read = BaselineRequest(
         **numbers,
         instructions=typed.get("instructions", ""),
@@ -61,17 +40,16 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
         arms=chosen if "plan" in typed else None,
         passage_instructions=typed.get("passage_instructions"),
         racing="plan" not in typed or typed.get("racing") == "on",
-        consent=typed.get(f"consent-{typed.get('model_id', '').strip()}") == "on",
-        consents=tuple(int(number) for number in also if number.isdecimal() and len(number) <= LONGEST_NUMBER),
-        price_in=price("price_in"),
-        price_out=price("price_out"),
-        at_once=whole("at_once") if typed.get("at_once", "").strip() else None,
+        consent=consents(typed, "model_id"),
+        consents=ids(also),
+        price_in=fields.number("price_in"),
+        price_out=fields.number("price_out"),
+        at_once=fields.whole("at_once"),
         fresh=typed.get("fresh") == "on",
-        budget_tokens=whole("budget_tokens") if typed.get("budget_tokens", "").strip() else None,
-        budget_money=price("budget_money"),
+        budget_tokens=fields.whole("budget_tokens"),
+        budget_money=fields.number("budget_money"),
     )
-    if faults:
-        raise Invalid("Some fields are not numbers.", faults)
+    fields.refuse()
     return read
 
 
@@ -81,10 +59,10 @@ def at_once(typed: Mapping[str, str]) -> int | None:
     Raises:
         Invalid: it is no number.
     """
-    text = typed.get("at_once", "").strip()
-    if text and (not text.isdecimal() or len(text) > LONGEST_NUMBER):
-        raise Invalid("Some fields are not numbers.", [FieldError("#/at_once", "Use a whole number.")])
-    return int(text) if text else None
+    fields = TypedNumbers(typed)
+    number = fields.whole("at_once")
+    fields.refuse()
+    return number
 
 
 def limits(typed: Mapping[str, str]) -> Budget:
@@ -93,16 +71,9 @@ def limits(typed: Mapping[str, str]) -> Budget:
     Raises:
         Invalid: a field that should hold a number does not.
     """
-    amounts: dict[str, float | None] = {}
-    faults = []
-    for unit in UNITS:
-        text = typed.get(f"budget_{unit}", "").strip().replace(",", "")
-        try:
-            amounts[unit] = float(text) if text else None
-        except ValueError:
-            faults.append(FieldError(f"#/budget_{unit}", "Use a number, like 2.50."))
-    if faults:
-        raise Invalid("Some fields are not numbers.", faults)
+    fields = TypedNumbers({name: text.replace(",", "") for name, text in typed.items()})
+    amounts = {unit: fields.number(f"budget_{unit}", "2.50") for unit in UNITS}
+    fields.refuse()
     return Budget(**amounts)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.frozen import Frozen
+from app.strict import Frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

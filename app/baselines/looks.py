@@ -1,12 +1,14 @@
 """Looks at the test rows, and targets that were changed when results were known: what happened before a result."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
 from app.baselines import standing, store
 from app.baselines.history import Before, LateTarget, Look
 from app.baselines.tables import ArmRow, BaselineRow
@@ -50,20 +52,40 @@ def by_people(session: Session, baseline: BaselineRow) -> list[Look]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What else happened on the test rows of a measurement: those that were measured on them, itself among them, and
+    targets that were changed when results were known."""
+
+    on_same_rows: Sequence[BaselineRow]
+    late_targets: Sequence[LateTarget]
+
+
+def history(session: Session, assessment: AssessmentRow, baseline: BaselineRow) -> History:
+    on_same_rows = store.on_same_rows(session, baseline.dataset_id)
+    return History(on_same_rows, late_targets(session, assessment, baseline, on_same_rows))
+
+
 def before(session: Session, baseline: BaselineRow) -> Before:
     """What happened on the same test rows before this result, in whichever version, copy or measurement: looks at them,
     and targets that were changed when results were known. Only what there was.
 
     What others do later changes nothing here: an approval is not lost because somebody else measures.
     """
-    looks, late = earlier_looks(session, baseline), late_targets(session, baseline)
-    return Before(looks=tuple(looks) or None, late_targets=tuple(late) or None)
+    assessment = assessment_store.get(session, baseline.assessment_id)
+    return before_by(session, baseline, history(session, assessment, baseline))
 
 
-def earlier_looks(session: Session, baseline: BaselineRow) -> list[Look]:
+def before_by(session: Session, baseline: BaselineRow, known: History) -> Before:
+    """The same from the history that was read already."""
+    looks = earlier_looks(session, baseline, known.on_same_rows)
+    return Before(looks=tuple(looks) or None, late_targets=tuple(known.late_targets) or None)
+
+
+def earlier_looks(session: Session, baseline: BaselineRow, on_same_rows: Sequence[BaselineRow]) -> list[Look]:
     """Looks at these test rows by other measurements, up to this one's last look; all so far while it has none."""
     until = max((datetime.fromisoformat(look["at"]) for look in baseline.test_looks), default=None)
-    others = {row.id: row for row in store.on_same_rows(session, baseline.dataset_id) if row.id != baseline.id}
+    others = {row.id: row for row in on_same_rows if row.id != baseline.id}
     earlier = [
         Look.from_json({"assessment": row.assessment_id, "measurement": row.id, **look})
         for row in others.values()
@@ -88,13 +110,14 @@ def earlier_looks(session: Session, baseline: BaselineRow) -> list[Look]:
     return sorted(earlier, key=lambda look: (look.at, look.measurement or 0, look.arm))
 
 
-def late_targets(session: Session, baseline: BaselineRow) -> list[LateTarget]:
+def late_targets(
+    session: Session, assessment: AssessmentRow, baseline: BaselineRow, on_same_rows: Sequence[BaselineRow]
+) -> list[LateTarget]:
     """Metric and target as they were set after a result on these test rows was known, up to the setting that holds.
 
     A setting of another assessment on the same rows counts: copying an assessment makes nobody forget.
     """
-    assessment = assessment_store.get(session, baseline.assessment_id)
-    measured = [(standing.first_result(row), row) for row in store.on_same_rows(session, baseline.dataset_id)]
+    measured = [(standing.first_result(row), row) for row in on_same_rows]
     known = [(at, row) for at, row in measured if at]
     settled = assessment.metric_set_at
     if not known or settled is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.inference import schemas
 from app.inference.constraints import Constraint
+from app.strict import stored
 
 LEAST = 0.95  # share of wanted answers, of each split that is looked at, that has to be allowed
 MOST = 20_000  # rows of a split that are looked at
@@ -69,9 +70,8 @@ class Fit:
         return {"counts": counts, "reordered": self.reordered}
 
     @staticmethod
-    def from_json(stored: Mapping[str, Any]) -> "Fit":
-        counts = {split: (int(pair[0]), int(pair[1])) for split, pair in stored["counts"].items()}
-        return Fit(counts, reordered=int(stored["reordered"]))
+    def from_json(value: Mapping[str, Any]) -> "Fit":
+        return stored(Fit, value)
 
 
 def of(constraint: Constraint, rows: Iterable[Wanted]) -> Fit:

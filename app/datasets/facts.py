@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from app.advice.evidence import Evidence, Score
 from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
 from app.datasets import store
 from app.datasets.checks.report_json import plain
 from app.datasets.tables import DatasetRow
@@ -14,7 +15,11 @@ def measured(session: Session, assessment_id: int) -> Evidence:
 
     The test rows count only once they are frozen: until then they are a proposal.
     """
-    row = store.current(session, assessment_id)
+    return evidence(assessment_store.get(session, assessment_id), store.current(session, assessment_id))
+
+
+def evidence(assessment: AssessmentRow, row: DatasetRow | None) -> Evidence:
+    """The same from what was read already. row: the version that counts."""
     if row is None or row.state != "ready":
         return Evidence()
     report, frozen = row.report, row.frozen_at is not None
@@ -34,7 +39,7 @@ def measured(session: Session, assessment_id: int) -> Evidence:
         own_test_rows=True if frozen and report.split and report.split.own_test else None,
         untaught_rows=_untaught(row) if frozen else None,
         signals=signals,
-        arms=_best_tried(session, row) or None,
+        arms=_best_tried(assessment, row) or None,
     )
 
 
@@ -44,7 +49,7 @@ def _untaught(row: DatasetRow) -> int | None:
     return split.untaught.rows or None if split and split.own_test and split.untaught else None
 
 
-def _best_tried(session: Session, row: DatasetRow) -> dict[str, Score]:
+def _best_tried(assessment: AssessmentRow, row: DatasetRow) -> dict[str, Score]:
     """What a small classifier reached on rows it was not shown, where the metric asks for the label word for word.
 
     One that is no better than always saying the commonest label is no classifier: then it is that rule which was tried.
@@ -52,10 +57,7 @@ def _best_tried(session: Session, row: DatasetRow) -> dict[str, Score]:
     tried = row.report.learnability
     if tried is None or not tried.baseline or tried.baseline.metric != "accuracy" or tried.verdict == "too_few":
         return {}
-    if assessment_store.get(session, row.assessment_id).answers.get("metric") not in (
-        "exact_match",
-        "normalised_match",
-    ):
+    if assessment.answers.get("metric") not in ("exact_match", "normalised_match"):
         return {}
     arm, score = "small_classifier", tried.baseline.score
     if tried.verdict == "unlearnable" and tried.trivial:

@@ -120,7 +120,7 @@ class Review(BaseModel):
             ],
             hands=[
                 Hand(id=user, name=everyone[user].name, email=everyone[user].email, what=what)
-                for user, what in sorted(people.hands(session, facts).items())
+                for user, what in sorted(people.involved(session, facts).hands.items())
             ],
             id=row.id,
             assessment_id=row.assessment_id,

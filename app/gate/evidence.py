@@ -14,8 +14,8 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.baselines import facts as baselines
-from app.baselines import measured_model
 from app.baselines import store as baseline_store
+from app.baselines.facts import Measurement
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import facts as dataset_facts
 from app.datasets import store as dataset_store
@@ -30,6 +30,7 @@ from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.labelling import service as labelling
 from app.policies import service as policies
+from app.policies.tables import PolicyRow
 from app.recipes import passages as recipe_passages
 from app.recipes import store as recipes
 from app.recipes.tables import RecipeRow
@@ -42,8 +43,9 @@ class Facts:
     """The rows that count for an assessment, and everything measured of them.
 
     base: the model that would be trained, by the recipe. baseline: the measurement that counts, on that base where
-    there is one. costs: the sums that the cost case rests on, where cost is a goal. teacher: the answers of the larger
-    model whose work would be taken over, where cost is a goal. Each is None while there is none.
+    there is one; measured: the same with its model and its history. policy: what the assessment began with; None is the
+    built-in one. costs: the sums that the cost case rests on, where cost is a goal. teacher: the answers of the larger
+    model whose work would be taken over, where cost is a goal. Each other one is None while there is none.
     """
 
     assessment: AssessmentRow
@@ -51,6 +53,8 @@ class Facts:
     base: ModelRow | None
     dataset: DatasetRow | None
     baseline: BaselineRow | None
+    measured: Measurement | None
+    policy: PolicyRow | None
     costs: Study | None
     evidence: Evidence
     teacher: ArmRow | None = None
@@ -62,18 +66,22 @@ def gather(session: Session, assessment: AssessmentRow) -> Facts:
     base = _base(session, recipe.model_id) if recipe else None
     dataset = dataset_store.current(session, assessment.id)
     counted = baselines.counted(session, assessment.id, dataset, base)
+    measurement = baselines.measurement(session, assessment, counted)
+    policy = policies.published(session, assessment.policy_id)
     costs = economics.gathered(session, assessment, dataset, counted)
     evidence = joined(
         [
-            dataset_facts.measured(session, assessment.id),
+            dataset_facts.evidence(assessment, dataset),
             documents.measured(session, assessment.id),
-            labelling.measured(session, assessment.id),
-            baselines.evidence(session, assessment, dataset, counted, base),
+            labelling.measured(session, dataset),
+            baselines.evidence(session, assessment, dataset, measurement, base),
             costs.evidence,
             Evidence(rows_carry_context=recipe_passages.carried(recipe, counted.row, dataset) or None),
         ]
     )
-    return Facts(assessment, recipe, base, dataset, counted.row, costs.study, evidence, costs.teacher)
+    return Facts(
+        assessment, recipe, base, dataset, counted.row, measurement, policy, costs.study, evidence, costs.teacher
+    )
 
 
 def study(session: Session, facts: Facts) -> Study:
@@ -81,13 +89,12 @@ def study(session: Session, facts: Facts) -> Study:
     return facts.costs if facts.costs is not None else economics.of(session, facts.assessment)
 
 
-def models_compared(session: Session, facts: Facts) -> str:
+def models_compared(facts: Facts) -> str:
     """On which model the baselines ran, and which would be trained, as a sentence; empty before a measurement."""
-    if facts.baseline is None:
+    if facts.measured is None:
         return ""
-    ran = measured_model.model_of(session, facts.baseline).name
     trains = facts.base.name if facts.base is not None else None
-    return models_line(ran, trains, same=facts.evidence.baseline_on_base is not False)
+    return models_line(facts.measured.model.name, trains, same=facts.evidence.baseline_on_base is not False)
 
 
 def _base(session: Session, model_id: int) -> ModelRow:
@@ -111,9 +118,9 @@ def read_ahead(session: Session, rows: Sequence[AssessmentRow]) -> None:
     labelling.read_ahead(session, ids)
 
 
-def judge(session: Session, facts: Facts) -> Advice:
+def judge(facts: Facts) -> Advice:
     """The advice, from the same function that `advise` runs on a file, by the policy that the assessment began with."""
-    return _judged(facts, assessments.policy_of(session, facts.assessment))
+    return _judged(facts, policies.of_row(facts.policy))
 
 
 def judge_today(session: Session, facts: Facts, advised: Advice) -> Advice:
@@ -142,7 +149,7 @@ def effects(session: Session, policy: Policy) -> list[Effect]:
     rows = assessment_store.before(session, assessment_store.Wanted(), None, LOOKED_AT)
     read_ahead(session, rows)
     gathered = [gather(session, row) for row in rows]
-    return [Effect(facts.assessment, judge(session, facts), _judged(facts, policy)) for facts in gathered]
+    return [Effect(facts.assessment, judge(facts), _judged(facts, policy)) for facts in gathered]
 
 
 def _outcome(advised: Advice) -> tuple[str | None, ...]:

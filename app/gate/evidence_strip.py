@@ -23,6 +23,7 @@ from app.economics import store as cost_store
 from app.economics.costs import Study
 from app.economics.sentences import calls
 from app.gate.evidence import Facts
+from app.strict import stored
 from app.wording import interval_text, percent, plural, signed_points, target_text
 
 Mark = Literal["", "pass", "fail", "warn", "open"]
@@ -90,10 +91,8 @@ class Glance:
         return asdict(self)
 
     @staticmethod
-    def from_json(kept: Mapping[str, Any]) -> "Glance":
-        counted = kept["criteria"]
-        still_open = tuple((gate, title) for gate, title in counted["open"])
-        return Glance(tuple(Line(**line) for line in kept["lines"]), Criteria(**(counted | {"open": still_open})))
+    def from_json(value: Mapping[str, Any]) -> "Glance":
+        return stored(Glance, value)
 
 
 def costs_of(session: Session, facts: Facts) -> Study | None:

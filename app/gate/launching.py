@@ -54,13 +54,14 @@ def weigh(session: Session, assessment: AssessmentRow) -> Weighed:
     text = subject.canonical(now.subject.to_json())
     review = store.latest(session, assessment.id)
     decision = approvals.approving(review)
+    those = people.involved(session, now.facts)
     reasons = permission.against_launching(
         digest_now=subject.digest_of_text(text),
         digest_reviewed=subject.digest_of_text(review.subject.encode()) if review else None,
         review_state=review.state if review else None,
         approval=approvals.approval_of(session, review, decision) if review and decision else None,
-        contributors=people.contributors(session, now.facts),
-        workers=people.workers(session, assessment.id),
+        contributors=those.contributors,
+        workers=those.workers,
         put_away=list(_put_away(now.facts)),
         blockers=list(_blockers(now)),
         now=utcnow(),
@@ -128,8 +129,9 @@ def against_resuming(session: Session, review_id: int, decision_id: int) -> list
     approval = approvals.approval_of(session, review, store.decision(session, decision_id))
     if approval is None:
         return [*_put_away(facts), "The approver is gone."]
-    had, worked = people.contributors(session, facts), people.workers(session, facts.assessment.id)
-    return [*_put_away(facts), *permission.against_approval(approval, had, worked, utcnow())]
+    those = people.involved(session, facts)
+    against = permission.against_approval(approval, those.contributors, those.workers, utcnow())
+    return [*_put_away(facts), *against]
 
 
 def recheck(session: Session, review_id: int, decision_id: int, digest: str, *, started: bool) -> Subject:
@@ -152,12 +154,13 @@ def recheck(session: Session, review_id: int, decision_id: int, digest: str, *, 
         reasons.append("The approval was taken back.")
     if review.state != "consumed":
         reasons.append("The approval was not used for this job.")
-    had, worked = people.contributors(session, facts), people.workers(session, facts.assessment.id)
+    those = people.involved(session, facts)
     approval = approvals.approval_of(session, review, decision)
     if approval is None:
         reasons.append("The approver is not there any more.")
     else:
-        reasons += permission.against_approval(approval, had, worked, None if started else utcnow())
+        now = None if started else utcnow()
+        reasons += permission.against_approval(approval, those.contributors, those.workers, now)
     if not started and not reasons and reviews.changed_since(review, completed(session, facts)):
         reasons.append("Something changed between the launch and the start. Request review again.")
     if reasons:

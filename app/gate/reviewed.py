@@ -2,7 +2,7 @@
 
 Titles and comments are no part of it. `gate/subject.py` makes the one text of it, whose digest is approved. Names are
 only ever added, each with a default that is not written, so a subject of an earlier version is read by the same classes
-and keeps its digest (`app/frozen.py`).
+and keeps its digest (`app/strict.py`).
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from app.advice.evidence import Evidence
 from app.advice.verdict import Advice
 from app.baselines.arms import ArmResult
 from app.baselines.history import Before, Look
-from app.frozen import Frozen
+from app.strict import Frozen
 
 SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
 

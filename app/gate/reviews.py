@@ -179,8 +179,8 @@ def fallen(session: Session, review: ReviewRow, facts: Facts) -> list[str]:
     approval = approvals.approval_of(session, review, decision)
     if approval is None:
         return []
-    worked = people.workers(session, review.assessment_id)
-    return list(permission.against_approval(approval, people.contributors(session, facts), worked, utcnow()))
+    those = people.involved(session, facts)
+    return list(permission.against_approval(approval, those.contributors, those.workers, utcnow()))
 
 
 def _named(review: ReviewRow, now: Snapshot) -> str:

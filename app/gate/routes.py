@@ -43,14 +43,14 @@ SAMPLED = 20  # test rows that a reviewer is shown; enough to see what the answe
 def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     facts = gather(db, assessment)
-    advised = judge(db, facts)
+    advised = judge(facts)
     return verdict_page(
         request,
         assessment,
         verdict_view.values(advised, facts.evidence, study(db, facts), facts.baseline),
         today=judge_today(db, facts, advised),
         base=facts.base.id if facts.base else None,
-        models=models_compared(db, facts),
+        models=models_compared(facts),
     )
 
 
@@ -170,7 +170,7 @@ def _review_step(
         run=warnings.run_on(assessment.id, now.facts.base.id if now.facts.base else None),
         advice=now.advised,
         people=_people(db),
-        hands=people.hands(db, now.facts),
+        hands=people.involved(db, now.facts).hands,
         deciders=people.deciders(db, now.facts)[0],
         sent=sent,
         void=void,
@@ -330,6 +330,7 @@ def _review(
         robustness=now.advised.robustness if now and not changed else None,
     )
     earlier = [each for each in store.of_assessment(db, review.assessment_id) if each.id <= review.id]
+    those = people.involved(db, facts)
     baseline = baseline_store.get(db, frozen.baseline.id) if frozen.baseline else None
     best = checks.best_arm(frozen.baseline) if frozen.baseline else None
     prompts = checks.prompts(frozen.baseline) if frozen.baseline else None
@@ -359,8 +360,8 @@ def _review(
         plan=url_if_any(request, "plan", assessment_id=assessment.id),
         preflight=preflight_of(frozen, facts.recipe),
         people=_people(db),
-        hands=people.hands(db, facts),
-        workers=people.workers(db, review.assessment_id),
+        hands=those.hands,
+        workers=those.workers,
         keepers={
             one: accounts.keepers(db, one) for one in {made.reviewer_id for each in earlier for made in each.decisions}
         },

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
-from app.baselines import answer_store, looks, measured_model, standing
+from app.baselines import answer_store, looks, standing
+from app.baselines import facts as baselines
 from app.baselines.history import Look
-from app.baselines.tables import BaselineRow
 from app.datasets.tables import DatasetRow
 from app.gate import subject
 from app.gate.evidence import Facts, gather, judge
@@ -51,13 +51,13 @@ def snapshot(session: Session, assessment: AssessmentRow) -> Snapshot:
 
 def completed(session: Session, facts: Facts) -> Snapshot:
     """Judge and build what was gathered; reads every answer of the measurement that counts, for its hash."""
-    advised = judge(session, facts)
+    advised = judge(facts)
     return Snapshot(facts, advised, build_subject(session, facts, advised))
 
 
 def build_subject(session: Session, facts: Facts, advised: Advice) -> Subject:
     """Everything that a reviewer approves, from stored content as it is now."""
-    assessment, baseline = facts.assessment, facts.baseline
+    assessment = facts.assessment
     return Subject(
         assessment=assessment.id,
         revision=assessment.revision,
@@ -67,7 +67,7 @@ def build_subject(session: Session, facts: Facts, advised: Advice) -> Subject:
         verdict=Verdict.of(advised),
         evidence=facts.evidence,
         dataset=_data(facts.dataset) if facts.dataset else None,
-        baseline=_measurement(session, baseline) if baseline else None,
+        baseline=_measurement(session, facts.measured) if facts.measured else None,
         training=_training(facts),
     )
 
@@ -89,12 +89,12 @@ def _data(row: DatasetRow) -> Data:
     )
 
 
-def _measurement(session: Session, row: BaselineRow) -> Measurement:
-    before = looks.before(session, row)
+def _measurement(session: Session, measured: baselines.Measurement) -> Measurement:
+    row, before = measured.row, looks.before_by(session, measured.row, measured.history)
     return Measurement(
         id=row.id,
         dataset=row.dataset_id,
-        model=ModelMeasured(id=row.model_id, **measured_model.model_of(session, row).part()),
+        model=ModelMeasured(id=row.model_id, **measured.model.part()),
         metric=row.metric,
         metric_options=row.metric_options,
         target=row.target,

@@ -282,7 +282,7 @@ def add_endpoint(body: NewEndpoint, app: App, me: Admin) -> Model:
     many tests run it stays untested.
     """
     with writing(app.engine) as session:
-        model_id = connecting.add_endpoint(session, app.settings, by=me, **body.model_dump()).id
+        model_id = connecting.add_endpoint(session, app.settings, connecting.Connection(**body.model_dump()), by=me).id
     return _after_test(app, me, model_id, connecting.cut_off(body.base_url))
 
 
@@ -303,7 +303,8 @@ def show_model(model_id: Id, db: Db, me: Me) -> Model:
 def change_model(model_id: Id, body: EndpointChange, app: App, me: Admin) -> Model:
     """Change a connection; a new address, model or key is tested at once. `remarks`: what was cut off the address."""
     with writing(app.engine) as session:
-        row = connecting.change_endpoint(session, app.settings, model_id, by=me, **body.model_dump())
+        change = connecting.ConnectionChange(**body.model_dump())
+        row = connecting.change_endpoint(session, app.settings, model_id, change, by=me)
         untested = row.tested is None
     cut = connecting.cut_off(body.base_url)
     if untested:

@@ -4,7 +4,7 @@ A stored key belongs to the address it was typed in for. Changing any part of th
 point a connection somewhere else and have the key sent there.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -29,48 +29,68 @@ NAME_LENGTH, PATH_LENGTH, KEY_LENGTH = 100, 500, 4000
 BUDGET, BUDGET_MOST = 16_000, 500_000  # tokens of long prompts in a meeting, unless somebody says otherwise
 
 
-def add_endpoint(
-    session: Session,
-    settings: Settings,
-    *,
-    by: UserRow,
-    name: str,
-    base_url: str,
-    model: str,
-    key: str = "",
-    context_window: int | None = None,
-    own: bool = False,
-    purpose: Purpose = "answers",
-    deadline: float | None = None,
-) -> ModelRow:
-    """Connect an OpenAI-compatible server. purpose: what it is asked for, which stays with the connection. deadline:
-    seconds that one answer may take; None is the installation's.
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An OpenAI-compatible server. model: its name there. own: it is the team's. purpose: what it is asked for, which
+    stays with the connection. deadline: seconds that one answer may take; None is the installation's."""
+
+    name: str
+    base_url: str
+    model: str
+    key: str = field(default="", repr=False)
+    context_window: int | None = None
+    own: bool = False
+    purpose: Purpose = "answers"
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChange:
+    """What of a connection changes: None leaves a part as it is, an empty key takes the key away, a deadline of 0 that
+    one."""
+
+    name: str | None = None
+    base_url: str | None = None
+    model: str | None = None
+    key: str | None = field(default=None, repr=False)
+    context_window: int | None = None
+    own: bool | None = None
+    deadline: float | None = None
+
+
+def add_endpoint(session: Session, settings: Settings, wanted: Connection, *, by: UserRow) -> ModelRow:
+    """Connect an OpenAI-compatible server.
 
     Raises:
         Forbidden: only an admin connects models.
         Invalid: name, address, model name or key cannot be used.
     """
     _admins_only(by)
-    faults = [*_name_faults(session, name), *_model_faults(model), *_key_faults(key), *_window_faults(context_window)]
-    faults += _deadline_faults(deadline)
-    address = _address(base_url, faults)
+    faults = [
+        *_name_faults(session, wanted.name),
+        *_model_faults(wanted.model),
+        *_key_faults(wanted.key),
+        *_window_faults(wanted.context_window),
+        *_deadline_faults(wanted.deadline),
+    ]
+    address = _address(wanted.base_url, faults)
     if faults or address is None:
         raise Invalid("The model server was not added.", faults)
     row = ModelRow(
-        name=name.strip(),
+        name=wanted.name.strip(),
         kind="endpoint",
-        reference=model.strip(),
+        reference=wanted.model.strip(),
         base_url=address,
-        context_window=context_window,
-        own=own or None,
-        purpose=purpose,
-        deadline=deadline,
+        context_window=wanted.context_window,
+        own=wanted.own or None,
+        purpose=wanted.purpose,
+        deadline=wanted.deadline,
         files={},
         created_by=by.id,
         set_by=by.id,
         created_at=utcnow(),
     )
-    _put_key(settings, row, key.strip())
+    _put_key(settings, row, wanted.key.strip())
     session.add(row)
     session.flush()
     _record(session, by, "model.add", row)
@@ -78,20 +98,9 @@ def add_endpoint(
 
 
 def change_endpoint(
-    session: Session,
-    settings: Settings,
-    model_id: int,
-    *,
-    by: UserRow,
-    name: str | None = None,
-    base_url: str | None = None,
-    model: str | None = None,
-    key: str | None = None,
-    context_window: int | None = None,
-    own: bool | None = None,
-    deadline: float | None = None,
+    session: Session, settings: Settings, model_id: int, change: ConnectionChange, *, by: UserRow
 ) -> ModelRow:
-    """Change a connection; None leaves a part as it is, an empty key takes the key away, a deadline of 0 that one.
+    """Change a connection.
 
     The key goes with the address: when that changes in any part, the stored key is dropped unless a new one comes. So
     does the word that the server is the team's own.
@@ -107,30 +116,35 @@ def change_endpoint(
         raise Conflict("Only the connection to a model server can be changed; add a folder again.")
     if row.retired_at:
         raise Conflict("This model is retired.")
-    faults = [*_window_faults(context_window), *_deadline_faults(deadline or None)]
-    if name is not None and name.strip() != row.name:
-        faults += _name_faults(session, name)
-    if model is not None:
-        faults += _model_faults(model)
-    if key is not None:
-        faults += _key_faults(key)
-    address = row.base_url if base_url is None else _address(base_url, faults)
+    faults = [*_window_faults(change.context_window), *_deadline_faults(change.deadline or None)]
+    if change.name is not None and change.name.strip() != row.name:
+        faults += _name_faults(session, change.name)
+    if change.model is not None:
+        faults += _model_faults(change.model)
+    if change.key is not None:
+        faults += _key_faults(change.key)
+    address = row.base_url if change.base_url is None else _address(change.base_url, faults)
     if faults or address is None:
         raise Invalid("The connection was not changed.", faults)
     moved, before = address != row.base_url, (row.reference, row.key_sealed)
-    row.name = row.name if name is None else name.strip()
-    row.reference = row.reference if model is None else model.strip()
-    row.base_url = address
+    _apply(row, change, address, moved=moved)
     row.set_by = by.id
-    row.context_window = context_window if context_window is not None else row.context_window
-    row.deadline = (deadline or None) if deadline is not None else row.deadline
-    row.own = (own or None) if own is not None or moved else row.own
-    if key is not None or moved:
-        _put_key(settings, row, (key or "").strip())
+    if change.key is not None or moved:
+        _put_key(settings, row, (change.key or "").strip())
     if moved or (row.reference, row.key_sealed) != before:
         row.tested = None  # it is another connection now
     _record(session, by, "model.change", row, address_changed=moved)
     return row
+
+
+def _apply(row: ModelRow, change: ConnectionChange, address: str, *, moved: bool) -> None:
+    """What changes besides the key. moved: whether the address is another one."""
+    row.name = row.name if change.name is None else change.name.strip()
+    row.reference = row.reference if change.model is None else change.model.strip()
+    row.base_url = address
+    row.context_window = row.context_window if change.context_window is None else change.context_window
+    row.deadline = row.deadline if change.deadline is None else change.deadline or None
+    row.own = (change.own or None) if change.own is not None or moved else row.own
 
 
 def test(engine: Engine, settings: Settings, model_id: int) -> Tried:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.frozen import Frozen
+from app.strict import Frozen
 from app.wording import inflect, plural
 
 NEAR = 2  # times a mean: how long the longest of many prompts may well be

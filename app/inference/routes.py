@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 
 from app.db import reading, writing
 from app.errors import Invalid
@@ -27,6 +28,27 @@ router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 Typed = Annotated[Text, Form(max_length=5000)]
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionForm:
+    """The fields of a connection to a server, as they were typed."""
+
+    name: Typed = ""
+    base_url: Typed = ""
+    model: Typed = ""
+    key: Typed = ""
+    context_window: Typed = ""
+    deadline: Typed = ""
+    own: Typed = ""
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What the form shows again; never the key."""
+        return {name: value for name, value in asdict(self).items() if name != "key"}
+
+
+Connecting = Annotated[ConnectionForm, Depends()]
+
+
 @router.get("/models", name="models")
 def show_models(request: Request, app: App, db: Db, me: Me) -> Response:
     return _models(request, app, db)
@@ -34,63 +56,38 @@ def show_models(request: Request, app: App, db: Db, me: Me) -> Response:
 
 @router.post("/models/endpoints", name="add_endpoint")
 def add_endpoint(
-    request: Request,
-    app: App,
-    me: Admin,
-    name: Typed = "",
-    base_url: Typed = "",
-    model: Typed = "",
-    key: Typed = "",
-    context_window: Typed = "",
-    deadline: Typed = "",
-    own: Typed = "",
-    purpose: Annotated[Purpose, Form()] = "answers",
+    request: Request, app: App, me: Admin, form: Connecting, purpose: Annotated[Purpose, Form()] = "answers"
 ) -> Response:
     """Save a connection and test it; one whose test fails is saved as well, and says so."""
-    typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
-    typed |= {"purpose": purpose, "deadline": deadline}
     try:
         with writing(app.engine) as session:
-            model_id = connecting.add_endpoint(
-                session,
-                app.settings,
-                by=me,
-                name=name,
-                base_url=base_url,
-                model=model,
-                key=key,
-                context_window=_number(context_window),
-                deadline=_seconds(deadline),
-                own=bool(own),
+            connection = connecting.Connection(
+                form.name,
+                form.base_url,
+                form.model,
+                key=form.key,
+                context_window=_number(form.context_window),
+                own=bool(form.own),
                 purpose=purpose,
-            ).id
+                deadline=_seconds(form.deadline),
+            )
+            model_id = connecting.add_endpoint(session, app.settings, connection, by=me).id
     except Invalid as refusal:
+        typed = form.typed | {"purpose": purpose}
         with reading(app.engine) as session:
             return _models(request, app, session, status=422, adding="endpoint", typed=typed, refusal=refusal)
     _test_if_free(app, me, model_id)
-    return see(request, "model", model_id=model_id, notice="created-cut" if connecting.cut_off(base_url) else "created")
+    cut = connecting.cut_off(form.base_url)
+    return see(request, "model", model_id=model_id, notice="created-cut" if cut else "created")
 
 
 @router.post("/models/names", name="list_server_models")
-def list_server_models(
-    request: Request,
-    app: App,
-    me: Admin,
-    name: Typed = "",
-    base_url: Typed = "",
-    model: Typed = "",
-    key: Typed = "",
-    context_window: Typed = "",
-    deadline: Typed = "",
-    own: Typed = "",
-    purpose: Typed = "",
-) -> Response:
+def list_server_models(request: Request, app: App, me: Admin, form: Connecting, purpose: Typed = "") -> Response:
     """Ask the typed address which models it has, and offer them in the form. Nothing is saved."""
-    typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
-    typed |= {"purpose": purpose, "deadline": deadline}
+    typed = form.typed | {"purpose": purpose}
     try:
         with app.model_tests.take(me.id):
-            names, trouble = service.list_models(app.settings, base_url, key), ""
+            names, trouble = service.list_models(app.settings, form.base_url, form.key), ""
     except Invalid as refusal:
         names, trouble = [], by_field(refusal).get("base_url", refusal.detail)
     if wants_fragment(request):
@@ -115,49 +112,32 @@ def show_model(request: Request, model_id: Id, db: Db, me: Me) -> Response:
 
 
 @router.post("/models/{model_id}", name="change_model")
-def change_model(
-    request: Request,
-    model_id: Id,
-    app: App,
-    me: Admin,
-    name: Typed = "",
-    base_url: Typed = "",
-    model: Typed = "",
-    key: Typed = "",
-    context_window: Typed = "",
-    deadline: Typed = "",
-    own: Typed = "",
-) -> Response:
+def change_model(request: Request, model_id: Id, app: App, me: Admin, form: Connecting) -> Response:
     """Save a change; an address, model or key that is new is tested at once."""
     try:
         with writing(app.engine) as session:
-            row = connecting.change_endpoint(
-                session,
-                app.settings,
-                model_id,
-                by=me,
-                name=name,
-                base_url=base_url,
-                model=model,
-                key=key or None,  # an empty field keeps the key; there is a button to take it away
-                context_window=_number(context_window),
-                deadline=_seconds(deadline) or 0,  # an empty field takes it away
-                own=bool(own),
+            change = connecting.ConnectionChange(
+                form.name,
+                form.base_url,
+                form.model,
+                key=form.key or None,  # an empty field keeps the key; there is a button to take it away
+                context_window=_number(form.context_window),
+                own=bool(form.own),
+                deadline=_seconds(form.deadline) or 0,  # an empty field takes it away
             )
-            untested = row.tested is None
+            untested = connecting.change_endpoint(session, app.settings, model_id, change, by=me).tested is None
     except Invalid as refusal:
-        typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
-        typed["deadline"] = deadline
         with reading(app.engine) as session:
-            return _model(request, session, model_id, status=422, typed=typed, refusal=refusal)
+            return _model(request, session, model_id, status=422, typed=form.typed, refusal=refusal)
     if untested:
         _test_if_free(app, me, model_id)
-    return see(request, "model", model_id=model_id, notice="saved-cut" if connecting.cut_off(base_url) else "saved")
+    cut = connecting.cut_off(form.base_url)
+    return see(request, "model", model_id=model_id, notice="saved-cut" if cut else "saved")
 
 
 @router.post("/models/{model_id}/drop-key", name="drop_model_key")
 def drop_model_key(request: Request, model_id: Id, app: App, db: Db, me: Admin) -> Response:
-    connecting.change_endpoint(db, app.settings, model_id, by=me, key="")
+    connecting.change_endpoint(db, app.settings, model_id, connecting.ConnectionChange(key=""), by=me)
     return see(request, "model", model_id=model_id, notice="saved")
 
 
@@ -195,7 +175,7 @@ def use_server_model(request: Request, model_id: Id, app: App, me: Admin, model:
     """Take another of the server's models for this connection, and test it."""
     try:
         with writing(app.engine) as session:
-            connecting.change_endpoint(session, app.settings, model_id, by=me, model=model)
+            connecting.change_endpoint(session, app.settings, model_id, connecting.ConnectionChange(model=model), by=me)
     except Invalid as refusal:
         with reading(app.engine) as session:
             return _model(request, session, model_id, status=422, refusal=refusal)

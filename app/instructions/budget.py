@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from app.strict import stored
+
 CANDIDATES_MOST = 60  # that one run may draft
 PATIENCE = 6  # drafts in a row that did not become the best one, after which a run ends
 MOSTLY_RIGHT = 0.9  # dev score of the first prompt from which on most batches of rows are right and nothing is learnt
@@ -59,8 +61,8 @@ class Budget:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Budget":
-        return cls(**{**stored, "task": Prices(**stored["task"]), "critic": Prices(**stored["critic"])})
+    def from_json(cls, value: Mapping[str, Any]) -> "Budget":
+        return stored(cls, value)
 
 
 @dataclass(slots=True)
@@ -79,8 +81,8 @@ class Spent:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Spent":
-        return cls(**stored)
+    def from_json(cls, value: Mapping[str, Any]) -> "Spent":
+        return stored(cls, value)
 
     @property
     def all_calls(self) -> int:

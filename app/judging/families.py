@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from app.strict import stored
+
 Kind = Literal["same_model", "same_family", "teacher", "unknown"]
 
 # House: patterns of names. What was made from another house's model, and is named so, is of both.
@@ -94,8 +96,8 @@ class Kinship:
         return {**asdict(self), "about": list(self.about), "houses": list(self.houses)}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Kinship":
-        return cls(stored["kind"], tuple(stored["about"]), tuple(stored["houses"]))
+    def from_json(cls, value: Mapping[str, Any]) -> "Kinship":
+        return stored(cls, value)
 
 
 def warnings(judge: Known, judged: Sequence[tuple[str, Known]], teachers: Sequence[Known] = ()) -> list[Kinship]:

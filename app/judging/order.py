@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from app.errors import FieldError
+from app.strict import stored
 
 Use = Literal["pass_fail", "pairwise"]
 Split = Literal["dev", "test"]
@@ -53,8 +54,8 @@ class Spent:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Spent":
-        return cls(**stored)
+    def from_json(cls, value: Mapping[str, Any]) -> "Spent":
+        return stored(cls, value)
 
 
 def money(spent: Spent, price_in: float | None, price_out: float | None) -> float | None:

@@ -230,9 +230,8 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     store.read_ahead(session, [version.id for version in versions if version is not None])
 
 
-def measured(session: Session, assessment_id: int) -> Evidence:
-    """What the gates may know of it: nothing before `ENOUGH` rows of the version that counts."""
-    dataset = dataset_store.current(session, assessment_id)
+def measured(session: Session, dataset: DatasetRow | None) -> Evidence:
+    """What the gates may know of it: nothing before `ENOUGH` rows. dataset: the version that counts."""
     if dataset is None or not store.rounds(session, dataset.id):
         return Evidence()
     found = compared(session, dataset.id)

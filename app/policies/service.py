@@ -28,7 +28,12 @@ LONGEST_REASON = 2000
 
 def of(session: Session, policy_id: int | None) -> Policy:
     """The policy by the id that an assessment keeps; None is the built-in one."""
-    return POLICY if policy_id is None else made(store.get(session, policy_id))
+    return of_row(published(session, policy_id))
+
+
+def of_row(row: PolicyRow | None) -> Policy:
+    """The same from its row; None is the built-in one."""
+    return POLICY if row is None else made(row)
 
 
 def numbered(session: Session, number: int) -> Policy:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.privacy.identifier_report import IdentifierReport
+from app.strict import stored
 
 # As they are stored and sent; "attest" is what keeping values as they are was called when it was first stored.
 MASK, EXCLUDE, KEEP_AS_IS = "mask", "exclude", "attest"
@@ -27,15 +28,9 @@ class Decision:
     version: int | None = None
 
     @staticmethod
-    def from_json(stored: Mapping[str, Any]) -> "Decision":
+    def from_json(value: Mapping[str, Any]) -> "Decision":
         """What `to_json` wrote; the oldest have no version."""
-        return Decision(
-            stored["action"],
-            stored.get("reason", ""),
-            stored.get("by", 0),
-            stored.get("at", ""),
-            stored.get("version"),
-        )
+        return stored(Decision, value)
 
     def to_json(self) -> dict[str, Any]:
         value: dict[str, Any] = {"action": self.action, "reason": self.reason, "by": self.by, "at": self.at}
@@ -45,9 +40,9 @@ class Decision:
 Decisions = Mapping[str, Decision]
 
 
-def decisions_from_json(stored: Mapping[str, Any]) -> dict[str, Decision]:
+def decisions_from_json(kept: Mapping[str, Any]) -> dict[str, Decision]:
     """Decisions by kind, as `decisions_to_json` wrote them."""
-    return {kind: Decision.from_json(decision) for kind, decision in stored.items()}
+    return {kind: Decision.from_json(decision) for kind, decision in kept.items()}
 
 
 def decisions_to_json(decisions: Decisions) -> dict[str, Any]:

@@ -33,14 +33,14 @@ class Scan:
         self.any = self.left_out = 0
         self.salt = secrets.token_bytes(16)  # thrown away with the scan: nobody can try which address a mark stands for
 
-    def see(self, record: Record, file: int) -> tuple[Record | None, list[str]]:
-        """The record as it goes on (None: left out), and the sentences about what nobody has decided on."""
+    def see(self, record: Record, file: int) -> tuple[Record | None, Mapping[str, list[str]]]:
+        """The record as it goes on (None: left out), and what nobody has decided on: place -> kinds of data there."""
         places: dict[str, list[str]] = {}
         for where, text in texts_in_record(record):
             for finding in find(text):
                 places.setdefault(finding.kind, []).append(where)
         if not places:
-            return record, []
+            return record, {}
         self.any += 1
         for kind in places:
             self.rows[kind] += 1
@@ -49,14 +49,14 @@ class Scan:
                 lines.append(record.line)
         if any(self.decided.get(kind) == EXCLUDE for kind in places):
             self.left_out += 1
-            return None, []
+            return None, {}
         if self.masked & places.keys():
             masked = masked_record(record, self.masked)
             if masked.group != record.group:  # rows of one group stay together, and apart from those of another
                 mark = blake2b(record.group.encode(), key=self.salt, digest_size=6).hexdigest()
                 masked = replace(masked, group=f"{masked.group} {mark}")
             record = masked
-        return record, _sentences({kind: where for kind, where in places.items() if kind not in self.decided})
+        return record, _by_place({kind: where for kind, where in places.items() if kind not in self.decided})
 
     def dump(self) -> dict[str, Any]:
         """Everything as a JSON value, for an attempt that goes on later."""
@@ -85,13 +85,10 @@ class Scan:
         return IdentifierReport(self.any, self.left_out, kinds, self.decided if every else None)
 
 
-def _sentences(places_of: Mapping[str, list[str]]) -> list[str]:
-    """One for each place, with all kinds that were found there."""
+def _by_place(places_of: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """For each place all kinds that stand there."""
     kinds_at: dict[str, list[str]] = {}
     for kind, places in places_of.items():
         for place in dict.fromkeys(places):
             kinds_at.setdefault(place, []).append(kind)
-    return [
-        f"{place[0].upper()}{place[1:]} seems to hold personal data or a secret ({', '.join(kinds)})."
-        for place, kinds in kinds_at.items()
-    ]
+    return kinds_at

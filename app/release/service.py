@@ -16,6 +16,7 @@ from app.evaluation import metrics
 from app.release import judgement, store
 from app.release.judgement import Check, Row, Slice
 from app.release.store import Given
+from app.strict import stored
 from app.training.tables import TrainingRow
 
 MOST_LABELS = 50
@@ -41,16 +42,14 @@ class Release:
         return asdict(self)
 
     @staticmethod
-    def from_json(stored: Mapping[str, Any]) -> "Release":
-        return Release(
-            tuple(Check(**check) for check in stored["checks"]), tuple(Slice(**part) for part in stored["slices"])
-        )
+    def from_json(value: Mapping[str, Any]) -> "Release":
+        return stored(Release, value)
 
 
 def of_run(training: TrainingRow) -> Release | None:
     """What was kept of a run; None for one that is not over, or was over before there were such checks."""
-    stored = (training.result or {}).get("release")
-    return Release.from_json(stored) if stored else None
+    kept = (training.result or {}).get("release")
+    return Release.from_json(kept) if kept else None
 
 
 def work_out(session: Session, training: TrainingRow, baseline: BaselineRow, best: ArmRow, adapter: ArmRow) -> Release:

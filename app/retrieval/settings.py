@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from app.errors import FieldError, Invalid
-from app.frozen import Frozen
+from app.strict import Frozen
 
 Way = Literal["lexical", "embedding", "hybrid"]
 WAYS: tuple[Way, ...] = get_args(Way)

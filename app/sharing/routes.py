@@ -114,7 +114,7 @@ def show_shared(request: Request, secret: Annotated[OneLine, Path(max_length=100
         assessment=assessment,
         share=row,
         **verdict_view.values(
-            judge(db, replace(facts, evidence=evidence)),
+            judge(replace(facts, evidence=evidence)),
             evidence,
             study(db, facts) if row.costs else None,
             facts.baseline,

@@ -5,10 +5,11 @@ edit. Where nothing of that kind is newer, the advice says what the next step is
 made things worse nothing is green until another one is better.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from app.strict import stored
 from app.web.protocols import Action, Standing, State
 from app.wording import joined, lower_first, percent, plural
 
@@ -73,7 +74,7 @@ class Situation:
     training: str = "locked"
     technique: str | None = None
     met: bool = False
-    blockers: Sequence[str] = ()
+    blockers: tuple[str, ...] = ()
     act: tuple[str, str] | None = None
     undecided: bool = False
     measured_against: bool = True
@@ -106,10 +107,8 @@ class Situation:
         return asdict(self)
 
     @staticmethod
-    def from_json(stored: Mapping[str, Any]) -> "Situation":
-        outcome = Outcome(**stored["outcome"]) if stored["outcome"] else None
-        act = tuple(stored["act"]) if stored.get("act") else None
-        return Situation(**{**stored, "outcome": outcome, "blockers": tuple(stored["blockers"]), "act": act})
+    def from_json(value: Mapping[str, Any]) -> "Situation":
+        return stored(Situation, value)
 
 
 def decide(now: Situation) -> Standing:

@@ -58,7 +58,7 @@ class WorkedOut:
 def work_out(session: Session, assessment: AssessmentRow) -> WorkedOut:
     """Gather, judge, decide: some thirty queries."""
     facts = gather(session, assessment)
-    advice = judge(session, facts)
+    advice = judge(facts)
     review = review_store.latest(session, assessment.id)
     runs = training_store.of_assessment(session, assessment.id)
     now = replace(_situation(session, facts, advice, review, runs), **_by_answers(assessment, advice))

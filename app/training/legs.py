@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.recipes import legs as planned
+from app.strict import stored
 from app.training.checkpoints import CheckpointStore
 from app.training.recipe import Recipe
 from app.wording import percent
@@ -65,8 +66,8 @@ class Outcome:
         return asdict(self)
 
     @staticmethod
-    def from_json(stored: Mapping[str, Any]) -> "Outcome":
-        return Outcome(**stored)
+    def from_json(value: Mapping[str, Any]) -> "Outcome":
+        return stored(Outcome, value)
 
 
 def title(kind: Kind, learning_rate: float, seed: int, share: float) -> str:

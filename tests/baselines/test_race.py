@@ -94,7 +94,7 @@ def test_losers_are_dropped_keep_their_answers_and_count_as_tried(
 
 def _judged(session: Any, case: Case) -> tuple[Any, Any]:
     gathered = evidence.gather(session, case.assessment)
-    return gathered, evidence.judge(session, gathered)
+    return gathered, evidence.judge(gathered)
 
 
 def test_a_race_that_was_interrupted_ends_as_if_it_had_not_been(

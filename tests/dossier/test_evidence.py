@@ -134,6 +134,6 @@ def test_a_criterion_is_called_here_as_on_the_verdict(engine: Engine) -> None:
         session.execute(update(ArmRow).values(dev=None, test=None))
     with reading(engine) as session:
         facts = gather(session, assessments.get(session, 1))
-        counted = evidence_strip.criteria(judge(session, facts))
+        counted = evidence_strip.criteria(judge(facts))
 
     assert ("G6", glossary.label("gate.G6")) in counted.open

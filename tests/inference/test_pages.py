@@ -368,9 +368,11 @@ def test_only_admins_connect_change_and_retire(
 def test_the_service_itself_lets_nobody_else_in(make: Make, engine: Engine, settings: Settings) -> None:
     from app.errors import Forbidden
 
+    wanted = connecting.Connection("Mine", "https://a.org/v1", "m", key="sk-secret")
+    assert "secret" not in repr(wanted)
     for person in (make.author(), make.reviewer()):
         with pytest.raises(Forbidden), writing(engine) as session:
-            connecting.add_endpoint(session, settings, by=person, name="Mine", base_url="https://a.org/v1", model="m")
+            connecting.add_endpoint(session, settings, wanted, by=person)
 
 
 def test_strangers_see_nothing(web: TestClient) -> None:

@@ -1,5 +1,6 @@
 """What the gate says of an assessment as it stands, for tests that ask one thing of it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -22,12 +23,12 @@ def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
 
 
 def advice(session: Session, assessment: AssessmentRow) -> Advice:
-    return judge(session, gather(session, assessment))
+    return judge(gather(session, assessment))
 
 
 def advice_today(session: Session, assessment: AssessmentRow) -> Advice:
     facts = gather(session, assessment)
-    return judge_today(session, facts, judge(session, facts))
+    return judge_today(session, facts, judge(facts))
 
 
 def subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
@@ -42,8 +43,8 @@ def changed_since(session: Session, review: ReviewRow) -> list[tuple[str, Any, A
     return reviews.changed_since(review, snapshot(session, assessment_store.get(session, review.assessment_id)))
 
 
-def hands(session: Session, assessment_id: int) -> dict[int, list[str]]:
-    return people.hands(session, gather(session, assessment_store.get(session, assessment_id)))
+def hands(session: Session, assessment_id: int) -> Mapping[int, list[str]]:
+    return people.involved(session, gather(session, assessment_store.get(session, assessment_id))).hands
 
 
 def contributors(session: Session, assessment_id: int) -> frozenset[int]:

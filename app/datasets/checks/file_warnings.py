@@ -1,6 +1,6 @@
 """What is odd about a file as a whole though each of its rows can be read: the verdict listens to it.
 
-Each sentence here is a reason behind the verdict "warn" and, but for the last, a warning of its own. They are about
+Each is a reason behind the verdict "warn" and, but for the last, a warning of its own. They are about
 what training or judging on these rows would be worth: most repeat each other, all would be cut, a handful of texts
 answers everything, question and answer stand on each other's side, or there are far too few.
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.datasets.checks.report import TOO_FEW
+from app.datasets.checks.message_words import sentence
 from app.datasets.checks.report_parts import LengthReport
 from app.datasets.checks.working_rows import WorkingRows, last_said
-from app.wording import plural
+from app.wording import Statement, state
 
 HALF = 0.5  # of the uploaded rows that repeat others, or of the usable rows that would be cut
 LEAST = 20  # rows below which nothing is said of shares
@@ -29,10 +29,15 @@ _MARKS = ("?", "\uff1f", "\u061f")
 
 @dataclass(frozen=True, slots=True)
 class FileWarning:
-    """kind: unread, swapped, cut, repeats, few_answers or too_few; text: its sentence."""
+    """kind: unread, swapped, cut, repeats, few_answers or too_few."""
 
     kind: str
-    text: str
+    statement: Statement
+
+    @property
+    def text(self) -> str:
+        """The statement in words."""
+        return sentence(self.statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +61,21 @@ def of_file(rows: WorkingRows, task: str, counts: Counts, sizes: LengthReport, n
     if not counts.rows:
         return
     if counts.unread >= HALF * (counts.rows + counts.unread):
-        text = f"{counts.unread:,} of {counts.rows + counts.unread:,} rows could not be read."
-        yield FileWarning("unread", text)
+        yield FileWarning("unread", state("unread", unread=counts.unread, rows=counts.rows + counts.unread))
     yield from _swapped(rows, task)
     yield from _cut(sizes)
     if counts.rows >= LEAST and counts.repeats >= HALF * counts.rows:
-        text = f"{counts.repeats:,} of {counts.rows:,} rows repeat another one: here are far fewer examples than rows."
-        yield FileWarning("repeats", text)
+        yield FileWarning("repeats", state("repeats", repeats=counts.repeats, rows=counts.rows))
     if task != "labels" and counts.rows >= ENOUGH_ROWS and 1 < counts.answers <= FEW_ANSWERS * counts.rows:
-        text = (
-            f"There are only {counts.answers:,} different answers in {counts.rows:,} rows, and they are no short"
-            " labels: a model learns to pick one of them. Is that the task?"
-        )
-        yield FileWarning("few_answers", text)
+        yield FileWarning("few_answers", state("few_answers", answers=counts.answers, rows=counts.rows))
     if counts.usable < needed:
-        some = f"{plural(counts.usable, 'usable example')} besides the test rows"
-        yield FileWarning("too_few", f"{some}; training needs {needed:,}. {TOO_FEW}")
+        yield FileWarning("too_few", state("too_few", usable=counts.usable, needed=needed))
 
 
 def _cut(sizes: LengthReport) -> Iterator[FileWarning]:
     over, of = sizes.over, sizes.rows
     if over and of and over >= HALF * of:
-        some = "Every row is" if over == of else f"{over:,} of {of:,} rows are"
-        text = f"{some} longer than {sizes.limit:,} {sizes.unit} and would be cut:"
-        yield FileWarning("cut", f"{text} what is cut is neither trained on nor scored.")
+        yield FileWarning("cut", state("cut", over=over, of=of, limit=sizes.limit, unit=sizes.unit))
 
 
 def _swapped(rows: WorkingRows, task: str) -> Iterator[FileWarning]:
@@ -88,16 +84,14 @@ def _swapped(rows: WorkingRows, task: str) -> Iterator[FileWarning]:
     if len(uploaded) < LEAST:
         return
     questions, answers = (np.asarray(keys)[uploaded].tolist() for keys in (rows.keys, rows.answers))
-    sides = "question and answer seem to stand on the wrong sides"
     names = {key for key, number in Counter(answers).items() if number >= NAMES}
     over = sum(question in names and answer not in names for question, answer in zip(questions, answers, strict=True))
     if over >= max(NAMES, SWAPPED * len(uploaded)):
-        yield FileWarning("swapped", f"In {over:,} rows the question is what others answer: {sides}.")
+        yield FileWarning("swapped", state("asked_as_answers", rows=over))
         return
     again = [number for number in Counter(questions).values() if number >= NAMES]
     if len({*answers}) >= HALF * len(uploaded) and sum(again) >= (1 - SWAPPED) * len(uploaded):
-        some = f"{plural(len(again), 'question is', 'questions are')} asked again and again"
-        yield FileWarning("swapped", f"{some} and answered each time in another way: {sides}.")
+        yield FileWarning("swapped", state("asked_again", questions=len(again)))
         return
     if task != "labels":
         yield from _asking(rows, uploaded.tolist())
@@ -112,8 +106,4 @@ def _asking(rows: WorkingRows, uploaded: list[int]) -> Iterator[FileWarning]:
     one_side = only_question + only_answer
     if one_side >= LEAST and ASKING[0] <= only_answer / one_side <= ASKING[1]:
         share = round(100 * only_answer / one_side)
-        text = (
-            f"Of the rows with a question mark on one side, {share} % have it at the end of the answer: perhaps "
-            "question and answer stand on the wrong sides in a part of the file."
-        )
-        yield FileWarning("swapped", text)
+        yield FileWarning("swapped", state("marks_in_answers", share=share))

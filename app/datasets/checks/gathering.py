@@ -8,7 +8,8 @@ from typing import Any, BinaryIO
 from app.chat import Record
 from app.datasets.checks import row_warnings
 from app.datasets.checks.checkpoint import Checkpoint
-from app.datasets.checks.notes import Notes
+from app.datasets.checks.message_words import sentence
+from app.datasets.checks.notes import Message, Notes
 from app.datasets.checks.report_json import plain
 from app.datasets.checks.report_parts import Column, FileFacts
 from app.datasets.checks.statuses import RowStatus
@@ -17,6 +18,7 @@ from app.datasets.reading.faults import Fault
 from app.datasets.reading.reader import Reading, Upload, read
 from app.privacy import masking
 from app.privacy.scan import Scan
+from app.wording import Statement, state
 
 EVERY = 0.5  # seconds between two looks whether somebody cancelled, however long rows are
 _LINES_NAMED = 8  # in a sentence
@@ -104,13 +106,9 @@ class Gathering:
 
     def _note_signs(self, file: int) -> None:
         if self.invisible_lines:
-            where = _in(self.invisible_lines)
-            text = f"Signs that a reader cannot see, or that turn the writing direction, stand in {where}."
-            self.notes.add(Fault(None, "", text, "warning"), file)
+            self.notes.add(Message(None, _in(self.invisible_lines, "invisible")), file)
         if self.markup_lines:
-            where = _in(self.markup_lines)
-            text = f"Answers hold HTML such as &amp; or <br>, which a model learns to write, in {where}."
-            self.notes.add(Fault(None, "", text, "note"), file)
+            self.notes.add(Message(None, _in(self.markup_lines, "markup"), "note"), file)
 
     def _take(self, item: Record | Fault, file: int, *, table: bool) -> None:
         if isinstance(item, Record):
@@ -122,11 +120,11 @@ class Gathering:
 
     def _take_record(self, record: Record, file: int, *, table: bool) -> None:
         self.last_line = record.line
-        used, warnings = self.scan.see(record, file)
-        for text in warnings:
-            self.notes.add(Fault(record.line, "", text, "warning"), file)
+        used, undecided = self.scan.see(record, file)
+        for where, kinds in undecided.items():
+            self.notes.add(Message(record.line, state("private", where=where, kinds=kinds)), file)
         if used is None:
-            self.notes.leave_out(record.line, file, RowStatus.PRIVATE, "Holds personal data or a secret; left out.")
+            self.notes.leave_out(record.line, file, RowStatus.PRIVATE, sentence(state("left_out")))
             return
         self.rows.add(used, file)
         for remark in row_warnings.remarks(used, table=table):
@@ -153,6 +151,6 @@ class Gathering:
         self.checkpoint.save_json("reading", state)
 
 
-def _in(lines: Sequence[int]) -> str:
-    """The first lines, in words."""
-    return f"line {', '.join(map(str, lines[:_LINES_NAMED]))}" + (" and more" if len(lines) > _LINES_NAMED else "")
+def _in(lines: Sequence[int], code: str) -> Statement:
+    """What is said of the first of these lines."""
+    return state(code, lines=lines[:_LINES_NAMED], more=len(lines) > _LINES_NAMED)

@@ -3,16 +3,46 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from app.datasets.checks.message_words import sentence
 from app.datasets.checks.report_json import plain
 from app.datasets.checks.report_parts import ReportMessage
 from app.datasets.checks.statuses import RowStatus
-from app.datasets.reading.faults import Fault
+from app.datasets.reading.faults import Fault, Level
 from app.privacy.masking import Masker
+from app.wording import Statement
 
 _BAD_LINES = 100_000  # lines with a fault or a warning that are remembered
 _REFUSED = 50_000  # lines without a record that are remembered with their sentence
+
+
+class Sentence(Protocol):
+    """What notes are made of: a fault of reading, a message of the check, or one that is in words already."""
+
+    @property
+    def line(self) -> int | None: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def level(self) -> Level: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the check says of a row, or of the file (`line` is None), by its code in `message_words`."""
+
+    line: int | None
+    statement: Statement
+    level: Level = "warning"
+    field: str = ""
+
+    @property
+    def text(self) -> str:
+        """The statement in words."""
+        return sentence(self.statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +71,14 @@ class Notes:
     refused: list[RefusedLine] = field(default_factory=list)
     refused_counts: Counter[tuple[int, RowStatus]] = field(default_factory=Counter)
 
-    def add(self, fault: Fault, file: int) -> None:
-        self.counts[fault.level] += 1
-        if fault.line is not None and fault.level != "note" and len(self.lines) < _BAD_LINES and file == 0:
-            self.lines.add(fault.line)
+    def add(self, note: Sentence, file: int) -> None:
+        self.counts[note.level] += 1
+        if note.line is not None and note.level != "note" and len(self.lines) < _BAD_LINES and file == 0:
+            self.lines.add(note.line)
         # Words about the file as a whole are never crowded out by words about lines.
-        if fault.line is None or len(self.messages) < self.max_messages:
-            text, at = self.masker.text(fault.text), self.masker.text(fault.field)  # it may quote what it is about
-            self.messages.append(ReportMessage(fault.line, at, text, fault.level, file))
+        if note.line is None or len(self.messages) < self.max_messages:
+            text, at = self.masker.text(note.text), self.masker.text(note.field)  # it may quote what it is about
+            self.messages.append(ReportMessage(note.line, at, text, note.level, file))
 
     def refuse(self, fault: Fault, file: int) -> None:
         """Count the line that a fault is about; a fault of the whole file, such as a list never closed, is no line."""

@@ -7,10 +7,7 @@ writes the keys in the order of the fields; the API and `check-data` give them a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Literal
-
-from pydantic import TypeAdapter
 
 from app.datasets.checks.report_json import LEFT_OUT, fields_of
 from app.datasets.checks.report_parts import (
@@ -36,6 +33,7 @@ from app.datasets.checks.report_parts import (
 from app.datasets.checks.report_trials import Learnability, Signals
 from app.datasets.thresholds import RARE_LABEL
 from app.privacy.identifier_report import IdentifierReport
+from app.strict import stored
 
 VERSION = 1  # raise it when a key changes its meaning; a new key needs none, for it is missing in what is older
 
@@ -126,13 +124,13 @@ class Report:
         return values
 
     @staticmethod
-    def from_json(stored: Mapping[str, Any]) -> "Report":
+    def from_json(value: Mapping[str, Any]) -> "Report":
         """The report of this or of any earlier version of the program; `{}`, of an upload not checked yet, is empty.
 
         Raises:
-            pydantic.ValidationError: where a value is of another kind than it ever was.
+            Unreadable: a value is of another kind than it ever was.
         """
-        return _reader().validate_python(_brought_up(stored))
+        return stored(Report, _brought_up(value))
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -177,24 +175,19 @@ class Report:
         return sum(self.message_counts.values())
 
 
-@cache
-def _reader() -> TypeAdapter[Report]:
-    return TypeAdapter(Report)
-
-
 # ---------------------------------------------------------------------- what earlier versions stored
-def _brought_up(stored: Mapping[str, Any]) -> dict[str, Any]:
+def _brought_up(value: Mapping[str, Any]) -> dict[str, Any]:
     """A stored report with what it lacks worked out from the rest of it, where that can be.
 
     An empty object stands for a part that was not measured, as a missing one does.
     """
-    values: dict[str, Any] = {key: value for key, value in _without_none(stored).items() if value != {}}
+    values: dict[str, Any] = {key: held for key, held in _without_none(value).items() if held != {}}
     for name in ("duplicates", "near_duplicates", "contradictions", "leaks"):
         values[name] = [_with_other_text(pair) for pair in values.get(name) or ()]
     if counts := values.get("counts"):  # leaks were exact before near ones were looked for
         values["counts"] = {"exact_leaks": counts.get("leaks", 0), **counts}
     _labels_counted(values)
-    if (tried := values.get("learnability")) and "label_agreement" not in stored:
+    if (tried := values.get("learnability")) and "label_agreement" not in value:
         # Such checks took rows that only look alike for one question, so what they called the best score to hope for
         # says nothing.
         values["learnability"] = {**tried, "ceiling": None, "ceiling_high": None}

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 from app.chat import Record
-from app.datasets.reading.faults import Fault
+from app.datasets.checks.notes import Message
 from app.text import is_formula
+from app.wording import state
 
 # Characters of question and answer together. About 6,000 tokens: over the context that small models are trained with.
 LONGEST_RECORD = 24_000
@@ -40,31 +41,31 @@ def length(record: Record) -> int:
     return len(record.target) + len(record.reasoning) + sum(len(turn.content) for turn in record.messages)
 
 
-def remarks(record: Record, *, table: bool = False) -> Iterator[Fault]:
+def remarks(record: Record, *, table: bool = False) -> Iterator[Message]:
     """Warnings about the record's content. `table`: it came from a spreadsheet, where a cell may be a formula."""
     if (size := length(record)) > LONGEST_RECORD:
-        text = f"The record is {size:,} characters long; over {LONGEST_RECORD:,} it would be cut, so it is left out."
-        yield Fault(record.line, "", text, "warning")
+        yield Message(record.line, state("long", size=size, most=LONGEST_RECORD))
     seen: set[str] = set()
     for where, text in texts(record):
-        for fault in _of(text, table=table):
-            if fault not in seen:
-                seen.add(fault)
-                yield Fault(record.line, "", f"{where[0].upper()}{where[1:]} {fault}.", "warning")
+        for code in _of(text, table=table):
+            if code not in seen:
+                seen.add(code)
+                yield Message(record.line, state(code, where=where))
 
 
 def _of(text: str, *, table: bool) -> Iterator[str]:
+    """The codes of what is odd about one text."""
     if _CONTROL.search(text):
-        yield "holds control characters"
+        yield "control"
     if not text.isascii():
         if _MISREAD.search(text):
-            yield "was read in a wrong encoding once: it holds two signs for one letter"
+            yield "wrong_encoding"
         if _LOST in text:
-            yield "holds the sign of a letter that was lost (U+FFFD)"
+            yield "lost_letter"
     if ("<" in text or "[" in text) and _TEMPLATE.search(text):
-        yield "holds control tokens of a chat template, which would end or start a turn in training"
+        yield "chat_template"
     if table and is_formula(text):
-        yield "begins like a spreadsheet formula; it is kept as text here"
+        yield "formula"
 
 
 def invisible(record: Record) -> bool:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from app.datasets.checks import file_warnings, languages, messages, suspicious
+from app.datasets.checks import file_warnings, languages, message_words, messages, suspicious
 from app.datasets.checks.duplicates import Twin
 from app.datasets.checks.judge import Judge
-from app.datasets.checks.notes import Notes
+from app.datasets.checks.notes import Message, Notes
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.report import Report, Verdict
 from app.datasets.checks.report_parts import (
@@ -36,7 +36,6 @@ from app.datasets.checks.report_parts import (
 )
 from app.datasets.checks.statuses import RowStatus
 from app.datasets.checks.working_rows import WorkingRows, different_values, question
-from app.datasets.reading.faults import Fault
 from app.datasets.splits import shares
 from app.datasets.splits.draw import Drawn
 from app.datasets.splits.places import Split
@@ -210,19 +209,19 @@ def _note_whole_file(
         own_test=findings.own_test,
         test_rows=outcome.split.counts()["test"],
     )
-    for fault in messages.of_file(outcome.rows, numbers):
-        notes.add(fault, 0)
+    for message in messages.of_file(outcome.rows, numbers):
+        notes.add(message, 0)
     for warning in warnings:
         if warning.kind != "too_few":  # no fault of the file; the verdict says it
-            notes.add(Fault(None, "", warning.text, "warning"), 0)
+            notes.add(Message(None, warning.statement), 0)
     for remark in remarks:
-        notes.add(Fault(None, "", remark.text, remark.level), 0)
+        notes.add(ReportMessage(None, "", remark.text, remark.level), 0)
 
 
 def _refuse(notes: Notes, why_not: str) -> tuple[str, ...]:
     """Give a refusal its sentence, where no fault of the whole file has said it already."""
     whole_file = [message.text for message in notes.messages if message.line is None and message.level == "error"]
-    text = messages.why_refused(whole_file, why_not)
+    text = message_words.why_refused(whole_file, why_not)
     if not whole_file:
         notes.messages.insert(0, ReportMessage(None, "", text))
         notes.counts["error"] += 1
@@ -276,7 +275,9 @@ def _split(outcome: Check, findings: Findings, *, usable: bool) -> SplitReport:
     untested, untaught = _coverage(outcome) if findings.task == "labels" else (None, None)
     learning = parts["train"] + parts["dev"]
     rows = learning + (0 if own_test else parts["test"])
-    why_not = "" if usable or not rows else messages.why_not_split(rows, drawn.groups, drawn.units, own_test=own_test)
+    why_not = (
+        "" if usable or not rows else message_words.why_not_split(rows, drawn.groups, drawn.units, own_test=own_test)
+    )
     how = {part.name: getattr(drawn, part.name) for part in fields(Drawn) if part.name != "split"}
     return SplitReport(
         train=parts["train"],

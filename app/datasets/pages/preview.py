@@ -1,11 +1,11 @@
 """The first rows of a stored file, read in one way or another: what a person looks at before choosing."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from app.chat import Record
+from app.datasets.checks.report_parts import ReportMessage
 from app.datasets.reading import parquet
-from app.datasets.reading.faults import Fault
 from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Reading, Upload, read
 from app.privacy.masking import Masker
@@ -25,7 +25,7 @@ class Preview:
 
     reading: Reading
     records: list[Record] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ReportMessage] = field(default_factory=list)
     columns: dict[str, list[str]] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
 
@@ -52,7 +52,8 @@ def preview(stream: BinaryIO, name: str, how: ReadAs, masker: Masker) -> Preview
         if isinstance(item, Record):
             first_rows.records.append(masker.record(item))
         elif len(first_rows.faults) < ROWS and item.level != "note":
-            first_rows.faults.append(replace(item, text=masker.text(item.text)))
+            text = masker.text(item.text)
+            first_rows.faults.append(ReportMessage(item.line, item.field, text, item.level))
         if len(first_rows.records) == ROWS or number >= _TRIED:
             break
     first_rows.columns = {masker.text(name): samples for name, samples in first_rows.reading.columns.items()}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from app.chat import Part, Record
-from app.datasets.reading.faults import kind_of
+from app.datasets.reading.faults import short
 from app.datasets.reading.read_as import ReadAs
 
 TIMES = ("time", "timestamp", "date", "created_at", "created")  # columns that say when a row came up
@@ -57,7 +57,7 @@ def part_of(record: Mapping[str, Any], how: ReadAs) -> Part | None:
 
 
 def misread(record: Mapping[str, Any], read: Record, how: ReadAs) -> Iterator[tuple[Mark, str, str]]:
-    """The marks of a record that say something which is no part of the split, or no group: mark, column, words."""
+    """The marks of a record that say something which is no part of the split, or no group: mark, column, a look."""
     marks: tuple[tuple[Mark, str, object], ...] = (
         ("split", how.part or "split", read.part),
         ("group", how.group or "group", read.group),
@@ -65,7 +65,7 @@ def misread(record: Mapping[str, Any], read: Record, how: ReadAs) -> Iterator[tu
     for mark, name, understood in marks:
         value = None if understood else value_at(record, name)
         if value is not None and not (isinstance(value, str) and not value.strip()):
-            yield mark, name, repr(value.strip()[:40]) if isinstance(value, str) else kind_of(value)
+            yield mark, name, short(value.strip() if isinstance(value, str) else value)
 
 
 def columns_of(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

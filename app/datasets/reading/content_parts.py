@@ -10,6 +10,7 @@ from app.datasets.reading.faults import Unfit, short, storable, too_deep
 from app.datasets.reading.json_text import to_text
 from app.datasets.reading.tool_calls import call_of
 from app.datasets.reading.turns import ToolCall, Turn, reasoning_text
+from app.wording import state
 
 # Kinds of parts that hold what a model thought: of Mistral and Anthropic, of Bedrock, of OpenAI's newer interface.
 _THOUGHT_PARTS = ("thinking", "redacted_thinking", "reasoning", "reasoningContent")
@@ -26,7 +27,7 @@ class Parts:
 
     def __init__(self, parts: list[object], at: str, names: dict[str, str]) -> None:
         if not parts:
-            raise Unfit(at, f"{at} is an empty list.", "empty")
+            raise Unfit(at, state("empty_list", at=at), "empty")
         self.at = at
         self.names = names
         self.calls: list[ToolCall] = []
@@ -42,7 +43,7 @@ class Parts:
 
     def only_text(self) -> str:
         if self.calls or self.results:
-            raise Unfit(self.at, f"{self.at} holds a tool call; only parts of text can be used there.")
+            raise Unfit(self.at, state("call_not_text", at=self.at))
         return self.text
 
     def _take(self, part: object) -> None:
@@ -52,7 +53,7 @@ class Parts:
             return
         kind = _kind(part)
         if not isinstance(part, dict) or not kind:
-            raise Unfit(self.at, f"{self.at} holds a part without text; only parts of text can be used.")
+            raise Unfit(self.at, state("part_without_text", at=self.at))
         if kind in ("text", "input_text", "output_text") and isinstance(part.get("text"), str):
             self.texts.append(part["text"])
             self.foreign |= part.get("type") != "text"
@@ -63,9 +64,10 @@ class Parts:
             self._called(part.get("toolUse", part))
         elif kind in ("tool_result", "toolResult"):
             self._result(part.get("toolResult", part))
+        elif kind == "text":
+            raise Unfit(self.at, state("text_without_text", at=self.at))
         elif kind not in _MARKS:
-            kind_words = "a part of text without text" if kind == "text" else f"a part of type {short(kind)}"
-            raise Unfit(self.at, f"{self.at} holds {kind_words}; only parts of text can be used.")
+            raise Unfit(self.at, state("part_type", at=self.at, seen=short(kind)))
 
     def _called(self, block: object) -> None:
         held = block if isinstance(block, dict) else {}
@@ -92,9 +94,7 @@ class Parts:
             return str(part["text"])
         if isinstance(part, dict) and "json" in part and not too_deep(part):
             return to_text(part["json"])
-        raise Unfit(
-            self.at, f"{self.at} holds a tool's result of type {short(_kind(part) or None)}; only text can be used."
-        )
+        raise Unfit(self.at, state("result_type", at=self.at, seen=short(_kind(part) or None)))
 
 
 def _kind(part: object) -> str:

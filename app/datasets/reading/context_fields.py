@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.datasets.reading.faults import Unfit, kind_of, storable
+from app.wording import state
 
 TITLES = ("title", "subject", "headline")
 # In the order in which they are written. `input` is Alpaca's: it stands below the instruction without a name.
@@ -76,7 +77,7 @@ def _text(value: object, at: str) -> str:
         return "\n\n".join(part for item in value if (part := _text(item, at)))
     if isinstance(value, Mapping) and all(isinstance(item, str | int | float | None) for item in value.values()):
         return storable("\n".join(f"{key}: {held}" for key, held in value.items() if held not in (None, "")), at)
-    raise Unfit(at, f"{at} belongs to the question and has to be text or a list of texts, not {kind_of(value)}.")
+    raise Unfit(at, state("of_the_question", at=at, got=kind_of(value)))
 
 
 def _options(value: object, at: str) -> str:

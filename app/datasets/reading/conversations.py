@@ -27,6 +27,7 @@ from app.datasets.reading.faults import Unfit, storable
 from app.datasets.reading.json_text import to_text
 from app.datasets.reading.tool_calls import drop_padding, explanation
 from app.datasets.reading.turns import Turn
+from app.wording import Statement, state
 
 
 # ---------------------------------------------------------------------- into text
@@ -53,20 +54,19 @@ def into_messages(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], 
         Unfit: there is no answer, or nothing is asked before it.
     """
     if not any(turn.role == "assistant" for turn in turns):
-        raise Unfit(at, "The conversation has no assistant message, so there is no answer to learn or compare with.")
+        raise Unfit(at, state("no_answer"))
     if turns[-1].role != "assistant":
-        text = f"The conversation ends with the {turns[-1].role}; the last message has to be the expected answer."
-        raise Unfit(at, text)
+        raise Unfit(at, state("ends_with", role=turns[-1].role))
     padded = drop_padding(turns, definitions)
     last = next((n for n in range(len(turns) - 1, -1, -1) if turns[n].role == "assistant" and turns[n].trained), None)
     if last is None:
-        raise Unfit(at, "Every answer has weight 0, so there is none to learn or compare with.")
+        raise Unfit(at, state("no_weight"))
     target = _text_of(turns[last])
     if not target.strip():
-        raise Unfit(at, "The last answer is empty.", "empty")
+        raise Unfit(at, state("answer_empty"), "empty")
     before = turns[:last]
     if not any(turn.role in ("user", "tool") and turn.text.strip() for turn in before):
-        raise Unfit(at, "There is no question before the last answer: there is no user message with text.", "empty")
+        raise Unfit(at, state("no_question"), "empty")
     tools_text = explanation(definitions)
     source: dict[str, Any] | None = None
     if definitions or not all(turn.plain for turn in turns):
@@ -116,13 +116,13 @@ def _text_of(turn: Turn) -> str:
     return storable(f"{turn.text.rstrip()}\n{calls}" if turn.text.strip() else calls, "tool_calls")
 
 
-def order_remark(messages: Sequence[Message]) -> str:
-    """A sentence when the turns come in an order that some chat templates refuse, else empty."""
+def order_remark(messages: Sequence[Message]) -> Statement | None:
+    """What is odd where the turns come in an order that some chat templates refuse, else None."""
     if len(messages) == 1 and messages[0].role == "user":
-        return ""  # nearly every row
+        return None  # nearly every row
     spoken = [turn.role for turn in messages if turn.role in ("user", "assistant")] + ["assistant"]
     if spoken[0] == "assistant":
-        return "The assistant speaks first; some models' chat templates refuse that."
+        return state("assistant_first")
     if any(speaker == next_speaker for speaker, next_speaker in pairwise(spoken)):
-        return "Two messages of the same speaker follow each other; some models' chat templates refuse that."
-    return ""
+        return state("same_speaker")
+    return None

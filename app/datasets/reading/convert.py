@@ -20,7 +20,7 @@ from app.datasets.reading import (
     turns,
 )
 from app.datasets.reading.columns import TIMES, group_of, part_of, time_of, value_at
-from app.datasets.reading.faults import Unfit, kind_of, storable
+from app.datasets.reading.faults import Unfit, storable, wrong_kind
 from app.datasets.reading.read_as import COLUMN_NAMES, GUESS, TRAIN, ReadAs
 from app.datasets.reading.shapes import (
     ALPACA,
@@ -35,6 +35,7 @@ from app.datasets.reading.shapes import (
     Shape,
 )
 from app.datasets.reading.turns import Turn
+from app.wording import state
 
 
 def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
@@ -87,7 +88,6 @@ class Aside:
 
 
 NOTHING = Aside()
-CUT = "The last answer has weight 0: the one before it is the expected answer, and the rest is left out."
 
 
 def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GUESS) -> tuple[Record, Aside]:
@@ -146,8 +146,7 @@ def _beside_question(shape: Shape, record: Mapping[str, Any]) -> tuple[tuple[str
     """
     name = _asked_under(shape)[-1]
     if record.get("ground_truth") and name in ("answer", "response"):
-        text = f"The record holds a model's {name} beside the right one (ground_truth)"
-        raise Unfit("ground_truth", f"{text}; take {name} out, or choose the columns.")
+        raise Unfit("ground_truth", state("two_answers", name=name))
     turns.refuse_media(record)
     names = _beside(shape)
     return _full(record, names), next((key for key in turns.THOUGHTS if not _blank(record, key)), "")
@@ -228,7 +227,7 @@ def _instruction(record: Mapping[str, Any], at: str) -> str:
     if isinstance(text, list) and text:
         text = content_parts.joined_texts(text, at)
     if text and not isinstance(text, str):
-        raise Unfit(at, f"{at} has to be text, not {kind_of(text)}.")
+        raise wrong_kind(at, "text", text)
     return storable(text, at) if isinstance(text, str) and text.strip() else ""
 
 
@@ -257,8 +256,7 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
     if second == "expectedOutput" and isinstance(record.get(first), dict) and "messages" not in record[first]:
         record = {**record, first: test_cases.inputs(record[first], first)}
     if shape is PROMPT and _unwanted(record.get("label")):
-        text = "The record marks its answer as unwanted (label is false); only wanted answers can be learned from."
-        raise Unfit("label", text)
+        raise Unfit("label", state("unwanted"))
     turns = [*_asked(record.get(first), first), *_answered(record.get(second), second)]
     return _with_system(record, turns, "system"), _tools(record), second
 
@@ -288,7 +286,7 @@ def _alpaca(record: Mapping[str, Any]) -> list[Turn]:
     instruction = _text(record.get("instruction"), "instruction")
     extra = record.get("input") or ""
     if not isinstance(extra, str):
-        raise Unfit("input", f"input has to be text, not {kind_of(extra)}.")
+        raise wrong_kind("input", "text", extra)
     if extra.strip():
         instruction = f"{instruction}\n{storable(extra, 'input')}"
     turns = [*_history(record.get("history")), _turn("user", instruction)]
@@ -302,11 +300,11 @@ def _history(exchanges: object) -> Iterator[Turn]:
         return
     exchanges = json_text.list_in_cell(exchanges)
     if not isinstance(exchanges, list):
-        raise Unfit("history", f"history has to be a list of question and answer pairs, not {kind_of(exchanges)}.")
+        raise wrong_kind("history", "pairs", exchanges)
     for number, pair in enumerate(exchanges):
         at = f"history[{number}]"
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
-            raise Unfit(at, f"{at} has to be a pair of texts, a question and its answer.")
+            raise Unfit(at, state("no_pair", at=at))
         yield _turn("user", storable(pair[0], at))
         yield _turn("assistant", storable(pair[1], at))
 
@@ -340,7 +338,7 @@ def _turn(role: str, text: str) -> Turn:
 
 def _text(value: object, at: str) -> str:
     if not isinstance(value, str):
-        raise Unfit(at, f"{at} has to be text in quotes, not {kind_of(value)}.")
+        raise wrong_kind(at, "quoted", value)
     if not value.strip():
-        raise Unfit(at, f"{at} is empty.", "empty")
+        raise Unfit(at, state("empty", at=at), "empty")
     return storable(value, at)

@@ -6,7 +6,7 @@ rules is read once more, with marks inside a cell as they stand, and then with e
 many cells as the first row is taken. Between tabs a line whose cell stays open is such a one too if it, and each line
 that the cell would swallow, has by itself as many cells as the first row; between commas it is a fault.
 
-A row that can't be read becomes a sentence and the reading goes on at the next line; only where nobody can tell any
+A row that can't be read becomes a fault and the reading goes on at the next line; only where nobody can tell any
 more what is inside quotation marks does it end, and says so.
 """
 
@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from app.datasets.reading import encodings
 from app.datasets.reading.faults import Fault
+from app.wording import Statement, state
 
 LONGEST_CELL = 4 << 20  # bytes
 TRIES = 100
@@ -42,7 +43,7 @@ class Rows:
     ) -> None:
         csv.field_size_limit(LONGEST_CELL)
         self._encoding = encoding
-        self._odd = ""  # what is wrong with the bytes of a line of the present row
+        self._odd: Statement | None = None  # what is wrong with the bytes of a line of the present row
         self.undecodable = 0
         self._over = False
         self._again: list[str] | None = None
@@ -70,12 +71,12 @@ class Rows:
         try:
             row = self._plain() or next(self._reader)
         except csv.Error as error:
-            self._odd = ""
-            return self.placed(Fault(self.number, "", self._words(str(error))))
+            self._odd = None
+            return self.placed(Fault(self.number, "", self._why(str(error))))
         if self._odd:
-            text, self._odd = self._odd, ""
+            odd, self._odd = self._odd, None
             self.undecodable += 1
-            return self.placed(Fault(self.number, "", text))
+            return self.placed(Fault(self.number, "", odd))
         return row if any(row) else []
 
     # ------------------------------------------------------------------ marks that follow no rule
@@ -165,22 +166,20 @@ class Rows:
         """The fault with the physical line of its row, where cells that hold lines have pushed it down."""
         if fault.line is None or self.line == self.number:
             return fault
-        return replace(fault, text=f"{fault.text} (Line {self.line:,} of the file.)")
+        return replace(fault, file_line=self.line)
 
-    def _words(self, message: str) -> str:
+    def _why(self, message: str) -> Statement:
+        """What an error of the csv module means. lines: that the cell took in besides its own."""
         lines = self._taken - self.line
-        took = f" The {lines:,} lines after it were taken for a part of that cell." if lines > 1 else ""
         if "unexpected end" in message:
             self._over = True
-            return f"A quotation mark opens a cell and is never closed.{took}"
+            return state("cell_open", lines=lines)
         if "field larger" in message or "long row" in message:
             self._over = True
-            what = "A cell" if "field" in message else "The row"
-            text = f"{what} is longer than {LONGEST_CELL >> 20} MiB; perhaps a quotation mark is never closed."
-            return f"{text} Nothing after it was read."
-        if "expected after" in message:
-            return f"Text follows a closing quotation mark; double the quotation marks inside a cell.{took}"
-        return f"The row could not be read: {message}."
+            return state("cell_long" if "field" in message else "row_long", mib=LONGEST_CELL >> 20)
+        return (
+            state("after_quote", lines=lines) if "expected after" in message else state("row_unread", problem=message)
+        )
 
     def _texts(self, chunks: Iterable[bytes], longest: int) -> Iterator[str]:
         """Lines with their ends, decoded; a line without an end for too long stops the reading."""

@@ -5,17 +5,18 @@ import re
 from app.datasets.reading.faults import short
 from app.datasets.reading.read_as import column_name
 from app.datasets.reading.shapes import PAIRS, shape_of
+from app.wording import Statement, state
 
 _SEPARATOR = re.compile(rb"sep=([!#-/:-@[-^`{-~]|\t)[\r\n]?$", re.IGNORECASE)  # Excel's first line
 
 
-def why_no_table(line: bytes, name: str) -> str:
+def why_no_table(line: bytes, name: str) -> Statement:
     """What is said of text that is neither JSON nor parted into columns."""
     first = line.decode("utf-8", "replace").strip().strip('"').strip()
     column = first.casefold()
     if name.casefold().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")) or any(column in pair for pair in PAIRS):
-        return f"The table has one column only, {short(first)}; it needs one for the question and one for the answer."
-    return "The file is neither JSON nor a table: its first line is no JSON object and names no columns."
+        return state("one_column", seen=short(first))
+    return state("neither")
 
 
 def delimiter_of(line: bytes) -> str:

@@ -8,6 +8,8 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.wording import Statement, state
+
 UTF_8 = "utf-8"
 
 
@@ -42,7 +44,6 @@ MARKS = (  # UTF-32's begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-CHOOSE = "or say on the data page which encoding it has"
 
 
 def marked(head: bytes) -> tuple[bytes, str]:
@@ -96,18 +97,17 @@ def as_utf_8(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
         yield b"\xff"  # half a character, mostly at the end
 
 
-def fault(line: bytes, name: str, word: str) -> str:
-    """What is said of a line from `as_utf_8` that is no UTF-8; empty if it is. word: line, row or record."""
+def fault(line: bytes, name: str, word: str) -> Statement | None:
+    """What is said of a line from `as_utf_8` that is no UTF-8; None if it is. word: line, row or record."""
     try:
         line.decode(UTF_8)
     except UnicodeDecodeError as bad:
         at = bad.start
     else:
-        return ""
+        return None
     if wide(name):
-        return f"The {word} holds half of a character, or ends in the middle of one."
+        return state("half_character", word=word)
     if name != UTF_8:
         byte = ord(line[at : at + 3].decode(UTF_8, "surrogatepass")) & 0xFF
-        return f"The {word} holds byte {byte:#04x}, which is no letter in {title(name)}; is that its encoding?"
-    where = f"byte {line[at]:#04x} at position {at + 1}"
-    return f"The {word} is not UTF-8 text: {where}. Save the file as UTF-8, {CHOOSE}."
+        return state("no_letter", word=word, byte=f"{byte:#04x}", encoding=title(name))
+    return state("not_utf_8", word=word, byte=f"{line[at]:#04x}", position=at + 1)

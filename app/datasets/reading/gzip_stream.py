@@ -7,7 +7,9 @@ out of all proportion to what was uploaded: honest text packs 3 to 20 times, and
 import zlib
 from typing import Protocol
 
+from app.datasets.reading.faults import Unreadable
 from app.processes.sandbox import BOMB
+from app.wording import state
 
 GZIP = b"\x1f\x8b"
 FREE = 16 << 20  # bytes that may always come out: small repetitive files are honest
@@ -19,10 +21,6 @@ class Source(Protocol):
     """All that reading needs of a file."""
 
     def read(self, size: int, /) -> bytes: ...
-
-
-class Packed(Exception):
-    """The packed data can't be used; the text says why, for the page."""
 
 
 class Unpacked:
@@ -43,13 +41,13 @@ class Unpacked:
         """`size` bytes; fewer at the end, or before a place from which on the data can't be used.
 
         Raises:
-            Packed: the data is damaged, cut off, or unpacks to too much, from here on.
+            Unreadable: the data is damaged, cut off, or unpacks to too much, from here on.
         """
         content = bytearray()
         try:
             while len(content) < size and (more := self._some(size - len(content))):
                 content += more
-        except Packed:
+        except Unreadable:
             if not content:
                 raise
         return bytes(content)
@@ -64,15 +62,15 @@ class Unpacked:
                 self._waiting = self._stream.read(_CHUNK)
                 self._taken += len(self._waiting)
                 if not self._waiting:
-                    raise Packed("The gzip data is cut off; it was not uploaded or saved completely.")
+                    raise Unreadable(state("gzip_cut_off"))
             try:
                 content = self._member.decompress(self._waiting, size)
             except zlib.error as error:
-                raise Packed("The gzip data is damaged.") from error
+                raise Unreadable(state("gzip_damaged")) from error
             self._waiting = self._member.unconsumed_tail or self._member.unused_data
             self._given += len(content)
             if self._given > MOST or (self._given > FREE and self._given > BOMB * self._taken):
-                raise Packed(f"The gzip data unpacks to over {BOMB} times its size; it was not read any further.")
+                raise Unreadable(state("gzip_bomb", times=BOMB))
             if content:
                 return content
 
@@ -82,7 +80,7 @@ class Unpacked:
             self._waiting = self._waiting.lstrip(b"\0")
             if self._waiting:
                 if not self._waiting.startswith(GZIP[: len(self._waiting)]):
-                    raise Packed("Something that is not gzip follows the gzip data.")
+                    raise Unreadable(state("gzip_followed"))
                 return True
             self._waiting = self._stream.read(_CHUNK)
             self._taken += len(self._waiting)

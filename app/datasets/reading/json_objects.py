@@ -1,4 +1,4 @@
-"""One JSON object a record: its text parsed, or the reason in words why it can't be."""
+"""One JSON object a record: its text parsed, or the reason why it can't be."""
 
 import re
 from collections import Counter
@@ -7,26 +7,27 @@ from typing import Any
 import orjson
 
 from app.datasets.reading import encodings
-from app.datasets.reading.faults import DEEPEST, Fault, too_deep
+from app.datasets.reading.faults import DEEPEST, Fault, kind_of, too_deep
 from app.datasets.reading.json_text import Written
+from app.wording import Statement, state
 
 JSON_LINES, JSON_ARRAY = "JSON lines", "JSON array"  # the layouts of a file, as pages name them
 LONGEST_LINE = 4 << 20  # bytes; the longest honest record is a long document, a few hundred KiB
 # What files that were joined, or JSON text sequences (RFC 7464), have before a record.
 BEFORE_RECORD = re.compile(rb"(?:\xef\xbb\xbf|\x1e)+")
 _KEY = re.compile(rb'"\s*:')
+# A part of the parser's message, and the code of what it means to the person who wrote the file.
 _SYNTAX = (
-    # (a part of the parser's message, what it means to the person who wrote the file)
-    ("trailing comma", "a comma stands before the closing bracket"),
-    ("unexpected content after document", "something follows the object; write one object on each line"),
-    ("depth limit", "brackets are nested too deep"),
-    ("surrogate", "half of a character pair (a lone surrogate) stands alone"),
-    ("unexpected end of data", "it ends in the middle of the object"),
-    ("infinity when parsed", "a number is too large"),
-    ("control character", "a control character stands bare in a string; write it as \\u00XX"),
-    ("unexpected character, expected a string key", "keys and text need double quotes"),
-    ("no digit after sign", "a value is not JSON (-Infinity is not)"),
-    ("expected a JSON value", "a value is not JSON (NaN, Infinity, None and bare words are not)"),
+    ("trailing comma", "trailing_comma"),
+    ("unexpected content after document", "content_after"),
+    ("depth limit", "too_deep"),
+    ("surrogate", "surrogate"),
+    ("unexpected end of data", "cut_off"),
+    ("infinity when parsed", "too_large"),
+    ("control character", "control"),
+    ("unexpected character, expected a string key", "quotes"),
+    ("no digit after sign", "infinity"),
+    ("expected a JSON value", "no_value"),
 )
 _DIGITS_EXACT = 19  # of a whole number, up to which every one is exact
 
@@ -45,7 +46,7 @@ class ObjectParser:
         """The object of a line, or why there is none. raw_line: None for one that is too long."""
         word = self._line_word
         if raw_line is None:
-            return Fault(number, "", f"The {word} is longer than {self._longest >> 20} MiB and was skipped.")
+            return Fault(number, "", state("long_line", word=word, mib=self._longest >> 20))
         raw = raw_line
         if raw[0] in b"\xef\x1e" and (marks := BEFORE_RECORD.match(raw)) is not None:
             raw = raw[marks.end() :]
@@ -56,39 +57,30 @@ class ObjectParser:
         if isinstance(value, dict) and any(type(held) is float for held in value.values()):
             value = _as_written(raw, value)
         if not isinstance(value, dict):
-            return Fault(number, "", f"The {word} is {_named(value)}, not an object with prompt and completion.")
+            return Fault(number, "", state("no_object", word=word, got=kind_of(value)))
         if raw.count(b"[") + raw.count(b"{") > DEEPEST and too_deep(value):
-            return Fault(number, "", f"Brackets are nested more than {DEEPEST} deep.")
+            return Fault(number, "", state("too_deep", most=DEEPEST))
         twice = _repeated_key(raw, value)
         if twice is not None:
-            return Fault(number, twice[:80], f"The key {twice[:80]!r} stands twice; which one is meant?")
+            return Fault(number, twice[:80], state("key_twice", key=twice[:80]))
         return value
 
-    def _why_not_json(self, raw: bytes, error: orjson.JSONDecodeError) -> str:
-        """Why a line is not JSON, in words for the person who wrote it."""
+    def _why_not_json(self, raw: bytes, error: orjson.JSONDecodeError) -> Statement:
         word = self._line_word
         if undecodable := encodings.fault(raw, self._encoding, word):
             self.undecodable += 1
             return undecodable
-        message = str(error)
-        known = (
-            (b"\0" in raw, f"The {word} holds NUL bytes."),
-            (
-                raw.lstrip().startswith((b"#", b"//", b"/*")),
-                f"The {word} is a comment, and JSON has none; take it out.",
-            ),
-            (
-                self._layout == JSON_LINES and raw.rstrip().endswith(b"},"),
-                "A comma follows the object. Write one object on each line, without commas between them.",
-            ),
-            (
-                self._layout == JSON_ARRAY and "unexpected content after document" in message,
-                f"Something follows the object (character {error.pos + 1}); perhaps a comma is missing.",
-            ),
-        )
-        reason = next((meaning for part, meaning in _SYNTAX if part in message), message.split(":", 1)[0])
-        otherwise = f"The {word} is not JSON: {reason} (character {error.pos + 1})."
-        return next((text for true, text in known if true), otherwise)
+        message, position = str(error), error.pos + 1
+        if b"\0" in raw:
+            return state("nul_bytes", word=word)
+        if raw.lstrip().startswith((b"#", b"//", b"/*")):
+            return state("comment", word=word)
+        if self._layout == JSON_LINES and raw.rstrip().endswith(b"},"):
+            return state("comma_follows")
+        if self._layout == JSON_ARRAY and "unexpected content after document" in message:
+            return state("object_followed", position=position)
+        reason = next((code for part, code in _SYNTAX if part in message), "")
+        return state("syntax", word=word, reason=reason, position=position, otherwise=message.split(":", 1)[0])
 
 
 def is_json(line: bytes) -> bool:
@@ -105,16 +97,6 @@ def is_continued(raw: bytes) -> bool:
     """Whether the first line looks like the beginning of an object that is laid out over several lines."""
     stripped = raw.strip()
     return stripped == b"{" or (stripped[:1] == b"{" and stripped[-1:] == b"," and not stripped.endswith(b"},"))
-
-
-def _named(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, list):
-        return "a list"
-    return "text" if isinstance(value, str) else "a number"
 
 
 def _repeated_key(raw: bytes, value: dict[str, Any]) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 import orjson
 
 from app.datasets.reading.faults import Fault
+from app.wording import state
 
 LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -88,19 +89,19 @@ def _after_the_end(number: int, rest: bytes, left: Iterator[bytes]) -> Iterator[
     if not rest:
         yield number, _CUT_OFF
     elif rest[1:].strip() or any(more.strip() for more in left):
-        yield number, Fault(None, "", "Something follows the end of the list; it was not read.")
+        yield number, Fault(None, "", state("list_followed"))
 
 
-_CUT_OFF = Fault(None, "", "The list is never closed; the file may be cut off, so records may be missing.")
+_CUT_OFF = Fault(None, "", state("list_open"))
 
 
 def _missing(number: int, *, last: bool) -> Fault:
     """What is said where a record should be and none is."""
     if not last:
-        return Fault(number, "", "A comma stands where a record should be.")
+        return Fault(number, "", state("comma_alone"))
     if number == 1:
-        return Fault(None, "", "The list is empty.")
-    return Fault(None, "", "A comma stands after the last record.", "warning")
+        return Fault(None, "", state("list_empty"))
+    return Fault(None, "", state("comma_at_end"), "warning")
 
 
 def _end(buffer: bytes, at: int, depth: int) -> tuple[int | None, int, bool]:

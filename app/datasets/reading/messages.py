@@ -5,20 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.datasets.reading.content_parts import Parts, openai_calls
-from app.datasets.reading.faults import Unfit, kind_of, short, storable
+from app.datasets.reading.faults import Unfit, no_list, short, storable, wrong_kind
 from app.datasets.reading.tool_calls import calls_of
 from app.datasets.reading.turns import (
     MEDIA,
     THOUGHTS,
     ToolCall,
     Turn,
-    kind_in_place_of_list,
     reasoning_text,
     refuse_media,
 )
+from app.wording import state
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-_ROLE_WORDS = "system, developer, user, assistant or tool"
 KNOWN_KEYS = frozenset(
     (
         *(
@@ -43,9 +42,9 @@ KNOWN_KEYS = frozenset(
 def turns_of_messages(messages: object, at: str) -> list[Turn]:
     """The turns of a `messages` list; `at` is its key, for what is said about it."""
     if not isinstance(messages, list):
-        raise Unfit(at, f"{at} has to be a list of messages, not {kind_in_place_of_list(messages)}.")
+        raise no_list(at, "messages", messages)
     if not messages:
-        raise Unfit(at, f"{at} is an empty list.", "empty")
+        raise Unfit(at, state("empty_list", at=at), "empty")
     names: dict[str, str] = {}
     return [turn for number, message in enumerate(messages) for turn in _message(message, f"{at}[{number}]", names)]
 
@@ -53,10 +52,10 @@ def turns_of_messages(messages: object, at: str) -> list[Turn]:
 def _message(message: object, at: str, names: dict[str, str]) -> Iterator[Turn]:
     """The turns of a message: one, but for results of tools that stand as parts in a user's message."""
     if not isinstance(message, dict):
-        raise Unfit(at, f"{at} has to be an object with role and content, not {kind_of(message)}.")
+        raise wrong_kind(at, "message", message)
     role = message.get("role")
     if role not in ROLES:
-        raise Unfit(f"{at}.role", f"{at}.role is {short(role)}; it has to be {_ROLE_WORDS}.")
+        raise Unfit(f"{at}.role", state("role", at=f"{at}.role", seen=short(role)))
     refuse_media(message, at)
     content = _content(message, at, names)
     if content.results and role == "user":
@@ -72,7 +71,7 @@ def _message(message: object, at: str, names: dict[str, str]) -> Iterator[Turn]:
     trained = True
     if role == "assistant" and message.get("weight") is not None:
         if message["weight"] not in (0, 1) or isinstance(message["weight"], bool):
-            raise Unfit(f"{at}.weight", f"{at}.weight is {short(message['weight'])}; it has to be 0 or 1.")
+            raise Unfit(f"{at}.weight", state("weight", at=f"{at}.weight", seen=short(message["weight"])))
         trained = bool(message["weight"])
     plain = not calls and role != "developer" and set(message) <= {"role", "content"}
     speaker = "system" if role == "developer" else str(role)
@@ -115,7 +114,7 @@ def _content(message: Mapping[str, Any], at: str, names: dict[str, str]) -> _Con
     if content is None and calls:
         content = ""
     if not isinstance(content, str):
-        raise Unfit(f"{at}.content", f"{at}.content has to be text, not {kind_of(content)}.")
+        raise wrong_kind(f"{at}.content", "text", content)
     return _Content(content, calls, raw, thought, reasoning_text(message[thought]) if thought else "")
 
 

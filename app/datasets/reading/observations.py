@@ -13,11 +13,8 @@ from app.datasets.reading.messages import KNOWN_KEYS
 from app.datasets.reading.read_as import TRAIN, ReadAs
 from app.datasets.reading.shapes import PROMPTFOO, Shape
 from app.privacy import masking
+from app.wording import state
 
-_MISREAD: dict[Mark, str] = {
-    "split": "names no part of the split (train, dev or test), so they are placed as if it said nothing",
-    "group": "is neither text nor a number, so nothing keeps these records together",
-}
 COLUMNS_LISTED, RECORDS_LOOKED_AT, SAMPLES = 40, 200, 3  # of what the page offers to choose from
 _KEYS_COUNTED = 50  # names that are remembered of keys that are not used
 _KEYS_NAMED = 8
@@ -98,70 +95,47 @@ class Observations:
 
     # ------------------------------------------------------------------ said at the end
     def faults(self, *, records: int, shape: Shape | None, how: ReadAs) -> Iterator[Fault]:
-        """All of it in words. records: how many were tried; shape: of the file."""
+        """All of it. records: how many were tried; shape: of the file."""
         if self.tool_rows:
-            text = (
-                f"Tools are called or defined in {_records(self.tool_rows)}. A call is written as JSON text and a "
-                "tool's result as a user's message, so that any model can be measured on them; a server's own way of "
-                "calling tools is not measured."
-            )
-            yield Fault(None, "tool_calls", text, "warning")
+            yield Fault(None, "tool_calls", state("tools_called", records=self.tool_rows), "warning")
         yield from self._asides(how)
         yield from self._names_and_long_texts(records, shape, how)
         for (mark, name), counted in self._misread.items():
-            more = " and more" if len(counted) > _NAMES_QUOTED else ""
-            listed = ", ".join(misread_text for misread_text, _ in counted.most_common(_NAMES_QUOTED)) + more
-            text = f"{name[:80]!r} of {_records(counted.total())} {_MISREAD[mark]}: {listed}."
-            yield Fault(None, name[:80], text, "warning")
+            values = [seen for seen, _ in counted.most_common(_NAMES_QUOTED)]
+            where = {"column": name[:80], "records": counted.total()}
+            misread_as = state("misread", mark=mark, values=values, more=len(counted) > _NAMES_QUOTED, **where)
+            yield Fault(None, name[:80], misread_as, "warning")
         if self.tidied:
-            yield Fault(None, "", "Key names were read without their spaces and capitals.", "warning")
+            yield Fault(None, "", state("tidied"), "warning")
         if self.unused:
-            names = ", ".join(repr(key[:40]) for key, _ in self.unused.most_common(_KEYS_NAMED))
-            more = f" and {len(self.unused) - _KEYS_NAMED} more" if len(self.unused) > _KEYS_NAMED else ""
-            yield Fault(None, "", f"Keys that are not used: {names}{more}.", "note")
+            names = [key[:40] for key, _ in self.unused.most_common(_KEYS_NAMED)]
+            yield Fault(None, "", state("unused", names=names, more=len(self.unused) - len(names)), "note")
 
     def _asides(self, how: ReadAs) -> Iterator[Fault]:
         """What became of the parts of records that have no place in ours."""
         if self._thoughts:
-            beside = f"What was thought before the answer stands beside it in {_records(self._thoughts.total())}"
-            became = (
-                "It is trained before the answer, and models are asked with thinking on where their template knows it."
-                if how.reasoning == TRAIN
-                else "It is left out: models are asked and trained without it. To have it trained, choose so under "
-                "“How the file is read”."
-            )
-            text = f"{beside} ({_quoted(self._thoughts)}). {became}"
-            yield Fault(None, next(iter(self._thoughts)), text, "warning")
+            trained, names = how.reasoning == TRAIN, _named(self._thoughts)
+            thoughts = state("thoughts", records=self._thoughts.total(), trained=trained, **names)
+            yield Fault(None, next(iter(self._thoughts)), thoughts, "warning")
         if self._padded:
-            arguments, were = ("argument", "was") if self._padded == 1 else ("arguments", "were")
-            text = f"{self._padded:,} empty {arguments} that only the table added {were} taken out of tool calls"
-            yield Fault(None, "tool_calls", f"{text}: the tools that are called do not define them.", "note")
+            yield Fault(None, "tool_calls", state("padded", arguments=self._padded), "note")
         for name, number in self._joined.most_common():
-            text = f"{name!r} is part of the question in {_records(number)}."
-            yield Fault(None, name, text, "note")
+            yield Fault(None, name, state("joined", column=name, records=number), "note")
 
     def _names_and_long_texts(self, records: int, shape: Shape | None, how: ReadAs) -> Iterator[Fault]:
         """Keys that are not asked, though a model might need what they hold."""
         titles = [name for name in context_fields.TITLES if name in self.unused]
         if titles and shape is not None and shape.name in ("chat", "sharegpt"):
-            text = (
-                f"{titles[0]!r} is taken for the conversation's name and is not asked; write it into the first message"
-            )
-            yield Fault(None, titles[0], f"{text} if a model should see it.", "warning")
+            yield Fault(None, titles[0], state("title", column=titles[0]), "warning")
         often = {name: count for name, count in self._long.items() if 2 * count > records}
         if often and not how.shape:
-            hold, them = ("hold", "one") if len(often) > 1 else ("holds", "it")
-            text = f"{_quoted(Counter(often))} {hold} long texts that are not asked"
-            yield Fault(None, min(often)[:80], f"{text}. If they are needed to answer, call {them} context.", "warning")
+            yield Fault(None, min(often)[:80], state("long_texts", **_named(Counter(often))), "warning")
 
 
-def _records(number: int) -> str:
-    return f"{number:,} record{'' if number == 1 else 's'}"
-
-
-def _quoted(names: Counter[str]) -> str:
-    more = " and more" if len(names) > _NAMES_QUOTED else ""
-    return ", ".join(repr(name[:40]) for name, _ in names.most_common(_NAMES_QUOTED)) + more
+def _named(counted: Counter[str]) -> dict[str, Any]:
+    """The commonest names, for a sentence."""
+    names = [name[:40] for name, _ in counted.most_common(_NAMES_QUOTED)]
+    return {"names": names, "more": len(counted) > len(names)}
 
 
 def _is_long(value: object) -> bool:

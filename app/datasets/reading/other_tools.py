@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from app.datasets.reading import transcripts
-from app.datasets.reading.faults import Unfit, kind_of, short
+from app.datasets.reading.faults import Unfit, short, wrong_kind
+from app.wording import state
 
 _TEXTS = ("text", "prompt", "conversation", "dialogue", "dialog", "chat", "transcript", "content")
 _LISTS = ("conversation", "dialogue", "dialog", "chat", "turns", "dialogs")
@@ -59,14 +60,14 @@ def _spoken(turn: object, at: str) -> list[dict[str, Any]]:
     if isinstance(parts, dict):
         parts = [parts]
     if not isinstance(turn, dict) or not isinstance(parts, list):
-        raise Unfit(at, f"{at} has to be an object with role and parts, not {kind_of(turn)}.")
+        raise wrong_kind(at, "parts", turn)
     stated = turn.get("role") or "user"
     role = {"model": "assistant", "function": "user"}.get(stated, stated) if isinstance(stated, str) else stated
     blocks: list[dict[str, Any]] = []
     for part in parts:
         held = part if isinstance(part, dict) else {}
         if blob := next((name for name in _BLOBS if name in held), None):
-            raise Unfit(at, f"{at} holds {blob}, a picture, sound or file; only parts of text can be used.")
+            raise Unfit(at, state("blob", at=at, name=blob))
         if held.get("thought") is True:
             blocks.append({"type": "thinking", "thinking": held.get("text")})
         elif isinstance(call := held.get("functionCall", held.get("function_call")), dict):
@@ -79,9 +80,7 @@ def _spoken(turn: object, at: str) -> list[dict[str, Any]]:
         elif isinstance(held.get("text"), str):
             blocks.append({"type": "text", "text": held["text"]})
         else:
-            raise Unfit(
-                at, f"{at} holds a part of type {short(next(iter(held), None))}; only parts of text can be used."
-            )
+            raise Unfit(at, state("part_type", at=at, seen=short(next(iter(held), None))))
     texts = [block["text"] for block in blocks if block["type"] == "text"]
     return [{"role": role, "content": "".join(texts) if len(texts) == len(blocks) else blocks}]
 
@@ -111,8 +110,7 @@ def _ideal(record: Known) -> dict[str, Any] | None:
     ideal = record["ideal"]
     if isinstance(ideal, list):
         if len(ideal) != 1:
-            text = f"The record names {len(ideal):,} right answers under ideal; keep the one that is to be given."
-            raise Unfit("ideal", text)
+            raise Unfit("ideal", state("right_answers", number=len(ideal)))
         ideal = ideal[0]
     return _without(record, "input", "ideal") | {"prompt": record["input"], "completion": ideal}
 
@@ -124,7 +122,7 @@ def _answers(record: Known) -> dict[str, Any] | None:
         held = held.get("text")
     if isinstance(held, list):
         if not held:
-            raise Unfit("answers", "answers is empty: the question has no answer.", "empty")
+            raise Unfit("answers", state("no_answers"), "empty")
         held = held[0].get("text") if isinstance(held[0], dict) and "text" in held[0] else held[0]
     question = next((record[name] for name in ("question", "query") if name in record), None)
     if question is None or not isinstance(held, str):
@@ -145,16 +143,14 @@ def _label_studio(record: Known) -> dict[str, Any] | None:
         if isinstance(annotation, dict) and not annotation.get("was_cancelled") and annotation.get("result")
     ]
     if not done:
-        raise Unfit("annotations", "The task of Label Studio has no annotation.", "empty")
+        raise Unfit("annotations", state("no_annotation"), "empty")
     name = "text" if "text" in texts else next(iter(texts), "")
     results = done[0]["result"] if isinstance(done[0]["result"], list) else []
     values = [result.get("value") for result in results if isinstance(result, dict)]
     labels = [text for value in values if isinstance(value, dict) for text in _labels_of(value)]
     spans = any(isinstance(value, dict) and "start" in value for value in values)
     if not name or (len(texts) > 1 and name != "text") or not labels or spans:
-        what = "marks parts of its text" if spans else "has no single text with a choice or a written answer"
-        do = "export it as JSON-MIN or CSV, and choose the columns"
-        raise Unfit("annotations", f"The record is a task of Label Studio that {what}; {do}.")
+        raise Unfit("annotations", state("marked_parts" if spans else "no_single_text"))
     return {"text": texts[name], "label": ", ".join(labels)}
 
 
@@ -180,10 +176,9 @@ def _argilla(record: Known) -> dict[str, Any] | None:
             if isinstance(held, list) and held and isinstance(held[0], dict)}  # fmt: skip
     texts = {name: value for name, value in fields.items() if isinstance(value, str) and value.strip()}
     if not sent:
-        raise Unfit("responses", "The record of Argilla has no response.", "empty")
+        raise Unfit("responses", state("no_response"), "empty")
     if len(sent) != 1 or not texts or not isinstance(answer := next(iter(sent.values())), str | int):
-        text = "The record is one of Argilla with several questions or fields"
-        raise Unfit("responses", f"{text}; export it as a table, and choose the columns.")
+        raise Unfit("responses", state("several_questions"))
     question = (
         next(iter(texts.values())) if len(texts) == 1 else "\n".join(f"{key}: {held}" for key, held in texts.items())
     )
@@ -234,10 +229,7 @@ def _chat_export(record: Known) -> dict[str, Any] | None:
     nodes = record["mapping"]
     if not isinstance(nodes, dict) or not any(isinstance(node, dict) and "message" in node for node in nodes.values()):
         return None
-    text = "The record is a conversation out of ChatGPT's export, a tree of drafts"
-    raise Unfit(
-        "mapping", f"{text}; write the turns that are to be learned from as messages, each with role and content."
-    )
+    raise Unfit("mapping", state("chat_export"))
 
 
 def _logged(record: Known) -> dict[str, Any] | None:
@@ -253,8 +245,7 @@ def _logged(record: Known) -> dict[str, Any] | None:
         or not isinstance(choices[0], dict)
         or not isinstance(messages, list)
     ):
-        text = "The record is a log of a request and its response"
-        raise Unfit("response", f"{text}; write what was asked as prompt and what was answered as completion.")
+        raise Unfit("response", state("call_log"))
     tools = {name: sent[name] for name in ("tools", "functions") if name in sent}
     return {"messages": [*messages, choices[0].get("message")], **tools}
 

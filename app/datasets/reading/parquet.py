@@ -3,20 +3,19 @@
 The child (`parquet_child`) holds the library; this side holds a pipe and one chunk.
 """
 
+import json
 import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from app.datasets.reading.faults import Unreadable
 from app.datasets.reading.gzip_stream import Source
 from app.datasets.reading.parquet_child import REFUSED
 from app.processes import children, sandbox
+from app.wording import Statement, state
 
 MAGIC = b"PAR1"
 _CHUNK = 1 << 18
-
-
-class Unreadable(Exception):
-    """The file can't be read any further; the text says why, for the page."""
 
 
 def lines(stream: Source, head: bytes) -> Iterator[bytes]:
@@ -51,10 +50,11 @@ def _rows(file: BinaryIO) -> Iterator[bytes]:
             raise Unreadable(_why(child))
 
 
-def _why(child: children.Child) -> str:
+def _why(child: children.Child) -> Statement:
     refusal = child.last_words().strip().splitlines()
     if child.code == REFUSED and refusal:
-        return refusal[-1]
+        code, values = json.loads(refusal[-1])
+        return state(code, **values)
     if sandbox.out_of_memory(child):
-        return f"The Parquet file needs more than the {sandbox.MEMORY >> 30} GiB of memory that reading one may take."
-    return "The Parquet file could not be read: it is damaged, or took too long."
+        return state("parquet_memory", gib=sandbox.MEMORY >> 30)
+    return state("parquet_unread")

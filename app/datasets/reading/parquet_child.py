@@ -10,17 +10,15 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from app.datasets.reading.faults import Unreadable
 from app.processes import sandbox
+from app.wording import Statement, state
 
 BATCH = 200  # rows
 MOST_COLUMNS = 2000
 FREE = 64 << 20  # bytes that may always come out; beyond, they are bounded by what went in
 PIPE = 1 << 16  # bytes
-REFUSED = 3  # the exit code when the last line on standard error is for people
-
-
-class _Refused(Exception):
-    """The text is for people."""
+REFUSED = 3  # the exit code when the last line on standard error says why: JSON of a code and its values
 
 
 def main() -> int:
@@ -32,14 +30,17 @@ def main() -> int:
     try:
         with os.fdopen(1, "wb", PIPE, closefd=False) as out:  # as much at once as a pipe holds
             out.writelines(_bounded(_rows(), os.fstat(0).st_size))
-    except _Refused as refusal:
-        print(refusal, file=sys.stderr)  # noqa: T201 - the parent reads it
-        return REFUSED
+    except Unreadable as refusal:
+        return _refuse(refusal.statement)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
         first = (str(error).splitlines() or ["nothing more is known"])[0][:200]
-        print(f"The Parquet file is damaged or of an unknown kind: {first}", file=sys.stderr)  # noqa: T201 - the parent reads it
-        return REFUSED
+        return _refuse(state("parquet_unknown", problem=first))
     return 0
+
+
+def _refuse(statement: Statement) -> int:
+    print(json.dumps([statement.code, statement.values]), file=sys.stderr)  # noqa: T201 - the parent reads it
+    return REFUSED
 
 
 def _rows() -> Iterator[bytes]:
@@ -50,9 +51,9 @@ def _rows() -> Iterator[bytes]:
     with pq.ParquetFile(os.fdopen(0, "rb"), pre_buffer=False, buffer_size=1 << 20) as file:
         names = file.schema_arrow.names
         if len(names) > MOST_COLUMNS:
-            raise _Refused(f"The Parquet file has over {MOST_COLUMNS:,} columns.")
+            raise Unreadable(state("parquet_columns", most=MOST_COLUMNS))
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise _Refused(f"The column {twice[:80]!r} stands twice in the Parquet file.")
+            raise Unreadable(state("parquet_twice", column=twice[:80]))
         tell = dict(_labels(file.schema_arrow.metadata or {}))
         for batch in file.iter_batches(batch_size=BATCH, use_threads=False):
             columns = [_column(name, batch.column(name)) for name in names]
@@ -76,7 +77,7 @@ def _column(name: str, held: Any) -> list[Any]:
     except (ValueError, OverflowError) as error:
         if isinstance(error, UnicodeDecodeError):
             raise
-        raise _Refused(f"The column {name[:80]!r} holds values that can't be read: {error}"[:300]) from error
+        raise Unreadable(state("parquet_column", column=name[:80], problem=str(error)[:300])) from error
 
 
 def _bounded(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
@@ -84,7 +85,7 @@ def _bounded(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
     for line in lines:
         written += len(line)
         if written > FREE and written > sandbox.BOMB * size:
-            raise _Refused(f"The Parquet file holds over {sandbox.BOMB} times its size; it was read no further.")
+            raise Unreadable(state("parquet_bomb", times=sandbox.BOMB))
         yield line
 
 

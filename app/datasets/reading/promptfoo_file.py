@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from app.datasets.reading import yaml_text
-from app.datasets.reading.faults import Fault, kind_of, short, too_deep
+from app.datasets.reading.faults import Fault, Unreadable, kind_of, short, too_deep
 from app.datasets.reading.yaml_text import LONGEST, Lined
+from app.wording import state
 
 _NOT_READ = ("prompts", "providers", "targets", "scenarios", "redteam")
 _REFERS = ("file://", "exec:", "huggingface://", "http://", "https://", "az://", "s3://")
@@ -35,8 +36,8 @@ def config_in(data: bytes) -> dict[str, Any] | None:
 def cases_in_yaml(data: bytes) -> Iterator[Item]:
     try:
         document = yaml_text.load(data)
-    except yaml_text.Unreadable as refusal:
-        yield Fault(refusal.line, "", str(refusal))
+    except Unreadable as refusal:
+        yield refusal.fault()
         return
     if isinstance(document, dict) and "tests" not in document and {"vars", "assert"} & document.keys():
         document = [document]  # one case alone
@@ -48,30 +49,27 @@ def cases(document: object) -> Iterator[Item]:
     config = document if isinstance(document, dict) else {"tests": document}
     for name in _NOT_READ:
         if config.get(name):
-            text = f"{name} of the file is not read: a measurement here has prompts and models of its own."
-            yield Fault(None, name, text, "note")
+            yield Fault(None, name, state("not_read", at=name), "note")
     tests, default = config.get("tests"), config.get("defaultTest") or {}
     if isinstance(tests, str):
-        yield Fault(
-            None, "tests", f"tests names {short(tests)}, which is not here. Upload that file, or write the cases in."
-        )
+        yield Fault(None, "tests", state("tests_elsewhere", seen=short(tests)))
         return
     if isinstance(default, str):
-        yield Fault(None, "defaultTest", f"defaultTest names {short(default)}, which is not here. Write it in.")
+        yield Fault(None, "defaultTest", state("default_elsewhere", seen=short(default)))
         return
     if not isinstance(tests, list) or not isinstance(default, dict):
-        yield Fault(None, "tests", f"tests has to be a list of cases, not {kind_of(tests)}.")
+        yield Fault(None, "tests", state("wrong_kind", at="tests", wanted="cases", got=kind_of(tests)))
         return
     if not tests:
-        yield Fault(None, "tests", "tests is empty.")
+        yield Fault(None, "tests", state("empty", at="tests"))
     for place, case in enumerate(tests, start=1):
         number = case.line if isinstance(case, Lined) else place
         if isinstance(case, dict):
             yield number, _with_default(case, default)
         elif isinstance(case, str) and case.startswith(_REFERS):
-            yield Fault(number, "tests", f"The case {short(case)} is a reference, which is never opened. Write it in.")
+            yield Fault(number, "tests", state("case_elsewhere", seen=short(case)))
         else:
-            yield Fault(number, "tests", f"A case has to be an object, not {kind_of(case)}.")
+            yield Fault(number, "tests", state("no_case", got=kind_of(case)))
 
 
 def _with_default(case: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:

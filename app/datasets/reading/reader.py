@@ -1,7 +1,7 @@
 """From the bytes of an upload to records and faults, one at a time.
 
 Everything here is written against files that nobody wrote in good faith: memory is bounded by the longest line that is
-accepted, nothing is kept of a line that is too long, and whatever can't be read becomes a sentence with the line it
+accepted, nothing is kept of a line that is too long, and whatever can't be read becomes a fault with the line it
 stands on. What a file is, is seen from its bytes. Its name is looked at for one thing: packed bytes are unpacked only
 when the name says so (.gz), because under another name they are more often a download that went wrong.
 
@@ -31,11 +31,11 @@ from app.datasets.reading import (
     yaml_text,
 )
 from app.datasets.reading.conversations import order_remark
-from app.datasets.reading.convert import CUT, convert, used_keys
+from app.datasets.reading.convert import convert, used_keys
 from app.datasets.reading.delimiters import delimiter_of, why_no_table
-from app.datasets.reading.faults import Fault, Unfit
+from app.datasets.reading.faults import Fault, Unfit, Unreadable
 from app.datasets.reading.file_kinds import foreign_kind, is_binary
-from app.datasets.reading.gzip_stream import Packed, Source
+from app.datasets.reading.gzip_stream import Source
 from app.datasets.reading.json_objects import (
     BEFORE_RECORD,
     JSON_ARRAY,
@@ -48,6 +48,7 @@ from app.datasets.reading.json_objects import (
 from app.datasets.reading.observations import SAMPLES, Observations
 from app.datasets.reading.read_as import GUESS, ReadAs, column_name
 from app.datasets.reading.shapes import COLUMNS, SHAPES, Shape, shape_of, tidy_keys, why_unknown
+from app.wording import Statement, state
 
 CHUNK = 1 << 18
 # Characters of a record that anything is done with. Rows of over 24,000 are left out for their length
@@ -118,8 +119,8 @@ class Reading:
                 self._unpacked = True
                 head = self._stream.read(CHUNK)
             yield from self._contents(head)
-        except Packed as refusal:
-            yield Fault(None, "", str(refusal))
+        except Unreadable as refusal:
+            yield refusal.fault()
 
     def _contents(self, head: bytes) -> Iterator[Record | Fault]:
         if not head.strip():
@@ -129,20 +130,17 @@ class Reading:
             yield from self._parquet(head)
             return
         if kind := foreign_kind(head, unpacked=self._unpacked):
-            yield Fault(None, "", f"The file is {kind}.")
+            yield Fault(None, "", state("foreign", kind=kind))
             return
         mark, marked = encodings.marked(head)
         self.encoding = marked or self.how.encoding or encodings.UTF_8
         if not encodings.wide(self.encoding):
             if wide := encodings.without_mark(head[:400]):
                 self.undecodable += 1
-                text = f"The file looks like {wide} without a byte-order mark. Save it as UTF-8, {encodings.CHOOSE}."
-                yield Fault(None, "", text)
+                yield Fault(None, "", state("no_mark", encoding=wide))
                 return
             if is_binary(head[:4096]):
-                yield Fault(
-                    None, "", "The file is no text: it is full of control characters. Upload JSONL, CSV or Parquet."
-                )
+                yield Fault(None, "", state("binary"))
                 return
         yield from self._about_encoding(head, marked)
         yield from self._records(encodings.as_utf_8(self._chunks(head[len(mark) :]), self.encoding))
@@ -151,31 +149,24 @@ class Reading:
         """What a person should know where the text is not plainly UTF-8."""
         name, chosen = encodings.title(self.encoding), self.how.encoding
         if chosen and marked not in ("", chosen):
-            wanted = encodings.title(chosen)
-            yield Fault(
-                None, "", f"The file begins with the mark of {name}, so it was not read as {wanted}.", "warning"
-            )
+            yield Fault(None, "", state("other_mark", encoding=name, wanted=encodings.title(chosen)), "warning")
         elif chosen:
-            yield Fault(None, "", f"The file was read as {name}, as chosen.", "note")
+            yield Fault(None, "", state("as_chosen", encoding=name), "note")
             if encodings.seems_utf_8(head):
-                text = f"All letters beyond ASCII at its beginning are valid UTF-8, so {name} is probably wrong."
-                yield Fault(None, "", text, "warning")
+                yield Fault(None, "", state("rather_utf_8", encoding=name), "warning")
         elif marked not in ("", encodings.UTF_8):
-            yield Fault(None, "", f"The file is {name}; it was read as such. UTF-8 is safer to pass on.", "warning")
+            yield Fault(None, "", state("by_its_mark", encoding=name), "warning")
 
-    def _blank(self) -> str:
+    def _blank(self) -> Statement:
         """What is said of a file that begins with nothing. Its end is looked for before it is called empty."""
         while chunk := self._stream.read(CHUNK):
             if chunk.strip():
-                return f"The file begins with over {CHUNK >> 10} KiB of blanks; take them out."
-        return "The file is empty."
+                return state("begins_blank", kib=CHUNK >> 10)
+        return state("empty_file")
 
     def _parquet(self, head: bytes) -> Iterator[Record | Fault]:
         self.layout = "Parquet"
-        try:
-            yield from self._objects(json_pieces.lines(parquet.lines(self._stream, head), self._longest))
-        except parquet.Unreadable as refusal:
-            yield Fault(None, "", str(refusal))
+        yield from self._objects(json_pieces.lines(parquet.lines(self._stream, head), self._longest))
 
     def _chunks(self, head: bytes) -> Iterator[bytes]:
         yield head
@@ -189,10 +180,10 @@ class Reading:
             start = start[marks.end() :].lstrip()
         if not start:
             blank = not any(chunk.strip() for chunk in chunks)
-            yield Fault(None, "", "The file is empty." if blank else "The file begins with a long blank stretch.")
+            yield Fault(None, "", state("empty_file" if blank else "blank_stretch"))
             return
         if start[:1] == b"<":
-            yield Fault(first[: len(first) - len(start)].count(b"\n") + 1, "", "The file is a web page or XML.")
+            yield Fault(first[: len(first) - len(start)].count(b"\n") + 1, "", state("markup"))
             return
         first, cases = self._as_cases(first, start, chunks)
         if cases is not None:
@@ -227,8 +218,7 @@ class Reading:
                 continue
             self.lines += 1
             if self.lines == 1 and self.layout == JSON_LINES and raw is not None and is_continued(raw):
-                text = "An object is spread over several lines. Write each object on one line, or all in one list."
-                yield Fault(None, "", text)
+                yield Fault(None, "", state("spread_out"))
                 return
             value = parser.parse(raw, number)
             self.undecodable = parser.undecodable
@@ -248,21 +238,21 @@ class Reading:
             record, aside = convert(shape, value, number, self.how)
             _bounded(record)
         except Unfit as unfit:
-            yield Fault(number, unfit.field, unfit.text, kind=unfit.kind)
+            yield Fault(number, unfit.field, unfit.statement, kind=unfit.kind)
             return
         yield record
         if self.shape is None:
             self.shape = shape
         elif shape is not self.shape:
             # A converted file of mixed origin is more often an accident than a wish: read it, but say so loudly.
-            text = f"The record is {shape.title.lower()}, but the file began with {self.shape.title.lower()}."
-            yield Fault(number, "", text, kind="shape")
+            mixed = state("other_shape", shape=shape.title.lower(), first=self.shape.title.lower())
+            yield Fault(number, "", mixed, kind="shape")
         self._observations.note(value, record, shape, self.how)
         at = shape.name if shape.name == "conversations" else "messages"
         if remark := order_remark(record.messages):
             yield Fault(number, at, remark, "warning")
         if aside.cut:
-            yield Fault(number, at, CUT, "warning")
+            yield Fault(number, at, state("cut"), "warning")
         self._observations.note_aside(aside)
 
     def _shape(self, value: dict[str, Any]) -> tuple[Shape | None, dict[str, Any]]:
@@ -289,8 +279,7 @@ class Reading:
 
     def _closing(self) -> Iterator[Fault]:
         if not self.lines and self.layout in ("CSV", "Parquet"):
-            text = "The Parquet file has no rows." if self.layout == "Parquet" else "No row follows the first one."
-            yield Fault(None, "", text)
+            yield Fault(None, "", state("parquet_empty" if self.layout == "Parquet" else "no_rows"))
         yield from self._observations.faults(records=self.lines, shape=self.shape, how=self.how)
 
     def _as_cases(
@@ -360,8 +349,7 @@ class Reading:
         if len(row) > len(header) and not any(row[len(header) :]):
             del row[len(header) :]  # a spreadsheet's empty columns at the right
         if len(row) != len(header):
-            text = f"The row has {len(row):,} cells, but the first row has {len(header):,}."
-            yield rows.placed(Fault(rows.number, "", text))
+            yield rows.placed(Fault(rows.number, "", state("cells", cells=len(row), columns=len(header))))
             return
         for item in self._converted(dict(zip(header, row, strict=True)), rows.number):
             yield item if isinstance(item, Record) else rows.placed(item)
@@ -370,14 +358,13 @@ class Reading:
         """What is wrong with the first row, or None."""
         twice = [name for name, count in Counter(header).items() if count > 1 and name]
         if twice:
-            return Fault(None, twice[0][:80], f"The column {twice[0][:80]!r} stands twice in the first row.")
+            return Fault(None, twice[0][:80], state("column_twice", column=twice[0][:80]))
         if self.how.shape == COLUMNS.name:
             missing = [name for name in (self.how.question, self.how.answer) if name not in header]
-            return Fault(None, missing[0][:80], f"There is no column {missing[0][:80]!r}.") if missing else None
+            return Fault(None, missing[0][:80], state("no_column", column=missing[0][:80])) if missing else None
         if shape_of(header) is not None or other_tools.known(header):
             return None
-        text = "The first row names no columns that we know. Begin with a row such as: prompt,completion"
-        return Fault(None, "", f"{text}; or say under Read it another way which column holds what.")
+        return Fault(None, "", state("no_names"))
 
 
 def _at_most(limit: int, start: bytes, chunks: Iterator[bytes]) -> bytes:
@@ -403,7 +390,7 @@ def _bounded(record: Record) -> None:
     if record.source is not None:
         size = max(size, len(orjson.dumps(record.source)) // 2)  # of its letters, half are keys and brackets at least
     if size > MOST_READ:
-        raise Unfit("", f"The record is {size:,} characters long; over {MOST_READ:,} none is looked at.")
+        raise Unfit("", state("long_record", size=size, most=MOST_READ))
 
 
 def _has(shape: Shape, value: Mapping[str, Any]) -> bool:

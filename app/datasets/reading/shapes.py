@@ -12,6 +12,7 @@ from app.datasets.reading import test_cases, turns
 from app.datasets.reading.columns import TIMES
 from app.datasets.reading.faults import Unfit
 from app.datasets.reading.read_as import column_name
+from app.wording import state
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,25 +110,15 @@ _BY_KEYS: tuple[tuple[set[str], Shape], ...] = (
 )
 
 # Shapes we can name but not use, by the keys that give them away.
-_CHOOSE = "choose the columns that hold the prompt and the completion"
 _FOREIGN = (
-    (
-        {"prompt", "chosen", "rejected"},
-        "holds preference pairs (chosen, rejected); to learn from the better ones choose chosen as the answer column",
-    ),
-    (
-        {"chosen", "rejected"},
-        "holds preference pairs without a prompt; take rejected out and rename chosen to messages (a list) or text",
-    ),
-    ({"conversation_a", "conversation_b"}, "compares two conversations; keep the better one, under the name messages"),
-    ({"preferred_output"}, "holds preference pairs; choose input and preferred_output as the columns"),
-    (
-        {"custom_id"},
-        "is a line of a batch, a request or an answer; join the two by custom_id into prompt and completion",
-    ),
-    ({"annotations", "data"}, "is a task of Label Studio; export as JSON-MIN or CSV, and choose the columns"),
-    ({"inputs", "outputs"}, f"holds inputs and outputs; {_CHOOSE} (such as inputs.question and outputs.answer)"),
-    ({"vars"}, f"is a promptfoo test case without assert; {_CHOOSE} (such as vars.question)"),
+    ({"prompt", "chosen", "rejected"}, "preferences"),
+    ({"chosen", "rejected"}, "preferences_alone"),
+    ({"conversation_a", "conversation_b"}, "arena"),
+    ({"preferred_output"}, "preferred_output"),
+    ({"custom_id"}, "batch_line"),
+    ({"annotations", "data"}, "label_studio"),
+    ({"inputs", "outputs"}, "inputs_outputs"),
+    ({"vars"}, "no_assert"),
 )
 _PASSAGE = frozenset({"id", "_id", "text", "title", "source", "url", "metadata", "meta", "split", "group", *TIMES})
 
@@ -150,18 +141,16 @@ def why_unknown(record: Mapping[str, Any]) -> Unfit:
     """Say what a record of no known shape lacks, as precisely as its keys allow."""
     have = set(record)
     if not have:
-        return Unfit("", "The object is empty; it needs prompt and completion, or messages.")
-    for keys, fault in _FOREIGN:
+        return Unfit("", state("object_empty"))
+    for keys, shape in _FOREIGN:
         if keys <= have:
-            return Unfit(min(keys), f"The record {fault}.")
+            return Unfit(min(keys), state("shape_of_others", shape=shape))
     turns.refuse_media(record)
     if "text" in have:
-        alone = "The record is plain text without an answer; upload it as a document for retrieval, not as examples."
-        return Unfit("text", alone if have <= _PASSAGE else f"The record has text but no label; {_CHOOSE}.")
+        return Unfit("text", state("text_alone" if have <= _PASSAGE else "no_label"))
     for question, answer in (("prompt", "completion"), ("instruction", "output"), *PAIRS):
         if question in have:
-            return Unfit(answer, f"The record has {question} but no {answer}.")
+            return Unfit(answer, state("half_a_pair", has=question, lacks=answer))
         if answer in have and answer not in ("input", "text", "label"):
-            return Unfit(question, f"The record has {answer} but no {question}.")
-    seen = ", ".join(sorted(repr(key[:40]) for key in list(have)[:4]))
-    return Unfit("", f"The record has neither prompt and completion nor messages; its keys are {seen}.")
+            return Unfit(question, state("half_a_pair", has=answer, lacks=question))
+    return Unfit("", state("unknown_keys", keys=sorted(key[:40] for key in list(have)[:4])))

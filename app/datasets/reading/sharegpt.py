@@ -2,11 +2,12 @@
 
 import orjson
 
-from app.datasets.reading.faults import Unfit, kind_of, short, storable
+from app.datasets.reading.faults import Unfit, no_list, short, storable, wrong_kind
 from app.datasets.reading.json_text import to_text
 from app.datasets.reading.messages import turns_of_messages
 from app.datasets.reading.tool_calls import call_of
-from app.datasets.reading.turns import Turn, kind_in_place_of_list
+from app.datasets.reading.turns import Turn
+from app.wording import state
 
 _SPEAKERS = {
     "human": "user",
@@ -24,9 +25,9 @@ _SPEAKERS = {
 def turns_of_sharegpt(turns: object, at: str = "conversations") -> list[Turn]:
     """The turns of a `conversations` list. A `function_call` that is not JSON stays the text it is."""
     if not isinstance(turns, list):
-        raise Unfit(at, f"{at} has to be a list of turns, not {kind_in_place_of_list(turns)}.")
+        raise no_list(at, "turns", turns)
     if not turns:
-        raise Unfit(at, f"{at} is an empty list.", "empty")
+        raise Unfit(at, state("empty_list", at=at), "empty")
     if isinstance(turns[0], dict) and "role" in turns[0] and "from" not in turns[0]:
         return turns_of_messages(turns, at)  # OpenAI's messages under ShareGPT's key, as many converters write them
     converted: list[Turn] = []
@@ -46,14 +47,14 @@ def turns_of_sharegpt(turns: object, at: str = "conversations") -> list[Turn]:
 
 def _spoken(turn: object, at: str) -> Turn:
     if not isinstance(turn, dict):
-        raise Unfit(at, f"{at} has to be an object with from and value, not {kind_of(turn)}.")
+        raise wrong_kind(at, "turn", turn)
     speaker = turn.get("from")
     role = _SPEAKERS.get(speaker) if isinstance(speaker, str) else None
     if role is None:
-        raise Unfit(f"{at}.from", f"{at}.from is {short(speaker)}; it has to be human, gpt, system or tool.")
+        raise Unfit(f"{at}.from", state("speaker", at=f"{at}.from", seen=short(speaker)))
     value = turn.get("value")
     if not isinstance(value, str):
-        raise Unfit(f"{at}.value", f"{at}.value has to be text, not {kind_of(value)}.")
+        raise wrong_kind(f"{at}.value", "text", value)
     text = storable(value, f"{at}.value")
     if speaker == "function_call":
         try:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.datasets.reading.faults import Unfit, kind_of, short
+from app.datasets.reading.faults import Unfit, short, wrong_kind
 from app.datasets.reading.json_text import written
 from app.text import json_value
+from app.wording import state
 
 EXPECTED = "__expected"  # the column of promptfoo's tables
 _EXACT = ("equals", "is-exactly")
@@ -21,13 +22,13 @@ def inputs(value: object, at: str) -> Any:
     if isinstance(value, list | str):
         return value
     if not isinstance(value, dict):
-        raise Unfit(at, f"{at} has to be an object with the question, not {kind_of(value)}.")
+        raise wrong_kind(at, "question", value)
     if not value:
-        raise Unfit(at, f"{at} is empty.", "empty")
+        raise Unfit(at, state("empty", at=at), "empty")
     if len(value) == 1:
         return next(iter(value.values()))
     if not all(isinstance(value, str) for value in value.values()):
-        raise Unfit(at, f"{at} holds several values that are not all text; choose the one that is the question.")
+        raise Unfit(at, state("several_values", at=at))
     return "\n".join(f"{name}: {value}" for name, value in value.items())
 
 
@@ -40,14 +41,13 @@ def question_and_answer(variables: object, assertions: object) -> tuple[Any, Any
         Unfit: there is no such answer, or finding it would take opening a file or running a program.
     """
     if isinstance(variables, str):
-        raise Unfit("vars", "vars names a file; write its variables into the case.")
+        raise Unfit("vars", state("vars_file"))
     if isinstance(variables, dict):
         for name, value in variables.items():
             if isinstance(value, str) and value.startswith("file://"):
-                raise Unfit("vars", f"{name[:80]} names {short(value)}, which is never opened; write its text in.")
+                raise Unfit("vars", state("variable_file", name=name[:80], seen=short(value)))
             if isinstance(value, list) and not all(isinstance(part, dict) for part in value):
-                text = f"{name[:80]} lists several values, of which promptfoo makes a case each; write the cases out."
-                raise Unfit("vars", text)
+                raise Unfit("vars", state("variable_list", name=name[:80]))
         variables = {
             name: value if isinstance(value, str | list | dict) else written(value) for name, value in variables.items()
         }
@@ -67,19 +67,16 @@ def other_assertions(assertions: object) -> Iterator[str]:
 def _asserted(assertions: object, variables: Mapping[str, Any]) -> tuple[Any, str]:
     """The answer of promptfoo's `assert`, and the variable that it is, if it is one."""
     if not isinstance(assertions, list):
-        raise Unfit("assert", f"assert has to be a list, not {kind_of(assertions)}.")
+        raise wrong_kind("assert", "assertions", assertions)
     named = [
         answer for assertion in assertions if isinstance(assertion, dict) for answer in _named(assertion, variables)
     ]
     if len({written(answer) for answer, _ in named}) > 1:
-        raise Unfit("assert", "The case names several answers; keep the one that is to be given.")
+        raise Unfit("assert", state("several_answers"))
     if named:
         return named[0]
-    kinds = (
-        ", ".join(sorted({str(assertion.get("type"))[:40] for assertion in assertions if isinstance(assertion, dict)}))
-        or "nothing"
-    )
-    raise Unfit("assert", f"The case asks for {kinds}; {_ONLY}.")
+    kinds = {str(assertion.get("type"))[:40] for assertion in assertions if isinstance(assertion, dict)}
+    raise Unfit("assert", state("asks_for_kinds", kinds=sorted(kinds)))
 
 
 def _named(assertion: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
@@ -87,8 +84,7 @@ def _named(assertion: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterat
     kind, value = assertion.get("type"), assertion.get("value")
     if kind in _EXACT:
         if assertion.get("transform"):
-            text = "The case transforms the output before it compares, which is never run here; take transform out."
-            raise Unfit("assert", text)
+            raise Unfit("assert", state("transform"))
         yield _exactly(value, variables, "assert")
     elif kind in _SCHEMAS:
         schema = value
@@ -101,11 +97,11 @@ def _named(assertion: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterat
 def _exactly(value: Any, variables: Mapping[str, Any], at: str) -> tuple[Any, str]:
     if isinstance(value, str):
         if value.startswith(("file://", "javascript:", "python:")):
-            raise Unfit(at, f"The expected answer is {short(value)}, which is never opened or run; write it in.")
+            raise Unfit(at, state("answer_elsewhere", seen=short(value)))
         if (template := _VARIABLE.fullmatch(value.strip())) and template[1] in variables:
             return variables[template[1]], template[1]
         if "{{" in value or "{%" in value:
-            raise Unfit(at, f"The expected answer {short(value)} is a template, which is not filled in; write it out.")
+            raise Unfit(at, state("answer_template", seen=short(value)))
     return (value if isinstance(value, str) else written(value)), ""
 
 
@@ -140,14 +136,14 @@ def expected(record: Mapping[str, Any]) -> tuple[Any, str]:
             return _in_cell(cell, variables(record))
         except Unfit as unfit:
             faults.append(unfit)
-    raise faults[0] if faults else Unfit(EXPECTED, f"{EXPECTED} is empty.", "empty")
+    raise faults[0] if faults else Unfit(EXPECTED, state("empty", at=EXPECTED), "empty")
 
 
 def _in_cell(cell: object, known: Mapping[str, Any]) -> tuple[Any, str]:
     if not isinstance(cell, str):
         return cell, ""
     if cell.strip() in _BARE:
-        raise Unfit(EXPECTED, f"The case asks for {cell.strip()!r}; only a text or equals names the expected answer.")
+        raise Unfit(EXPECTED, state("asks_for", seen=repr(cell.strip())))
     kind, colon, value = cell.partition(":")
     kind = kind.strip()
     if not colon or " " in kind:
@@ -157,7 +153,7 @@ def _in_cell(cell: object, known: Mapping[str, Any]) -> tuple[Any, str]:
     if kind in _SCHEMAS and (only := _only_value(json_value(value))) is not None:
         return only, ""
     if kind in _OTHERS or kind.startswith(("not-", "llm-", "is-", "model-", "contains-", "icontains", "context-")):
-        raise Unfit(EXPECTED, f"The case asks for {short(kind)}; only a text or equals names the expected answer.")
+        raise Unfit(EXPECTED, state("asks_for", seen=short(kind)))
     return _exactly(cell, known, EXPECTED)
 
 
@@ -169,7 +165,6 @@ def is_expected(column: str) -> bool:
 _COLUMN = re.compile(r"__expected[1-9]?")
 _VARIABLE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 _SCHEMAS = ("is-json", "contains-json")
-_ONLY = "only equals, and a JSON schema that allows a single value, name the expected answer"
 _BARE = {"is-json", "contains-json", "is-valid-openai-tools-call", "is-valid-openai-function-call"}
 _OTHERS = {
     *("contains", "icontains", "contains-all", "contains-any", "contains-json", "regex", "starts-with", "similar"),
@@ -195,14 +190,14 @@ _OTHERS = {
 def expectations(value: object) -> Any:
     """The answer of MLflow's expectations: `expected_response`, or the only one there is."""
     if not isinstance(value, dict):
-        raise Unfit("expectations", f"expectations has to be an object, not {kind_of(value)}.")
+        raise wrong_kind("expectations", "expectations", value)
     if not value:
-        raise Unfit("expectations", "expectations is empty.", "empty")
+        raise Unfit("expectations", state("empty", at="expectations"), "empty")
     if "expected_response" in value:
         return value["expected_response"]
     if len(value) == 1:
         return next(iter(value.values()))
-    raise Unfit("expectations", "expectations has no expected_response, so the expected answer is not clear.")
+    raise Unfit("expectations", state("no_expected"))
 
 
 def variables(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import orjson
 
-from app.datasets.reading.faults import DEEPEST, Unfit, kind_of, short, storable, too_deep
+from app.datasets.reading.faults import DEEPEST, Unfit, short, storable, too_deep, wrong_kind
 from app.datasets.reading.json_text import to_text
 from app.datasets.reading.turns import ToolCall, Turn
+from app.wording import state
 
 CALLING = (
     "You can call the tools below. To call one, answer with nothing but JSON: "
@@ -27,7 +28,7 @@ def calls_of(message: Mapping[str, Any], at: str, names: dict[str, str]) -> list
         return [call_of(single, f"{at}.function_call")] if isinstance(single, dict) else []
     where = f"{at}.tool_calls"
     if not isinstance(listed, list):
-        raise Unfit(where, f"{where} has to be a list of tool calls, not {kind_of(listed)}.")
+        raise wrong_kind(where, "calls", listed)
     calls = []
     for call in listed:
         function = call.get("function", call) if isinstance(call, dict) else call
@@ -44,16 +45,15 @@ def call_of(function: object, at: str) -> ToolCall:
         Unfit: it has no name, or its arguments are no JSON or too deep.
     """
     if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"].strip():
-        raise Unfit(at, f"{at} holds a tool call without a function name.")
+        raise Unfit(at, state("call_without_name", at=at))
     arguments = function.get("arguments")
     if isinstance(arguments, str):
         try:
             arguments = orjson.loads(arguments) if arguments.strip() else {}
         except orjson.JSONDecodeError:
-            text = f"{at} calls {short(function['name'])} with arguments that are not JSON."
-            raise Unfit(at, text) from None
+            raise Unfit(at, state("arguments_no_json", at=at, seen=short(function["name"]))) from None
     if too_deep(arguments):
-        raise Unfit(at, f"{at} calls {short(function['name'])} with arguments nested more than {DEEPEST} deep.")
+        raise Unfit(at, state("arguments_deep", at=at, seen=short(function["name"]), most=DEEPEST))
     return ToolCall(function["name"], {} if arguments is None else arguments)
 
 
@@ -63,15 +63,15 @@ def definitions_of(definitions: object) -> list[dict[str, Any]]:
         try:
             definitions = orjson.loads(definitions) if definitions.strip() else []
         except orjson.JSONDecodeError:
-            raise Unfit("tools", "tools is text that is not JSON.") from None
+            raise Unfit("tools", state("tools_no_json")) from None
     if definitions is None:
         return []
     if isinstance(definitions, dict) and isinstance(definitions.get("tools"), list):
         definitions = definitions["tools"]  # Bedrock's toolConfig
     if not isinstance(definitions, list):
-        raise Unfit("tools", f"tools has to be a list of tool definitions, not {kind_of(definitions)}.")
+        raise wrong_kind("tools", "tools", definitions)
     if too_deep(definitions):
-        raise Unfit("tools", f"tools is nested more than {DEEPEST} deep.")
+        raise Unfit("tools", state("tools_deep", most=DEEPEST))
     definitions = [entry for tool in definitions for entry in _opened(tool)]
     return [_definition(tool, f"tools[{number}]") for number, tool in enumerate(definitions)]
 
@@ -93,7 +93,7 @@ def _definition(tool: object, at: str) -> dict[str, Any]:
         tool = {("parameters" if key == "input_schema" else key): held for key, held in tool.items()}
     function = tool.get("function", tool) if isinstance(tool, dict) else tool
     if not isinstance(tool, dict) or not isinstance(function, dict):
-        raise Unfit(at, f"{at} has to be an object that defines a function, not {kind_of(function)}.")
+        raise wrong_kind(at, "tool", function)
     return tool if "function" in tool else {"type": "function", "function": tool}
 
 

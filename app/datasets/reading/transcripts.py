@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from app.datasets.reading.faults import Unfit
+from app.wording import state
 
 _SPEAKERS = {
     **dict.fromkeys(("human", "user", "instruction", "question", "prompter", "customer", "q"), "user"),
@@ -100,9 +101,7 @@ def _instructed(text: str, at: str) -> list[dict[str, str]]:
 def _whole(messages: list[dict[str, str]], at: str, style: str) -> list[dict[str, str]]:
     roles = [message["role"] for message in messages if message["role"] != "system"]
     if any(roles[place] == roles[place + 1] for place in range(len(roles) - 1)) or roles[:1] != ["user"]:
-        text = f"{at} holds a conversation in one text ({style}), but its turns do not alternate."
-        raise Unfit(at, f"{text} Write it as messages, each with role and content.")
+        raise Unfit(at, state("not_alternating", at=at, style=style))
     if roles[-1] != "assistant" or not messages[-1]["content"]:
-        text = f"{at} holds a conversation in one text ({style}) without an answer at its end."
-        raise Unfit(at, text)
+        raise Unfit(at, state("no_last_answer", at=at, style=style))
     return messages

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.datasets.reading.faults import Unfit, kind_of
+from app.datasets.reading.faults import Unfit
+from app.wording import state
 
 THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "reasoning_details", "rationale")
 # What can be seen or heard and not read; a row that holds some asks about it.
@@ -78,12 +79,4 @@ def refuse_media(record: Mapping[str, Any], at: str = "") -> None:
     """
     if key := next((candidate for candidate in MEDIA if record.get(candidate)), None):
         where = f"{at}.{key}" if at else key
-        text = f"{where} holds what can't be read as text; nothing here can ask about it, so leave such records out."
-        raise Unfit(where, text)
-
-
-def kind_in_place_of_list(value: object) -> str:
-    """What stands where a list has to; most often a table into which Python wrote its lists in its own notation."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        return "text that is not JSON; save the file as JSON lines or Parquet, where lists stay lists"
-    return kind_of(value)
+        raise Unfit(where, state("media", at=where))

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from app.datasets.reading.faults import DEEPEST
+from app.datasets.reading.faults import DEEPEST, Unreadable
 from app.datasets.reading.json_text import Written
+from app.wording import state
 
 LONGEST = 4 << 20  # bytes of a file; what people write by hand has some hundred KiB
 MOST_NODES = 500_000  # values, each alias counted as what it stands for
@@ -34,14 +35,6 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 STRING = "tag:yaml.org,2002:str"
 
 
-class Unreadable(Exception):
-    """This can't be read; the text says why. line: where, 1-based."""
-
-    def __init__(self, text: str, line: int | None = None) -> None:
-        super().__init__(text)
-        self.line = line
-
-
 class Lined(dict[str, Any]):
     """An object that knows the line on which it begins."""
 
@@ -62,14 +55,14 @@ def load(data: bytes) -> Any:
     import yaml
 
     if len(data) > LONGEST:
-        raise Unreadable(f"The YAML file is larger than {LONGEST >> 20} MiB. Write its cases as JSON lines.")
+        raise Unreadable(state("yaml_large", mib=LONGEST >> 20))
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return _Composer(yaml).document(yaml.parse(data, Loader=loader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it can't be parsed")
-        raise Unreadable(f"This is not YAML: {problem[:200]}.", mark.line + 1 if mark else None) from error
+        raise Unreadable(state("no_yaml", problem=problem[:200]), mark.line + 1 if mark else None) from error
 
 
 class _Composer:
@@ -87,7 +80,7 @@ class _Composer:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise Unreadable("The file holds several YAML documents; keep one.", _line(event))
+                    raise Unreadable(state("yaml_documents"), _line(event))
             elif isinstance(event, yaml.NodeEvent):
                 value = self._node(event, events, 0)
         return value
@@ -95,12 +88,11 @@ class _Composer:
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Any:
         yaml = self._yaml
         if depth > DEEPEST:
-            raise Unreadable(f"Values are nested more than {DEEPEST} deep.", _line(event))
+            raise Unreadable(state("yaml_deep", most=DEEPEST), _line(event))
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if event.tag is not None and not _PLAIN_TAG.fullmatch(event.tag) and event.tag != "!":
-            text = f"The tag {event.tag[:60]} would make an object of a program's, which is never done."
-            raise Unreadable(text, _line(event))
+            raise Unreadable(state("yaml_tag", tag=event.tag[:60]), _line(event))
         before, anchor = self._nodes, event.anchor
         self._count(1, event)
         if anchor:
@@ -123,18 +115,18 @@ class _Composer:
         value.line = _line(event)
         while not isinstance(key := next(events), self._yaml.MappingEndEvent):
             if not isinstance(key, self._yaml.ScalarEvent):
-                raise Unreadable("A key has to be a word.", _line(key))
+                raise Unreadable(state("yaml_key"), _line(key))
             if key.value == "<<" and not key.style:
-                raise Unreadable("Keys are merged with <<, which is not read. Write them out.", _line(key))
+                raise Unreadable(state("yaml_merge"), _line(key))
             if key.value in value:
-                raise Unreadable(f"The key {key.value[:80]!r} stands twice; which one is meant?", _line(key))
+                raise Unreadable(state("key_twice", key=key.value[:80]), _line(key))
             self._count(1, key)
             value[key.value] = self._node(next(events), events, depth + 1)
         return value
 
     def _alias(self, event: Any) -> Any:
         if event.anchor in self._open or event.anchor not in self._anchors:
-            raise Unreadable(f"*{event.anchor[:60]} stands for something that is not there yet.", _line(event))
+            raise Unreadable(state("yaml_alias", anchor=event.anchor[:60]), _line(event))
         value, size = self._anchors[event.anchor]
         self._count(size, event)
         return value
@@ -142,7 +134,7 @@ class _Composer:
     def _count(self, more: int, event: Any) -> None:
         self._nodes += more
         if self._nodes > MOST_NODES:
-            raise Unreadable(f"With its references written out the file has over {MOST_NODES:,} values.", _line(event))
+            raise Unreadable(state("yaml_swollen", most=MOST_NODES), _line(event))
 
 
 def _scalar(event: Any) -> Any:

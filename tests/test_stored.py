@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.frozen import Frozen, Unreadable
+from app.strict import Frozen, Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +54,8 @@ def test_what_is_not_known_is_not_written() -> None:
 def test_a_value_without_its_fields_is_refused_by_name() -> None:
     with pytest.raises(Unreadable, match="Outer lacks absent, number"):
         Outer.from_json({"inner": None})
+
+
+def test_a_value_of_another_kind_is_refused_with_its_place() -> None:
+    with pytest.raises(Unreadable, match=r"is of another kind at inner\.score, number"):
+        Outer.from_json({"number": "many", "absent": None, "inner": {"score": [1]}})
