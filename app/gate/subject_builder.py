@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
-from app.baselines import answer_store, looks, measured_model, standing
+from app.baselines import answer_store, deciding_judge, looks, measured_model, standing
 from app.baselines.history import Look
 from app.baselines.tables import BaselineRow
 from app.datasets.tables import DatasetRow
@@ -119,6 +119,7 @@ def _measurement(session: Session, row: BaselineRow) -> Measurement:
         # this part keeps its digest.
         before=before if before.anything else None,
         thinks=row.thinks or None,
+        judge=deciding_judge.of(row.judge),
     )
 
 

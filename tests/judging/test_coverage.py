@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from app.judging import correction
-from app.judging.correction import Labels, Tally
+from app.evaluation import correction
+from app.evaluation.correction import Labels, Tally
 
 pytestmark = pytest.mark.deep
 

@@ -2,13 +2,16 @@
 
 import pytest
 
+from app.evaluation import correction
+from app.evaluation.correction import Labels, Tally
 from app.inference.generator import Answer, Finish
-from app.judging import correction, families, order, questions, replies
-from app.judging.correction import Labels, Tally
+from app.judging import families, order
 from app.judging.families import Known
 from app.judging.order import Order
 from app.judging.outcome import settled
-from app.judging.replies import PAIR, SINGLE, Judged, Unreadable
+from app.scoring import judge_questions as questions
+from app.scoring import judge_replies as replies
+from app.scoring.judge_replies import PAIR, SINGLE, Judged, Unreadable
 from tests.support.judged import says
 
 
