@@ -87,6 +87,7 @@ class Evidence(Frozen):
     judge_labels: int | None = None
     judge_kappa: float | None = None
     judge_kin: str | None = None
+    judge_name: str | None = None
     teacher: Score | None = None
     cost_case: str | None = None
     cost_basis: str | None = None

@@ -319,7 +319,7 @@ class Measured:
     tagged_twice: failures that two people tagged, neither knowing the other's word; tags_kappa: how far they agree.
     judge_holds: where an LLM judge decides, whether it is still the one that agrees with people; judge_fault: why not.
     judge_labels: answers that a person labelled beside it; judge_kappa: how far they agree. judge_kin: what it has in
-    common with a model whose answers it scores.
+    common with a model whose answers it scores. judge_name: what to call it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -358,6 +358,7 @@ class Measured:
     judge_labels: Count | None = None
     judge_kappa: Signed | None = None
     judge_kin: JudgeKin | None = None
+    judge_name: Line | None = None
     winning_prompt_tokens: Count | None = None
     cost_case: CostCase | None = None
     identifiers_decided: Flag | None = None

@@ -14,7 +14,7 @@ from app import glossary
 from app.advice.gates.judge import ORDER
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
-from app.baselines import deciding_judge, standing
+from app.baselines import standing
 from app.baselines.arms import ArmResult
 from app.baselines.tables import ArmRow
 from app.datasets.tables import DatasetRow
@@ -108,8 +108,6 @@ def costs_of(session: Session, facts: Facts) -> Study | None:
 def _target(facts: Facts, goal: float | None, base: str) -> Line:
     metric = assessments.answers(facts.assessment).get("metric")
     name = glossary.known("metric", str(metric)) if metric and metric != "unknown" else "no metric yet"
-    if facts.baseline is not None and (judge := deciding_judge.of(facts.baseline.judge)) is not None:
-        name = f"{name} · {judge.label}"
     url = f"{base}/describe/success#target"
     if goal is None:
         return Line("target", "Target", "not set", name, "open", "not set", url=url)

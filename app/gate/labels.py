@@ -50,6 +50,7 @@ NAMES: Mapping[str, str] = {
     "evidence.judge_fault": "what is wrong with the LLM judge",
     "evidence.judge_labels": "labels beside the LLM judge",
     "evidence.judge_kappa": "kappa of LLM judge and people",
+    "evidence.judge_name": "LLM judge",
     "evidence.judge_kin": "family of the LLM judge",
     "evidence.oracle_gain": "gain of the gold passage",
     "evidence.rows_carry_context": "training rows with passages",

@@ -100,7 +100,12 @@ def without_names(listed: Sequence[Caution]) -> tuple[Caution, ...]:
     return tuple(kept)
 
 
-UNNAMED: Mapping[str, str] = {"ran": "one model", "trains": "another", "rival": "the cheapest option so far"}
+UNNAMED: Mapping[str, str] = {
+    "ran": "one model",
+    "trains": "another",
+    "rival": "the cheapest option so far",
+    "judge": "a language model",
+}
 
 
 def evidence_without_names(evidence: Evidence, *, costs: bool) -> Evidence:
@@ -111,6 +116,8 @@ def evidence_without_names(evidence: Evidence, *, costs: bool) -> Evidence:
         hidden["baseline_ran_on"] = UNNAMED["ran"]
     if evidence.trains_on is not None:
         hidden["trains_on"] = UNNAMED["trains"]
+    if evidence.judge_name is not None:
+        hidden["judge_name"] = UNNAMED["judge"]
     return replace(evidence, **hidden)
 
 
@@ -172,7 +179,12 @@ def _target(evidence: Evidence) -> Iterator[Statement]:
 def _judge(evidence: Evidence) -> Iterator[Statement]:
     if evidence.judge_holds is None:
         return
-    yield state("judge_decides", labels=evidence.judge_labels, kappa=evidence.judge_kappa)
+    yield state(
+        "judge_decides",
+        judge=evidence.judge_name or UNNAMED["judge"],
+        labels=evidence.judge_labels,
+        kappa=evidence.judge_kappa,
+    )
     if evidence.judge_kin:
         yield state("judge_kin", kin=evidence.judge_kin)
 
@@ -217,11 +229,11 @@ def _pays_late(months_needed: float | None, limit: float, rival: str, *, sound: 
     return f"Paid back {paid_back(months_needed)}; at most {months(limit)} are accepted. {_beside(rival, sound=sound)}"
 
 
-def _judge_decides(labels: int | None, kappa: float | None) -> str:
+def _judge_decides(judge: str, labels: int | None, kappa: float | None) -> str:
     agreed = "" if kappa is None else f", kappa {kappa:.2f}".replace("-", MINUS)
     return (
-        f"An LLM judge decides: compared with {plural(labels or 0, 'label')} by people{agreed}. None of them is of an "
-        "adapter's answer, and an adapter that learns the judge's taste would win by it. It gets the adapter's answers "
+        f"An LLM judge decides ({judge}): compared with {plural(labels or 0, 'label')} by people{agreed}. None of them "
+        "is of an adapter's answer, and an adapter that learns the judge's taste would win by it. It gets the adapter's answers "
         "to the test rows."
     )
 

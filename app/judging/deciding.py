@@ -227,6 +227,7 @@ def measured(session: Session, baseline: BaselineRow | None) -> Evidence:
         judge_fault=now.fault,
         judge_labels=now.calibration.labels.total,
         judge_kappa=None if kappa is None else round(kappa, 4),
+        judge_name=now.judge.name,
         judge_kin=next((one.kind for one in kin(session, baseline, now.judge)), None),
     )
 

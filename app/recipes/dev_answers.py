@@ -37,8 +37,8 @@ def against(settings: Mapping[str, Any], scored: Mapping[str, Any] | None) -> st
         return "The deciding metric is not known to this version. Stop by dev loss."
     if metric.name == deciding_judge.METRIC:
         return (
-            "The metric is an LLM judge, which a trainer has no way to ask. Choose early stopping by dev loss; the test "
-            "rows are scored by the judge all the same."
+            "The metric is an LLM judge, which a trainer has no way to ask. Choose early stopping by dev loss; the "
+            "test rows are scored by the judge all the same."
         )
     if metric.executed:
         return (

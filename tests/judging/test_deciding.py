@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow
-from app.baselines import deciding_judge, facts, runs
+from app.baselines import belonging, deciding_judge, facts, runs, scored
 from app.baselines import job as measuring
 from app.baselines import store as baseline_store
 from app.baselines.outlines import Known
@@ -176,7 +176,7 @@ def test_the_gate_shuts_when_labels_rubric_or_judge_change(case: Judgeable, make
         session.get_one(ModelRow, case.judge.id).reference = "claude-other"
     assert gate(case)[0]["judge_fault"] == "judge"
     with pytest.raises(Failed, match="connection of the judge"):
-        measuring.scored.scorer_of(claim_of(case.engine, case.settings, case.queue, baseline.id), after)
+        scored.scorer_of(claim_of(case.engine, case.settings, case.queue, baseline.id), after)
     with writing(case.engine) as session:
         session.get_one(ModelRow, case.judge.id).reference = "claude-judge"
     case.label(make.author("Eve"), right=lambda output, target: output != target)  # the other way round
@@ -208,8 +208,8 @@ def test_an_adapter_is_scored_by_the_same_judge_on_the_same_rows(
     assert result.passed is None
     with reading(case.engine) as session:
         best = next(one for one in baseline_store.get(session, baseline.id).arms if one.test and one.id != arm.id)
-        pairs, left_out = measuring.belonging.pairs(session, best.id, arm.id, "test")
-        compared = measuring.belonging.compared(session, baseline, pairs)
+        pairs, left_out = belonging.pairs(session, best.id, arm.id, "test")
+        compared = belonging.compared(session, baseline, pairs)
     assert (len(pairs), left_out) == (20, 0)
     assert all(isinstance(pair, Pair) and pair.after in (0, 1) for pair in pairs)
     assert compared.after == pytest.approx(result.score)

@@ -143,7 +143,9 @@ def test_what_was_needed_stands_beside_what_was_gained(reviewer: TestClient) -> 
     assert entry["needed"] == pytest.approx(0.9 - 150 / 220, abs=0.06)
 
 
-FAILED = {"name": "release.forgetting", "state": "fail", "words": "It forgot 9 of 100 general answers.", "rows": 100}
+FAILED: dict[str, Any] = {
+    "name": "release.forgetting", "state": "fail", "words": "It forgot 9 of 100 general answers.", "rows": 100,
+}  # fmt: skip
 
 
 def fail_a_check(engine: Engine) -> None:
