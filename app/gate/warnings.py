@@ -233,8 +233,8 @@ def _judge_decides(judge: str, labels: int | None, kappa: float | None) -> str:
     agreed = "" if kappa is None else f", kappa {kappa:.2f}".replace("-", MINUS)
     return (
         f"An LLM judge decides ({judge}): compared with {plural(labels or 0, 'label')} by people{agreed}. None of them "
-        "is of an adapter's answer, and an adapter that learns the judge's taste would win by it. It gets the adapter's answers "
-        "to the test rows."
+        "is of an adapter's answer, and an adapter that learns the judge's taste would win by it. It is sent the "
+        "adapter's answers to the test rows."
     )
 
 

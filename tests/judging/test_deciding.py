@@ -23,7 +23,7 @@ from app.inference import service as inference
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
-from app.jobs.claims import Failed
+from app.jobs.claims import Claim, Failed
 from app.judging import deciding
 from app.settings import Settings
 from app.users.tables import UserRow
@@ -81,13 +81,19 @@ def begun(case: Judgeable, **different: Any) -> BaselineRow:
         return runs.start(session, case.case.assessment.id, order, by=case.case.author, known=known)
 
 
-def decided(case: Judgeable, **different: Any) -> BaselineRow:
-    """Measured by the judge."""
-    baseline = begun(case, **different)
+def measured(case: Judgeable) -> tuple[BaselineRow, Claim]:
+    """Measured by the judge; the job's claim still holds."""
+    baseline = begun(case)
     claim = claim_of(case.engine, case.settings, case.queue, baseline.id)
     measuring.measure(claim)
+    return baseline_of(case.engine, baseline.id), claim
+
+
+def decided(case: Judgeable) -> BaselineRow:
+    """The same, and the job is over."""
+    baseline, claim = measured(case)
     finish_job(case.engine, claim)
-    return baseline_of(case.engine, baseline.id)
+    return baseline
 
 
 def gate(case: Judgeable) -> tuple[Mapping[str, Any], bool, str]:
@@ -147,19 +153,20 @@ def test_the_judges_words_are_the_scores_corrected_by_labels(case: Judgeable, ma
         frozen = subject_builder.snapshot(session, session.get_one(AssessmentRow, case.case.assessment.id)).subject
     assert frozen.baseline is not None
     assert frozen.baseline.judge == kept
-    measured, locks, sentence = gate(case)
-    assert measured["judge_holds"] is True
-    assert measured["judge_labels"] == 50
-    assert measured["judge_kin"] == "unknown"
+    found, locks, sentence = gate(case)
+    assert found["judge_holds"] is True
+    assert found["judge_labels"] == 50
+    assert found["judge_kin"] == "unknown"
     assert "LLM judge" not in sentence or not locks
 
 
 def test_the_gate_shuts_when_labels_rubric_or_judge_change(case: Judgeable, make: Make) -> None:
     case.label(make.author("Lea"))
-    baseline = decided(case)
+    baseline, claim = measured(case)
+    finish_job(case.engine, claim)
     case.label(make.author("Max"))  # of the new measurement's answers
-    measured, locks, sentence = gate(case)
-    assert (measured["judge_fault"], locks) == ("labels", True)
+    found, locks, sentence = gate(case)
+    assert (found["judge_fault"], locks) == ("labels", True)
     assert "people labelled more since" in sentence
     before = {arm.id: arm.dev for arm in baseline.arms}
     with writing(case.engine) as session:
@@ -176,28 +183,27 @@ def test_the_gate_shuts_when_labels_rubric_or_judge_change(case: Judgeable, make
         session.get_one(ModelRow, case.judge.id).reference = "claude-other"
     assert gate(case)[0]["judge_fault"] == "judge"
     with pytest.raises(Failed, match="connection of the judge"):
-        scored.scorer_of(claim_of(case.engine, case.settings, case.queue, baseline.id), after)
+        scored.scorer_of(claim, after)
     with writing(case.engine) as session:
         session.get_one(ModelRow, case.judge.id).reference = "claude-judge"
     case.label(make.author("Eve"), right=lambda output, target: output != target)  # the other way round
-    measured, locks, sentence = gate(case)
-    assert (measured["judge_fault"], locks) == ("kappa", True)
+    found, locks, sentence = gate(case)
+    assert (found["judge_fault"], locks) == ("kappa", True)
     assert "agrees too little with people" in sentence
     with writing(case.engine) as session, pytest.raises(Conflict, match=r"at least 0\.6"):
         deciding.correct(session, baseline.id, by=case.case.author)
     case.write_rubric("it is short")
-    measured, locks, _ = gate(case)
-    assert (measured["judge_fault"], locks) == ("rubric", True)
+    found, locks, _ = gate(case)
+    assert (found["judge_fault"], locks) == ("rubric", True)
 
 
 def test_an_adapter_is_scored_by_the_same_judge_on_the_same_rows(
     case: Judgeable, make: Make, judge: ModelServer
 ) -> None:
     case.label(make.author("Lea"))
-    baseline = decided(case)
+    baseline, claim = measured(case)
     with writing(case.engine) as session:
         arm = runs.add_adapter_arm(session, baseline.id, training_id=1, title="Adapter", instructions="Say it.")
-    claim = claim_of(case.engine, case.settings, case.queue, baseline.id)
     with reading(case.engine) as session:
         row = session.get_one(ModelRow, case.case.model.id)
     asked = len(judge.calls)
@@ -221,14 +227,25 @@ def test_what_the_judge_does_not_say_is_an_error_and_no_wrong_answer(
 ) -> None:
     case.label(make.author("Lea"))
     judge.reply = lambda body: says("maybe") if between(body, "answer").endswith(("2", "7")) else lenient(body)
-    baseline = decided(case)
+    baseline = begun(case)
+    claim = claim_of(case.engine, case.settings, case.queue, baseline.id)
+    with pytest.raises(Failed, match="No variant can be evaluated"):
+        measuring.measure(claim)
+    finish_job(case.engine, claim)
     with reading(case.engine) as session:
-        ids = [arm.id for arm in baseline.arms if arm.dev]
-        rows = session.scalars(select(AnswerRow).where(AnswerRow.arm_id.in_(ids), AnswerRow.split == "dev")).all()
+        ids = [arm.id for arm in baseline_store.get(session, baseline.id).arms]
+        rows = session.scalars(select(AnswerRow).where(AnswerRow.arm_id.in_(ids))).all()
     unsaid = [row for row in rows if row.output.endswith(("2", "7"))]
     assert unsaid
     assert {(row.status, row.score) for row in unsaid} == {("error", None)}
     assert all("Not judged. The verdict was none of the words" in (row.error or "") for row in unsaid)
+
+    judge.reply = lenient
+    with writing(case.engine) as session:
+        jobs.bind(session, case.queue)
+        runs.resume(session, baseline.id, by=case.case.author)
+    measuring.measure(claim_of(case.engine, case.settings, case.queue, baseline.id))
+    assert not any(arm.has_errors for arm in baseline_of(case.engine, baseline.id).arms)
 
 
 def test_the_form_and_the_programs_say_who_may_decide_and_why_not(
