@@ -59,7 +59,7 @@ def conclude(
     scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and by_model) for row in rows]
     codes = belonging.codes(belonging.groups_of(session, arm.baseline), [row.example_id for row in rows])
     result = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size, groups=codes)
-    result = deciding_judge.by_labels(result, arm.baseline.judge, arm.baseline.seed)
+    result = deciding_judge.by_labels(result, arm.baseline.judge)
     limit = error_share.limit(session, arm.baseline)
     result = replace(
         result,

@@ -98,7 +98,7 @@ def labels_of(judge: Mapping[str, Any] | None) -> Labels | None:
     return one.counted if one else None
 
 
-def by_labels(result: ArmResult, judge: Mapping[str, Any] | None, seed: int) -> ArmResult:
+def by_labels(result: ArmResult, judge: Mapping[str, Any] | None) -> ArmResult:
     """A result by a judge's words as people's labels correct it; itself where no judge decides.
 
     Rows in groups count as the independent ones that they are worth.
@@ -108,7 +108,7 @@ def by_labels(result: ArmResult, judge: Mapping[str, Any] | None, seed: int) -> 
         return result
     share = result.passed / result.n
     rows = max(1, round(result.n / (result.design_effect or 1.0)))
-    made = correction.corrected(Tally(round(share * rows), rows), labels, seed=seed)
+    made = correction.corrected(Tally(round(share * rows), rows), labels)
     if made is None:
         return result
     return replace(result, score=made.share, low=made.low, high=made.high, passed=None, judge_passed=result.passed)

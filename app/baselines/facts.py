@@ -51,7 +51,7 @@ def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
             scored = [Scored(score) for score in kept.values()]
             codes = belonging.codes(belonging.groups_of(session, baseline), [*kept])
             counted = arms.tallied(scored, binary=binary, seed=baseline.seed, groups=codes)
-            counted = deciding_judge.by_labels(counted, baseline.judge, baseline.seed)
+            counted = deciding_judge.by_labels(counted, baseline.judge)
             ends = [(counted.low, counted.high)]
             if not binary:
                 scores = [answer.score for answer in scored if answer.score is not None]

@@ -273,7 +273,7 @@ def correct(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
             if result is None or result.judge_passed is None:
                 continue
             words = replace(result, passed=result.judge_passed, judge_passed=None)
-            made = deciding_judge.by_labels(words, kept, baseline.seed)
+            made = deciding_judge.by_labels(words, kept)
             if split == "dev":
                 arm.dev = made
             else:

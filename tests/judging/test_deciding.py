@@ -118,6 +118,7 @@ def test_a_judge_decides_only_once_enough_labels_agree(case: Judgeable, make: Ma
     assert len(judge.calls) == case.run(1).spent.calls, "nothing was asked"
 
 
+@pytest.mark.deep
 def test_without_word_from_above_no_judge_decides(case: Judgeable, make: Make) -> None:
     case.label(make.author("Lea"))
     order = case.case.order(metric_options={"judge": choice(case).key}, consents=(case.judge.id,))
@@ -131,10 +132,12 @@ def test_without_word_from_above_no_judge_decides(case: Judgeable, make: Make) -
     assert "Confirm that rows and answers may be sent to 127.0.0.1" in str(unasked.value.errors)
 
 
-def test_the_judges_words_are_the_scores_corrected_by_labels(case: Judgeable, make: Make) -> None:
+def test_the_judges_words_are_the_scores_corrected_by_labels_of_prompts_and_of_the_adapter(
+    case: Judgeable, make: Make, judge: ModelServer
+) -> None:
     case.label(make.author("Lea"))
     assert choice(case).usable
-    baseline = decided(case)
+    baseline, claim = measured(case)
     kept = deciding_judge.of(baseline.judge)
     assert kept is not None
     assert (kept.name, kept.counted.total, kept.limit) == ("Judge", 50, 0.6)
@@ -158,6 +161,25 @@ def test_the_judges_words_are_the_scores_corrected_by_labels(case: Judgeable, ma
     assert found["judge_labels"] == 50
     assert found["judge_kin"] == "unknown"
     assert "LLM judge" not in sentence or not locks
+
+    with writing(case.engine) as session:
+        arm = runs.add_adapter_arm(session, baseline.id, training_id=1, title="Adapter", instructions="Say it.")
+    with reading(case.engine) as session:
+        row = session.get_one(ModelRow, case.case.model.id)
+    asked = len(judge.calls)
+    with closing(inference.generator(claim.settings, row)) as generator:
+        result = measuring.answer_arm(claim, arm.id, "test", generator)
+    assert len(judge.calls) > asked
+    assert result.judge_passed is not None
+    assert result.passed is None
+    with reading(case.engine) as session:
+        best = next(one for one in baseline_store.get(session, baseline.id).arms if one.test and one.id != arm.id)
+        pairs, left_out = belonging.pairs(session, best.id, arm.id, "test")
+        compared = belonging.compared(session, baseline, pairs)
+    assert (len(pairs), left_out) == (20, 0)
+    assert all(isinstance(pair, Pair) and pair.after in (0, 1) for pair in pairs)
+    assert compared.after == pytest.approx(result.score)
+    assert compared.delta == pytest.approx(compared.after - compared.before)
 
 
 def test_the_gate_shuts_when_labels_rubric_or_judge_change(case: Judgeable, make: Make) -> None:
@@ -197,31 +219,7 @@ def test_the_gate_shuts_when_labels_rubric_or_judge_change(case: Judgeable, make
     assert (found["judge_fault"], locks) == ("rubric", True)
 
 
-def test_an_adapter_is_scored_by_the_same_judge_on_the_same_rows(
-    case: Judgeable, make: Make, judge: ModelServer
-) -> None:
-    case.label(make.author("Lea"))
-    baseline, claim = measured(case)
-    with writing(case.engine) as session:
-        arm = runs.add_adapter_arm(session, baseline.id, training_id=1, title="Adapter", instructions="Say it.")
-    with reading(case.engine) as session:
-        row = session.get_one(ModelRow, case.case.model.id)
-    asked = len(judge.calls)
-    with closing(inference.generator(claim.settings, row)) as generator:
-        result = measuring.answer_arm(claim, arm.id, "test", generator)
-    assert len(judge.calls) > asked
-    assert result.judge_passed is not None
-    assert result.passed is None
-    with reading(case.engine) as session:
-        best = next(one for one in baseline_store.get(session, baseline.id).arms if one.test and one.id != arm.id)
-        pairs, left_out = belonging.pairs(session, best.id, arm.id, "test")
-        compared = belonging.compared(session, baseline, pairs)
-    assert (len(pairs), left_out) == (20, 0)
-    assert all(isinstance(pair, Pair) and pair.after in (0, 1) for pair in pairs)
-    assert compared.after == pytest.approx(result.score)
-    assert compared.delta == pytest.approx(compared.after - compared.before)
-
-
+@pytest.mark.deep
 def test_what_the_judge_does_not_say_is_an_error_and_no_wrong_answer(
     case: Judgeable, make: Make, judge: ModelServer
 ) -> None:
@@ -248,6 +246,7 @@ def test_what_the_judge_does_not_say_is_an_error_and_no_wrong_answer(
     assert not any(arm.has_errors for arm in baseline_of(case.engine, baseline.id).arms)
 
 
+@pytest.mark.deep
 def test_the_form_and_the_programs_say_who_may_decide_and_why_not(
     case: Judgeable, make: Make, people: Callable[[UserRow], TestClient]
 ) -> None:
