@@ -98,6 +98,11 @@ def labels_of(judge: Mapping[str, Any] | None) -> Labels | None:
     return one.counted if one else None
 
 
+def as_scored(result: ArmResult) -> float:
+    """The mean of the scores of single answers, 0 to 1: where a judge decides, by its own words, not corrected."""
+    return result.score if result.judge_passed is None or not result.n else result.judge_passed / result.n
+
+
 def by_labels(result: ArmResult, judge: Mapping[str, Any] | None) -> ArmResult:
     """A result by a judge's words as people's labels correct it; itself where no judge decides.
 
