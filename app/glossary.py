@@ -143,6 +143,12 @@ TERMS: tuple[Term, ...] = (
         "child process that can open no file and reach no network.",
     ),
     Term(
+        "metric.llm_judge",
+        "LLM judge",
+        "A language model says of each output whether it passes your rubric. It may decide only where its agreement "
+        "with people's labels (kappa) reaches the policy's threshold; scores are corrected by these labels.",
+    ),
+    Term(
         "metric.token_f1",
         "Token F1",
         "Words that output and expected answer share, whatever their order, as in SQuAD: small letters, without "

@@ -71,6 +71,7 @@ from app.jobs import engine as job_engine
 from app.jobs import routes as jobs_routes
 from app.jobs import store as job_store
 from app.judging import api as judging_api
+from app.judging import deciding
 from app.judging import routes as judging_routes
 from app.labelling import api as labelling_api
 from app.labelling import routes as labelling_routes
@@ -251,6 +252,7 @@ def create_app(settings: Settings) -> Web:
         call_prices=economics.call_prices,
         on_copy=constraints.take_over,
         list_price=economics.list_price,
+        judges=deciding.choices,
         objects=objects,
         on_refusal=on_refusal,
         chain=Chain(),

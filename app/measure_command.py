@@ -39,6 +39,7 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow, Status
+from app.judging import deciding
 from app.settings import Settings
 from app.standing import keeping
 from app.supervisor import WorkerChild
@@ -161,7 +162,7 @@ def _begin(settings: Settings, engine: Engine, queue: job_engine.Client, plan: P
         jobs.bind(session, queue)
         assessment = assessment_store.get(session, plan.assessment)
         by = _who(session, plan, assessment.created_by)
-        order, known = _order(session, plan, budget), Known(settings, economics.call_prices)
+        order, known = _order(session, plan, budget), Known(settings, economics.call_prices, deciding.choices)
         outline = planning.outline(session, assessment.id, order, known)
         baseline = runs.start(session, assessment.id, order, by=by, known=known)
         job = runs.last_job(session, baseline)

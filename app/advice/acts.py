@@ -39,6 +39,7 @@ USUAL: Mapping[str, Act] = {
 
 DOCUMENTS = Act("Add documents", "documents", "days")
 PLAN = Act("Choose variants to run", "measure", "minutes")
+JUDGE = Act("Look at the judge", "judging", "minutes")
 SECOND_LABELS = Act("Label rows as second person", "second-labels", "minutes")
 
 BY_REASON: Mapping[tuple[str, str], Act] = {
@@ -57,6 +58,12 @@ BY_REASON: Mapping[tuple[str, str], Act] = {
     ("G6", "unclear_by"): Act("Add test rows", "data", "days"),
     ("G6", "met"): Act("Check the target", "describe/success", "a new answer"),
     ("G8", "kappa"): SECOND_LABELS,
+    ("G8", "judge_rubric"): JUDGE,
+    ("G8", "judge_judge"): JUDGE,
+    ("G8", "judge_few"): JUDGE,
+    ("G8", "judge_kappa"): JUDGE,
+    ("G8", "judge_coin"): JUDGE,
+    ("G8", "judge_labels"): JUDGE,
     ("G8", "references"): Act("See the wrong answers", "second-labels", "days"),
     ("G8", "declared_low"): SECOND_LABELS,
     ("G8", "declared_low_text"): Act("Check answers as second person", "second-labels", "minutes"),

@@ -82,6 +82,12 @@ class Evidence(Frozen):
     failures: int | None = None
     tagged_twice: int | None = None
     tags_kappa: float | None = None
+    judge_holds: bool | None = None
+    judge_fault: str | None = None
+    judge_labels: int | None = None
+    judge_kappa: float | None = None
+    judge_kin: str | None = None
+    judge_name: str | None = None
     teacher: Score | None = None
     cost_case: str | None = None
     cost_basis: str | None = None

@@ -149,6 +149,9 @@ SECTIONS = (
                     _metric("length_limits", "The output is as long as you allow"),
                     _metric("format_check", "The output has the form that you ask for"),
                     _metric("refusal", "The output refuses only where it should"),
+                    _metric(
+                        "llm_judge", "An LLM judge passes it by your rubric, once people's labels show that it agrees"
+                    ),
                     _metric("team_scorer", "A Python function of your team, added by an administrator"),
                 ),
             ),

@@ -101,6 +101,8 @@ Arm = Literal[
 ]
 CostCase = Literal["pass", "fail", "not_goal"]
 OutputKind = Literal["label", "json", "sql", "code", "prose", "mixed"]
+JudgeFault = Literal["rubric", "judge", "few", "kappa", "coin", "labels"]
+JudgeKin = Literal["same_model", "same_family", "teacher", "unknown"]
 Knowledge = Literal["likely", "unclear", "unlikely"]
 
 GOALS: tuple[Goal, ...] = get_args(Goal)
@@ -315,6 +317,9 @@ class Measured:
     baseline_unfinished: a newer measurement on these rows has begun to answer and has no result yet.
     failures: dev rows on which the best arm failed, tagged or not; failure_causes: what people said of those they read.
     tagged_twice: failures that two people tagged, neither knowing the other's word; tags_kappa: how far they agree.
+    judge_holds: where an LLM judge decides, whether it is still the one that agrees with people; judge_fault: why not.
+    judge_labels: answers that a person labelled beside it; judge_kappa: how far they agree. judge_kin: what it has in
+    common with a model whose answers it scores. judge_name: what to call it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -348,6 +353,12 @@ class Measured:
     failures: Count | None = None
     tagged_twice: Count | None = None
     tags_kappa: Signed | None = None
+    judge_holds: Flag | None = None
+    judge_fault: JudgeFault | None = None
+    judge_labels: Count | None = None
+    judge_kappa: Signed | None = None
+    judge_kin: JudgeKin | None = None
+    judge_name: Line | None = None
     winning_prompt_tokens: Count | None = None
     cost_case: CostCase | None = None
     identifiers_decided: Flag | None = None

@@ -432,7 +432,7 @@ def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -
 
 def _known(app: App) -> Known:
     """What planning is told of this installation."""
-    return Known(app.settings, app.call_prices)
+    return Known(app.settings, app.call_prices, app.judges)
 
 
 def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:

@@ -189,7 +189,8 @@ class ArmResult(Frozen):
     answers that keep to the output constraint of the measurement, where it has one. groups: in which the rows come,
     design_effect: by how much that widens the variance of the score (`grouped.Design`); None where each row is alone.
     error_limit: the share of errors from which on it is not judged, where the policy had another one than `ERROR_LIMIT`
-    when it stood.
+    when it stood. judge_passed: answers that a judge passed, where one decides; the score is then as people's labels
+    correct it, and `passed` is not said.
     """
 
     version: ClassVar[int] = 1
@@ -220,6 +221,7 @@ class ArmResult(Frozen):
     design_effect: float | None = None
     error_limit: float | None = None
     taken: int | None = None
+    judge_passed: int | None = None
 
     @property
     def tokens_in(self) -> float:

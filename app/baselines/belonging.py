@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import orjson
 from sqlalchemy.orm import Session
 
-from app.baselines import answer_store, arms, standing
+from app.baselines import answer_store, arms, deciding_judge, standing
 from app.baselines.tables import BaselineRow
 from app.datasets import group_store
 from app.datasets import store as dataset_store
 from app.evaluation import grouped, metrics
-from app.evaluation.comparison import BEST_PROMPT, Comparison, Pair, compare
+from app.evaluation.comparison import BEST_PROMPT, Comparison, Pair, by_judge, compare
 from app.evaluation.statistics import Difference
 from app.intervals import CONFIDENCE
 from app.jobs.claims import Claim
@@ -46,13 +46,16 @@ def difference(
     session: Session, baseline: BaselineRow, both: Sequence[Pair], *, confidence: float = CONFIDENCE
 ) -> Difference:
     """How much the second is better on these rows, as the rules of the measurement have it."""
-    return grouped.paired(
-        [pair.before for pair in both],
-        [pair.after for pair in both],
+    before, after = [pair.before for pair in both], [pair.after for pair in both]
+    seen = grouped.paired(
+        before,
+        after,
         binary=metrics.get(baseline.metric).binary,
         confidence=confidence,
         groups=codes(groups_of(session, baseline), [pair.id for pair in both]),
     )
+    labels = deciding_judge.labels_of(baseline.judge)
+    return by_judge(seen, before, after, labels, confidence)[0] if labels is not None and both else seen
 
 
 def compared(
@@ -66,6 +69,7 @@ def compared(
         groups=groups_of(session, baseline),
         assured=standing.rules(baseline) >= arms.GROUP_RULES,
         against=against,
+        labels=deciding_judge.labels_of(baseline.judge),
     )
 
 

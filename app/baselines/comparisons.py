@@ -73,7 +73,7 @@ def _plain_gain(counted: Outcomes) -> Difference | None:
 def _gain(session: Session, baseline: BaselineRow, first: ArmRow, arm: ArmRow, counted: Outcomes) -> Difference | None:
     if not counted.rows:
         return None
-    if belonging.groups_of(session, baseline):
+    if belonging.groups_of(session, baseline) or baseline.judge is not None:
         both, _ = belonging.pairs(session, first.id, arm.id, "dev")
         return belonging.difference(session, baseline, both)
     return statistics.paired_rates(counted.both, counted.broke, counted.fixed, counted.neither)

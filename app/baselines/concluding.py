@@ -6,7 +6,17 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, arms, belonging, constrained, error_share, standing, store, with_passages
+from app.baselines import (
+    answer_store,
+    arms,
+    belonging,
+    constrained,
+    deciding_judge,
+    error_share,
+    standing,
+    store,
+    with_passages,
+)
 from app.baselines.arms import ArmResult, Dropped, Scored
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
@@ -49,6 +59,7 @@ def conclude(
     scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and by_model) for row in rows]
     codes = belonging.codes(belonging.groups_of(session, arm.baseline), [row.example_id for row in rows])
     result = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size, groups=codes)
+    result = deciding_judge.by_labels(result, arm.baseline.judge)
     limit = error_share.limit(session, arm.baseline)
     result = replace(
         result,

@@ -63,4 +63,4 @@ def steer(baseline_id: Id, body: Steering, app: App, db: Db, me: Launcher) -> Ba
 
 
 def _known(app: App) -> Known:
-    return Known(app.settings, app.call_prices)
+    return Known(app.settings, app.call_prices, app.judges)

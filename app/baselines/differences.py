@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.advice.facts import BEYOND
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, arms, belonging, other_models, standing, store
+from app.baselines import answer_store, arms, belonging, deciding_judge, other_models, standing, store
 from app.baselines.arms import ArmResult
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
@@ -245,6 +245,7 @@ def _not_worse(
         margin=margin(session, baseline) if allowed is None else allowed,
         groups=belonging.codes(groups, [pair.id for pair in both]),
         names=(two[0].label, two[1].label),
+        labels=deciding_judge.labels_of(baseline.judge),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.baselines import prompts
+from app.baselines import deciding_judge, prompts
 from app.baselines.offers import Context
 from app.blobs import Blobs
 from app.errors import Conflict, FieldError
@@ -30,8 +30,8 @@ def faults(
     session: Session, settings: Settings | None, context: Context, metric: str, options: Mapping[str, Any]
 ) -> list[FieldError]:
     """Why a metric that is executed cannot decide this measurement, one fault each."""
-    if not metrics.get(metric).executed or not options:
-        return []
+    if not metrics.get(metric).executed or not options or metric == deciding_judge.METRIC:
+        return []  # the last is looked at by `planning`, which is told of judges
     faults = scoring.against(session, settings, context.assessment.id, metric, options)
     if faults or settings is None:
         return faults

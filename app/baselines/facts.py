@@ -11,7 +11,19 @@ from app.advice.facts import BEYOND
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import answer_store, arms, belonging, causes, looks, rivals, standing, store, tagging, with_passages
+from app.baselines import (
+    answer_store,
+    arms,
+    belonging,
+    causes,
+    deciding_judge,
+    looks,
+    rivals,
+    standing,
+    store,
+    tagging,
+    with_passages,
+)
 from app.baselines.arms import ArmResult, Scored
 from app.baselines.looks import History
 from app.baselines.measured_model import MeasuredModel, model_of, same_weights
@@ -40,11 +52,13 @@ def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
             scored = [Scored(score) for score in kept.values()]
             codes = belonging.codes(belonging.groups_of(session, baseline), [*kept])
             counted = arms.tallied(scored, binary=binary, seed=baseline.seed, groups=codes)
+            counted = deciding_judge.by_labels(counted, baseline.judge)
             ends = [(counted.low, counted.high)]
             if not binary:
                 scores = [answer.score for answer in scored if answer.score is not None]
                 ends += [(older.low, older.high) for older in statistics.former_means(scores, baseline.seed)]
-            same = (stored.n, stored.errors, stored.passed) == (counted.n, counted.errors, counted.passed)
+            told = [(one.n, one.errors, one.passed, one.judge_passed) for one in (stored, counted)]
+            same = told[0] == told[1]
             near = abs(stored.score - counted.score) <= 1e-9 and any(
                 abs(stored.low - low) <= INTERVAL_SLACK and abs(stored.high - high) <= INTERVAL_SLACK
                 for low, high in ends

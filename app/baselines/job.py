@@ -33,6 +33,7 @@ from app.baselines import (
 from app.baselines.arms import ArmResult, Dropped
 from app.baselines.asking import Asked, Preparation
 from app.baselines.batch import Batch
+from app.baselines.intake import Intake
 from app.baselines.outbox import FREE_ROWS, Meter, Outbox
 from app.baselines.prompts import Shot
 from app.baselines.race import Race
@@ -320,32 +321,18 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
         raise ValueError("only an arm without a model needs no generator")
     arm, split = work.arm, work.split
     batch = Batch.of(claim, arm, _prepared(claim, work), waiting)
-    outbox = Outbox(claim)
-    scorer = scored.scorer_of(claim, arm.baseline)
-    unseen = isinstance(generator, Endpoint)
-
-    def keep(answer: Answer, taken_from: int | None = None) -> dict[str, Any]:
-        request, name = batch.unanswered.pop(answer.id), answer.id
-        row = scored.stored(
-            claim, arm, split, batch.examples[name], request, batch.asked[name], answer, scorer=scorer, unseen=unseen
-        )
-        row |= {"asked_sha256": batch.keys[name], "taken_from": taken_from}
-        outbox.put(row)
-        if meter.control is not None:
-            meter.control.count(row, arm)
-        return row
-
+    intake = Intake.of(claim, arm, split, batch, meter, unseen=isinstance(generator, Endpoint))
     hopeless = ""
     try:
-        for reply in batch.earlier(claim, arm.baseline.assessment_id):
-            keep(reply.answer, reply.answer_id)
+        known = {reply.answer.id: reply for reply in batch.earlier(claim, arm.baseline.assessment_id)}
+        taken_from = {name: reply.answer_id for name, reply in known.items()}
+        for _ in intake.kept((reply.answer for reply in known.values()), taken_from):
             meter.take(1)
-        outbox.flush()
+        intake.outbox.flush()
         if not batch.unanswered:
             return
         with closing(_answers(claim, generator, list(batch.unanswered.values()), meter)) as answers:
-            for answer in answers:
-                row = keep(answer)
+            for row in intake.kept(answers):
                 meter.count()
                 work.answers += 1
                 work.failed += row["error"] is not None
@@ -353,11 +340,10 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
                     hopeless = masking.mask(row["error"])
                     break
     finally:
-        scorer.close()
-        outbox.flush()  # whatever ends this: answers that came are kept
+        intake.close()  # whatever ends this: answers that came are kept
     if hopeless:
         _give_up(claim, arm, split, f"The first {HOPELESS} rows all failed. The last one: {hopeless}")
-        _put_unasked(claim, work, batch, outbox)
+        _put_unasked(claim, work, batch, intake.outbox)
     elif batch.unanswered and meter.control is not None:
         meter.control.check()
 
@@ -410,15 +396,23 @@ def _give_up(claim: Claim, arm: ArmRow, split: str, why: str) -> None:
     claim.log(f"{arm.label} was given up. {why}")
 
 
+def _free(free: without_model.Free) -> tuple[Request, Asked, Answer]:
+    """What an arm without a language model answered, as one that asks a model would have it."""
+    request, asked = Request(str(free.example.id), (), 0), Asked((), free.copied)
+    return request, asked, Answer(request.id, free.text, "stop", 0, 0, 0.0, chances=free.chances or None)
+
+
 def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
     """Answer without a language model. One that needs an embedding model which can't be had costs this arm only."""
     arm, outbox = work.arm, Outbox(claim, FREE_ROWS)
     scorer = scored.scorer_of(claim, arm.baseline)
     try:
-        for free in without_model.answers(arm, waiting, work.pool, asked_model.embed_for(claim, arm)):
-            request, asked = Request(str(free.example.id), (), 0), Asked((), free.copied)
-            answer = Answer(request.id, free.text, "stop", 0, 0, 0.0, chances=free.chances or None)
-            outbox.put(scored.stored(claim, arm, work.split, free.example, request, asked, answer, scorer=scorer))
+        there = without_model.answers(arm, waiting, work.pool, asked_model.embed_for(claim, arm))
+        for several in scored.few(scorer, ((free, _free(free)) for free in there)):
+            judged = [(answer, asked, free.example, 0) for free, (_, asked, answer) in several]
+            scored.ahead(claim, scorer, judged, unseen=False)
+            for free, (request, asked, answer) in several:
+                outbox.put(scored.stored(claim, arm, work.split, free.example, request, asked, answer, scorer=scorer))
     except Failed as failure:
         claim.check()
         claim.log(f"{arm.label} was given up. {failure}")

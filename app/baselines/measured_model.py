@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments import own_servers
 from app.assessments import store as assessment_store
+from app.baselines.deciding_judge import DecidingJudge
 from app.baselines.tables import BaselineRow
 from app.inference import service as models
 from app.inference import store as model_store
@@ -64,6 +65,11 @@ class MeasuredModel:
         )
 
 
+def answers_as(kept: Mapping[str, Any], row: ModelRow) -> bool:
+    """The same of what was kept without who set it up (`MeasuredModel.part`)."""
+    return MeasuredModel(**{"set_by": None, **kept}).answers_as(row)
+
+
 def model_of(session: Session, baseline: BaselineRow) -> MeasuredModel:
     """What the model of a measurement was."""
     if baseline.model_as is None:
@@ -83,6 +89,18 @@ def against_model(session: Session, baseline: BaselineRow) -> str:
             f"The connection of {row.name} was changed since this measurement began: going on would mix two models. "
             "Start a new measurement."
         )
+    return ""
+
+
+def against_judge(session: Session, baseline: BaselineRow, decides: DecidingJudge) -> str:
+    """Why the judge of a measurement may not be asked any more; empty where it may."""
+    model = model_store.get(session, decides.model_id)
+    if against := own_servers.against_sending(assessment_store.get(session, baseline.assessment_id), model):
+        return against
+    if model.retired_at is not None:
+        return f"The judge {decides.name} is retired. Measure again with another judge or metric."
+    if not answers_as(decides.model, model):
+        return f"The connection of the judge {decides.name} was changed since it judged. Measure again."
     return ""
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
-from app.baselines import metrics_view, watching
+from app.baselines import deciding_judge, metrics_view, watching
 from app.blobs import Blob
 from app.errors import FieldError, Invalid
 from app.evaluation.metrics import METRICS
@@ -110,7 +110,7 @@ def _page(
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     suggested = metrics_view.suggested(db, assessment_id)
-    metric = METRICS.get(adding)
+    metric = METRICS.get(adding) if adding != deciding_judge.METRIC else None  # that one is watched on its own page
     if typed is None:  # what was suggested for it stands in the form already
         options = next((dict(one.options) for one in suggested if one.metric == adding), {})
         typed = {f"option_{name}": "on" if value is True else str(value) for name, value in options.items()}

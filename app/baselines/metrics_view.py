@@ -1,6 +1,6 @@
 """What the page and the API of metrics make of an assessment: what fits its answers, what decides, what is watched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
-from app.baselines import store
+from app.baselines import deciding_judge, store
 from app.baselines.tables import BaselineRow
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
@@ -19,6 +19,7 @@ from app.scoring import service as scoring
 from app.scoring import store as scoring_store
 from app.scoring.tables import WatchedRow
 from app.settings import Settings
+from app.web.protocols import JudgeChoice
 
 LONGEST = 60  # characters of an option that stand in a line
 Choices = Mapping[str, list[tuple[str, str]]]
@@ -93,4 +94,11 @@ def watched(session: Session, settings: Settings, assessment_id: int) -> list[Wa
 def judged_with(session: Session, settings: Settings, baseline: BaselineRow) -> list[str]:
     """The options that a measurement was made with, in words."""
     choices = scoring.choices(session, settings, baseline.assessment_id)
+    if (judge := deciding_judge.of(baseline.judge)) is not None:
+        return [judge.words]
     return in_words(baseline.metric, baseline.metric_options, choices)
+
+
+def judge_choices(there: Sequence[JudgeChoice]) -> list[tuple[str, str]]:
+    """The judges that may decide, as pairs of key and label, after the line that asks to choose."""
+    return [("", "Choose one"), *((one.key, one.label) for one in there if not one.against)]

@@ -13,7 +13,7 @@ from app.baselines.arms import CHARACTERS_PER_TOKEN
 from app.baselines.offers import Context, Offer, Sizes
 from app.inference import store as model_store
 from app.settings import Settings
-from app.web.protocols import CallPrice, CallPrices
+from app.web.protocols import CallPrice, CallPrices, JudgeChoices
 
 BUNDLED_READS, BUNDLED_WRITES = 500.0, 30.0  # tokens a second on one ordinary core, until it has been timed here
 ALIKE = 2.0  # calls of up to so many times the tokens measured so far are estimated well, others roughly
@@ -22,10 +22,12 @@ FIELDS = {"few_shot_random": "k_random", "few_shot_nearest": "k_nearest"}  # set
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What planning is told of the installation: where its models are, and what the team's list of prices says."""
+    """What planning is told of the installation: where its models are, what the team's list of prices says, and which
+    LLM judges may decide; none may where nobody says so."""
 
     settings: Settings | None = None
     prices: CallPrices | None = None
+    judges: JudgeChoices | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Metric and target come first (gate G7), then a frozen split; only then may anything be asked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import arms, catalogue, executing, outlines, spending
+from app.baselines import arms, catalogue, deciding_judge, executing, outlines, spending
 from app.baselines.arms import Arm
 from app.baselines.offers import Context, Offer
 from app.baselines.order import BaselineRequest
@@ -27,6 +27,7 @@ from app.evaluation import metrics
 from app.inference import store as model_store
 from app.inference import trials
 from app.inference.tables import ModelRow
+from app.web.protocols import JudgeChoice
 from app.wording import percent
 
 INSTRUCTIONS_LIMIT = 20_000
@@ -36,12 +37,17 @@ TOKENS_MOST = 4096
 MOST_AT_ONCE = 64  # calls at once
 PATTERN_COVERAGE = 0.9  # least share of wanted answers in which a pattern has to find anything
 NOTHING = Known()
+NO_JUDGE = (
+    "No judge can decide yet. Measure by another metric first, write the rubric on the page LLM judge, start a judge "
+    "on pass or fail, and have people label 50 answers: its agreement with them has to reach the policy's kappa."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """An order that can be carried out. embedders: models on servers that get its questions to search passages by.
-    prices: of the models that are asked, by their id, where there is one."""
+    prices: of the models that are asked, by their id, where there is one. judge: the LLM judge that decides, as a
+    measurement keeps it; None where no judge does."""
 
     assessment: AssessmentRow
     dataset: DatasetRow
@@ -54,6 +60,7 @@ class Plan:
     embedders: tuple[ModelRow, ...]
     prices: Prices = field(default_factory=Prices)
     budget: Budget = field(default_factory=Budget)
+    judge: Mapping[str, Any] | None = None
 
 
 def blockers(session: Session, assessment: AssessmentRow) -> list[str]:
@@ -99,6 +106,8 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
     except Invalid as refusal:
         faults += refusal.errors
     model = _usable(session, assessment, order, faults, thinks=context.dataset.trains_reasoning)
+    judge, wrong = _judge(context, options, known) if metric == deciding_judge.METRIC else (None, [])
+    faults += wrong
     faults += executing.faults(session, known.settings, context, metric, options)
     if "pattern" in options:
         faults += _pattern_faults(options["pattern"], [example.target for example in context.examples["dev"]])
@@ -113,7 +122,39 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
         raise Invalid("The measurement cannot start like this.", faults)
     costs = outlines.outline(context, made, known).total
     embedders = tuple(model_store.get(session, model_id) for model_id in _embedders(context, made))
-    return Plan(assessment, context.dataset, model, metric, options, target, planned, costs, embedders, prices, budget)
+    return Plan(
+        assessment,
+        context.dataset,
+        model,
+        metric,
+        options,
+        target,
+        planned,
+        costs,
+        embedders,
+        prices,
+        budget,
+        judge.kept if judge is not None else None,
+    )
+
+
+def _judge(context: Context, options: Mapping[str, Any], known: Known) -> tuple[JudgeChoice | None, list[FieldError]]:
+    """The judge that an order names, or why it can't decide: the gate stays shut where nobody knows of any."""
+    pointer = "#/metric_options/judge"
+    there = known.judges(context.session, context.assessment) if known.judges is not None else ()
+    judge = next((one for one in there if one.key == options.get("judge")), None)
+    if judge is None:
+        usable = any(not one.against for one in there)
+        reasons = " ".join(f"{one.label}: {one.against}" for one in there if one.against)
+        return None, [FieldError(pointer, "Choose one of the judges." if usable else reasons or NO_JUDGE)]
+    if judge.against:
+        return None, [FieldError(pointer, judge.against)]
+    order = context.order
+    if judge.host and judge.model_id not in {*order.consents, *([order.model_id] if order.consent else [])}:
+        return judge, [
+            FieldError("#/consents", f"Confirm that rows and answers may be sent to {judge.host}, the judge.")
+        ]
+    return judge, []
 
 
 def outline(session: Session, assessment_id: int, order: BaselineRequest, known: Known = NOTHING) -> Outline | None:

@@ -18,6 +18,7 @@ from app.baselines import (
     constrained,
     controls,
     cost_view,
+    deciding_judge,
     differences,
     drafting,
     drafts,
@@ -252,6 +253,7 @@ def _measure(
     values.setdefault("passage_instructions", passage_prompt)
     usable = [_choice(db, row) for row in model_store.usable(db)]
     values.setdefault("model_id", next((str(choice.row.id) for choice in usable if not choice.against), "0"))
+    judges = app.judges(db, assessment) if answers.get("metric") == deciding_judge.METRIC else ()
     outline = None
     if newest is None or typed is not None:  # else the form is folded, and asks for it when it is opened
         outline = _outline(app, db, assessment_id, values)
@@ -277,7 +279,8 @@ def _measure(
         outline=outline,
         estimate=outline.total if outline else None,
         constrained=constrained.in_use(db, assessment_id),
-        choices=scoring.choices(db, app.settings, assessment_id),
+        choices={**scoring.choices(db, app.settings, assessment_id), "judge": metrics_view.judge_choices(judges)},
+        judges=judges,
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
         earlier=[row for row in store.of_assessment(db, assessment_id) if newest and row.id != newest.id],
@@ -287,7 +290,7 @@ def _measure(
 
 def _known(app: App) -> Known:
     """What planning is told of this installation."""
-    return Known(app.settings, app.call_prices)
+    return Known(app.settings, app.call_prices, app.judges)
 
 
 def _outline(app: App, db: Db, assessment_id: int, values: dict[str, str]) -> Outline | None:

@@ -67,6 +67,7 @@ def start(
         prices=planned.prices.to_json(),
         fresh=order.fresh,
         thinks=planned.dataset.trains_reasoning or None,
+        judge=dict(planned.judge) if planned.judge is not None else None,
         metric_set_at=planned.assessment.metric_set_at,
         test_looks=[],
         created_by=by.id,
@@ -112,6 +113,7 @@ def _also_sent_to(planned: Plan) -> list[str]:
     """Addresses of other models that get the rows, or their questions."""
     kept = [arm.settings["model_as"]["base_url"] for arm in planned.arms if "model_as" in arm.settings]
     kept += [model.base_url for model in planned.embedders]
+    kept += [planned.judge["model"]["base_url"]] if planned.judge is not None else []
     return list(dict.fromkeys(address for address in kept if address))
 
 

@@ -1,20 +1,30 @@
 """The deciding metric at work in a job: opened for a measurement, and what it makes of an answer."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from app.baselines import arms, prompts, replies
+from app.baselines import arms, deciding_judge, measured_model, prompts, replies
 from app.baselines.asking import Asked
 from app.baselines.tables import ArmRow, BaselineRow
+from app.datasets import masked_rows
+from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
 from app.errors import Conflict
 from app.inference import answer_text
-from app.inference.generator import Answer, Request
+from app.inference import service as inference
+from app.inference import store as model_store
+from app.inference.generator import Answer, Request, Unusable
 from app.jobs.claims import Claim, Failed
 from app.processes.sealed import Unavailable
 from app.scoring import service as scoring
+from app.scoring.judge import Judge
 from app.scoring.scores import AboutRow, Score, Scoring
+
+T = TypeVar("T")
+
+JUDGED_AT_ONCE = 8  # answers that a judge is asked about together: so many are asked again after a kill
 
 
 def scorer_of(claim: Claim, baseline: BaselineRow) -> Scoring:
@@ -23,11 +33,74 @@ def scorer_of(claim: Claim, baseline: BaselineRow) -> Scoring:
     Raises:
         Failed: what it is executed with is not there or not allowed.
     """
+    if baseline.metric == deciding_judge.METRIC:
+        return _judge(claim, baseline)
     try:
         with claim.read() as session:
             return scoring.opened(session, claim.settings, claim.blobs, baseline.metric, baseline.metric_options)
     except Conflict as refusal:
         raise Failed(str(refusal)) from refusal
+
+
+def _judge(claim: Claim, baseline: BaselineRow) -> Judge:
+    """The judge that decides, asked as when the measurement began.
+
+    Raises:
+        Failed: it is another one by now, or may not be asked any more.
+    """
+    decides = deciding_judge.of(baseline.judge)
+    if decides is None:
+        raise Failed("No judge is kept with this measurement. Start a new one.")
+    with claim.read() as session:
+        model = model_store.get(session, decides.model_id)
+        against = measured_model.against_judge(session, baseline, decides)
+        dataset = dataset_store.get(session, baseline.dataset_id)
+        hide = masked_rows.masker_for_measurements(dataset)
+    if against:
+        raise Failed(against)
+    try:
+        generator = inference.generator(claim.settings, model, asked_as=decides.manner)
+    except Unusable as why:
+        raise Failed(f"The judge cannot be asked. {why}") from why
+    return Judge(decides.passes_if, decides.with_expected, generator, hide, claim.cancelled)
+
+
+def few(scorer: Scoring, answers: Iterable[T]) -> Iterator[list[T]]:
+    """Answers as they come, one at a time; where a judge scores them, several that it is asked about at once."""
+    most = JUDGED_AT_ONCE if isinstance(scorer, Judge) else 1
+    waiting: list[T] = []
+    for answer in answers:
+        waiting.append(answer)
+        if len(waiting) >= most:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def ahead(
+    claim: Claim, scorer: Scoring, answers: Sequence[tuple[Answer, Asked, Example, int]], *, unseen: bool
+) -> None:
+    """Have a judge asked about these answers together; what it says is there when they are scored. Each with how it was
+    asked, its row, and the tokens that it was allowed.
+
+    Raises:
+        Failed: the judge cannot be asked.
+        Cancelled, Fenced, Stopping: pass them on; nothing of these answers is kept then.
+    """
+    if not isinstance(scorer, Judge):
+        return
+    wanted = []
+    for answer, asked, example, most in answers:
+        settled, _ = asked.kept(answer_text.settled(answer, most, example.target, unseen=unseen), example.target)
+        if settled.error is None:
+            wanted.append((settled.text, example.target, about(example)))
+    try:
+        scorer.ahead(wanted)
+    except Unusable as why:
+        claim.check()
+        raise Failed(f"The judge cannot be asked. {why}") from why
+    claim.check()
 
 
 def score(scorer: Scoring, output: str, example: Example) -> Score:
@@ -40,6 +113,8 @@ def score(scorer: Scoring, output: str, example: Example) -> Score:
         return scorer.score(output, example.target, about(example))
     except Unavailable as why:
         raise Failed(str(why)) from why
+    except Unusable as why:
+        raise Failed(f"The judge cannot be asked. {why}") from why
 
 
 def settle(
@@ -56,8 +131,8 @@ def settle(
 
 
 def about(example: Example) -> AboutRow:
-    """What a team's scorer is told of a row."""
-    return AboutRow(example.line, prompts.question(example.messages))
+    """What a scorer is told of a row."""
+    return AboutRow(example.line, prompts.question(example.messages), tuple(example.messages))
 
 
 def stored(

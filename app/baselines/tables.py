@@ -37,7 +37,8 @@ class BaselineRow(Base):
     at_once: calls at once that it may make to a server; None is as many as the installation allows. paused_at: set
     while somebody holds it. budget, prices: `spending.Budget` and `spending.Prices` as JSON, the latter as they were
     when it was started or resumed. fresh: nothing is taken from earlier runs. thinks: models are asked to
-    think before they answer, as the data trains reasoning; None where they are not.
+    think before they answer, as the data trains reasoning; None where they are not. judge: the LLM judge that decides
+    (`deciding_judge.DecidingJudge`), with the labels that scores are corrected by; None where no judge does.
     """
 
     __tablename__ = "baselines"
@@ -65,6 +66,7 @@ class BaselineRow(Base):
     prices: Mapped[dict[str, Any] | None]
     fresh: Mapped[bool | None]
     thinks: Mapped[bool | None]
+    judge: Mapped[dict[str, Any] | None]
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     concluded_at: Mapped[datetime | None]

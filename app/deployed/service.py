@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.assessments import own_servers
 from app.assessments import store as assessment_store
 from app.audit import service as audit
+from app.baselines import deciding_judge
 from app.baselines import store as baseline_store
 from app.db import utcnow
 from app.deployed import judgement, store
@@ -110,5 +111,5 @@ def look(session: Session, row: ServedCheckRow) -> Look:
     run = trainings.get(session, row.training_id)
     baseline = baseline_store.get(session, run.baseline_id)
     arm = next((arm for arm in baseline.arms if arm.id == run.arm_id), None)
-    measured = arm.test.score if arm and arm.test else None
+    measured = deciding_judge.as_scored(arm.test) if arm and arm.test else None
     return Look(row, job, judgement.judge(row.answers, measured, binary=metrics.get(baseline.metric).binary))

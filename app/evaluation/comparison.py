@@ -11,8 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from app.evaluation import assurance, grouped, statistics
+from app.evaluation import assurance, correction, grouped, statistics
 from app.evaluation.assurance import Needed
+from app.evaluation.correction import Labels, Tally
 from app.evaluation.grouped import Codes, Design
 from app.intervals import CONFIDENCE
 from app.wording import plural, signed_points
@@ -81,12 +82,14 @@ def compare(
     groups: Mapping[int, int] | None = None,
     assured: bool = True,
     against: str = BEST_PROMPT,
+    labels: Labels | None = None,
 ) -> Comparison:
     """Compare row by row. Rows that one of the two could not answer must be left out by the caller, and counted.
 
     groups: of rows that belong together, the number of their group, by the row's id. assured: name the rows still
     needed with the chance that they settle it (`assurance`), else as results of earlier versions did. against: what the
-    first of the two is, in a sentence.
+    first of the two is, in a sentence. labels: of people, where a judge scored: shares and the difference are corrected
+    by them, with the uncertainty of both; the test and the rows are those of its own words (`correction`).
 
     improved: the interval of the difference lies above 0 and the test agrees (p < 0.05). regressed: the same below 0.
     not better: the interval rules out a gain of `worthwhile` or more. inconclusive: anything else. Graded scores have
@@ -104,16 +107,20 @@ def compare(
         broken = tuple(pair.id for pair in moved if pair.before - pair.after >= CHANGED - 1e-9)
     p, test = grouped.difference_test(before, after, binary=binary, seed=seed, groups=codes)
     difference = grouped.paired(before, after, binary=binary, seed=seed, groups=codes)
+    shares = _mean(before), _mean(after)
+    if labels is not None and pairs:
+        difference, shares = by_judge(difference, before, after, labels)
     bound = difference if binary else _bound(before, after, difference, seed, groups=codes)
     verdict = _verdict(bound, p, worthwhile)
     design = grouped.design([pair.after - pair.before for pair in pairs], codes) if codes else None
     needed = None
     if verdict == "inconclusive" and len(pairs) > 1:
-        needed = _needed(pairs, difference.delta, worthwhile, design, binary=binary, assured=assured)
+        told = correction.told(labels) if labels is not None else 1.0  # a judge's words differ by less
+        needed = _needed(pairs, difference.delta * told, worthwhile * told, design, binary=binary, assured=assured)
     return Comparison(
         rows=len(pairs),
-        before=_mean(before),
-        after=_mean(after),
+        before=shares[0],
+        after=shares[1],
         delta=difference.delta,
         low=difference.low,
         high=difference.high,
@@ -134,6 +141,19 @@ def compare(
         chance=needed.chance if needed and assured else None,
         design=design,
     )
+
+
+def by_judge(
+    seen: statistics.Difference,
+    before: Sequence[float],
+    after: Sequence[float],
+    labels: Labels,
+    confidence: float = CONFIDENCE,
+) -> tuple[statistics.Difference, tuple[float, float]]:
+    """A difference by a judge's words and the two shares of passes, as people's labels correct them; 0 to 1."""
+    first, second = (Tally(round(math.fsum(scores)), len(scores)) for scores in (before, after))
+    shares = [one.share if (one := correction.corrected(tally, labels)) else tally.share for tally in (first, second)]
+    return correction.difference(seen, first, second, labels, confidence), (shares[0], shares[1])
 
 
 def _codes(pairs: Sequence[Pair], groups: Mapping[int, int] | None) -> Codes | None:
@@ -271,13 +291,17 @@ def rival(
     binary: bool,
     seed: int = 0,
     groups: Mapping[int, int] | None = None,
+    labels: Labels | None = None,
 ) -> Rival:
-    """One that answered the same rows. groups: of rows that belong together."""
+    """One that answered the same rows. groups: of rows that belong together. labels: as for `compare`."""
     before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
     codes = _codes(pairs, groups)
     found = grouped.paired(before, after, binary=binary, seed=seed, confidence=ONE_SIDED, groups=codes)
+    reached = _mean(before)
+    if labels is not None and pairs:
+        found, (reached, _) = by_judge(found, before, after, labels, ONE_SIDED)
     bound = found if binary else _bound(before, after, found, seed, ONE_SIDED, codes)
-    return _rival(title, kind, _mean(before), found, bound)
+    return _rival(title, kind, reached, found, bound)
 
 
 def doubt(others: int) -> float:

@@ -1,8 +1,9 @@
 """How an answer is scored against the wanted one: deterministic, the same every time, 0 to 1, higher is better.
 
-No model judges another here. Both sides are trimmed before anything is compared: a harness that did not trim once
-scored 0 % where another scored 26.5 % on identical replies. `view` is what a metric really compares, so that a page
-can show the raw text and the compared text side by side. The metrics themselves stand in `kinds`, by what they look at.
+No model judges another here: an LLM judge is asked elsewhere (`kinds.judged`). Both sides are trimmed before anything
+is compared: a harness that did not trim once scored 0 % where another scored 26.5 % on identical replies. `view` is
+what a metric really compares, so that a page can show the raw text and the compared text side by side. The metrics
+themselves stand in `kinds`, by what they look at.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from app.evaluation.kinds import (
     docstrings,
     executed,
     json_answers,
+    judged,
     limits,
     one_number,
     overlap,
@@ -48,6 +50,7 @@ METRICS: Mapping[str, Metric] = {
         patterns,
         json_answers,
         executed,
+        judged,
         overlap,
         docstrings,
         limits,

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
-from app.evaluation import grouped, statistics
-from app.evaluation.comparison import ONE_SIDED
+from app.evaluation import correction, grouped, statistics
+from app.evaluation.comparison import ONE_SIDED, by_judge
+from app.evaluation.correction import Labels
 from app.evaluation.statistics import Difference
 from app.wording import signed_points
 
@@ -47,8 +48,9 @@ def not_worse(
     groups: grouped.Codes | None = None,
     seed: int = 0,
     names: tuple[str, str] = ("the first", "the second"),
+    labels: Labels | None = None,
 ) -> NotWorse:
-    """Look at scores of the same rows. names: of the two, in a sentence.
+    """Look at scores of the same rows. names: of the two, in a sentence. labels: as for `comparison.compare`.
 
     Raises:
         ValueError: there is no row, or no margin.
@@ -59,14 +61,18 @@ def not_worse(
     if not binary:
         bounded = grouped.paired_bounded(first, second, seed, ONE_SIDED, groups)
         seen = replace(seen, low=min(seen.low, bounded.low), high=max(seen.high, bounded.high))
+    shares, told = (fmean(first), fmean(second)), 1.0
+    if labels is not None:
+        seen, shares = by_judge(seen, first, second, labels, ONE_SIDED)
+        told = correction.told(labels)
     finding: Finding = "not worse" if seen.low > -margin else "worse" if seen.high < -margin else "open"
-    needed = _rows_needed(first, second, margin, groups) if finding == "open" else None
+    needed = _rows_needed(first, second, margin * told, groups) if finding == "open" else None
     needed = needed if needed is not None and needed > len(first) else None
     return NotWorse(
         margin=margin,
         rows=len(first),
-        first=fmean(first),
-        second=fmean(second),
+        first=shares[0],
+        second=shares[1],
         delta=seen.delta,
         low=seen.low,
         high=seen.high,

@@ -2,7 +2,7 @@
 
 `promptfoo import FILE` takes it, and its viewer draws it: variants are its prompts, rows its test cases. A metric that
 promptfoo has no equal of is not given as one of its assertions, since it would judge otherwise; score and verdict are
-ours, and are said to be.
+ours, and are said to be. Costs are there where they are known, in the team's own currency, which the metadata names.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,9 +59,15 @@ def _prompt(measurement: Measurement, blocks: Sequence[Block]) -> dict[str, Any]
             "tokenUsage": _usage(tallies),
             "namedScores": {measurement.metric: total},
             "namedScoresCount": {measurement.metric: right + wrong},
-            "cost": 0,
+            **_cost([block.cost for block in blocks]),
         },
     }
+
+
+def _cost(amounts: Sequence[float | None]) -> dict[str, float]:
+    """Left out where a part is not known: 0 would say that it cost nothing."""
+    known = [amount for amount in amounts if amount is not None]
+    return {"cost": round(sum(known), 9)} if amounts and len(known) == len(amounts) else {}
 
 
 def _usage(tallies: Sequence[Tally]) -> dict[str, Any]:
@@ -118,6 +124,7 @@ def _result(measurement: Measurement, block: Block, prompt: Mapping[str, Any], l
         "success": success,
         "score": score,
         "latencyMs": line.latency_ms,
+        **_cost([line.cost]),
         "gradingResult": None,
         "namedScores": {} if line.score is None else {measurement.metric: score},
         "tokenUsage": usage,
@@ -162,6 +169,7 @@ def _metadata(measurement: Measurement) -> dict[str, Any]:
             "rules": measurement.rules,
             "max_tokens": measurement.max_tokens,
             "seed": measurement.seed,
+            "currency": measurement.currency,
         },
     }
 

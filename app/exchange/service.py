@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 from app.assessments import store as assessment_store
 from app.baselines import answers_view, measured_model, other_models, standing, tag_store
 from app.baselines import store as baseline_store
+from app.baselines.arms import CHARACTERS_PER_TOKEN
 from app.baselines.prompts import Passage
+from app.baselines.spending import Prices, Used
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.datasets import store as dataset_store
@@ -100,6 +102,7 @@ def measurement(session: Session, baseline: BaselineRow) -> Measurement:
         seed=baseline.seed,
         started_at=baseline.created_at.isoformat(),
         concluded_at=baseline.concluded_at.isoformat() if baseline.concluded_at else "",
+        currency=Prices.from_json(baseline.prices).currency,
     )
 
 
@@ -123,7 +126,21 @@ def _blocks(session: Session, baseline: BaselineRow, rows: Rows) -> Iterator[Blo
                 model=named,
                 answered=answered,
                 tally=tally,
+                cost=_cost(session, baseline, arm, split),
             )
+
+
+def _cost(session: Session, baseline: BaselineRow, arm: ArmRow, split: Split) -> float | None:
+    """Money for an arm's answers to a split; None where its model has no price, or nobody knows what they took."""
+    model_id = int(arm.settings.get("model_id", baseline.model_id))
+    asked = store.asked(session, arm.id, split)
+    if standing.value(arm).free or asked.unknown:
+        return None
+    used = Used(
+        asked.prompt_tokens + asked.prompt_characters / CHARACTERS_PER_TOKEN,
+        asked.completion_tokens + asked.characters / CHARACTERS_PER_TOKEN,
+    )
+    return Prices.from_json(baseline.prices).cost(model_id, used)
 
 
 def _names(arm: ArmRow, model: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:

@@ -1,8 +1,9 @@
 """Queries for files of answers: counted beforehand, read a page at a time."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.baselines.tables import AnswerRow
@@ -30,6 +31,37 @@ def tally(session: Session, arm_id: int, split: str, passing: float) -> Tally:
     return Tally(
         int(right), int(wrong), int(errors), float(total), float(squares), int(prompt), int(completion), float(seconds)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the answers of a block took. Answers of earlier runs and errors are not among it. prompt_tokens,
+    completion_tokens: as counted; prompt_characters, characters: of those without a count. unknown: answers of which
+    neither is known."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_characters: int
+    characters: int
+    unknown: int
+
+
+def asked(session: Session, arm_id: int, split: str) -> Asked:
+    """What an arm's answers to a split took, as `answers_view.cost_of` has it of one."""
+    paid = AnswerRow.taken_from.is_(None) & (AnswerRow.status == "ok")
+    counted, silent = paid & (AnswerRow.prompt_tokens > 0), paid & (AnswerRow.prompt_tokens == 0)
+    guessed = silent & AnswerRow.prompt_characters.is_not(None)
+    written = func.length(func.coalesce(func.nullif(AnswerRow.raw, ""), AnswerRow.output))
+    sums = (
+        (counted, AnswerRow.prompt_tokens),
+        (counted, AnswerRow.completion_tokens),
+        (guessed, AnswerRow.prompt_characters),
+        (guessed, written),
+        (silent & AnswerRow.prompt_characters.is_(None), literal(1)),
+    )
+    columns = [func.coalesce(func.sum(case((of, value), else_=0)), 0) for of, value in sums]
+    row = session.execute(select(*columns).where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)).one()
+    return Asked(*(int(value) for value in row))
 
 
 def pages(session: Session, arm_id: int, split: str) -> Iterator[list[AnswerRow]]:

@@ -14,6 +14,7 @@ class Measurement:
     metric_options: as they were set. rules: the version of the rules that it is judged by. rows_sha256, split_sha256:
     of the rows and of which of them are in which split, as frozen. passing: the score from which an answer is right.
     instructions: the run's own. started_at, concluded_at: ISO 8601 in UTC; concluded_at is empty while it runs.
+    currency: of costs, empty where no price is known.
     """
 
     assessment: int
@@ -33,6 +34,7 @@ class Measurement:
     seed: int
     started_at: str
     concluded_at: str
+    currency: str = ""
 
     @property
     def name(self) -> str:
@@ -83,7 +85,8 @@ class Block:
     """One variant on one split.
 
     examples: that stand in each prompt. model: the name that was asked for. answered: names that answered, as the
-    server gave them; for a model of this machine its name and the digest of its files.
+    server gave them; for a model of this machine its name and the digest of its files. cost: money for its answers, at
+    the prices that the measurement began with; None where nobody knows.
     """
 
     arm_id: int
@@ -96,6 +99,7 @@ class Block:
     model: str
     answered: tuple[str, ...]
     tally: Tally = field(default_factory=Tally)
+    cost: float | None = None
 
     @property
     def task(self) -> str:

@@ -28,6 +28,7 @@ from app.economics.costs import Study
 from app.gate.reviewed import models_line
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
+from app.judging import deciding
 from app.labelling import service as labelling
 from app.policies import service as policies
 from app.policies.tables import PolicyRow
@@ -74,6 +75,7 @@ def gather(session: Session, assessment: AssessmentRow) -> Facts:
             dataset_facts.evidence(assessment, dataset),
             documents.measured(session, assessment.id),
             labelling.measured(session, dataset),
+            deciding.measured(session, counted.row),
             baselines.evidence(session, assessment, dataset, measurement, base),
             costs.evidence,
             Evidence(rows_carry_context=recipe_passages.carried(recipe, counted.row, dataset) or None),

@@ -13,6 +13,7 @@ from app import glossary
 from app.advice.evidence import Evidence
 from app.advice.verdict import Advice
 from app.baselines.arms import ArmResult
+from app.baselines.deciding_judge import DecidingJudge
 from app.baselines.history import Before, Look
 from app.strict import Frozen
 
@@ -172,7 +173,8 @@ class ArmTried(Frozen):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement(Frozen):
     """The measurement that counts. before: only where something came before on the same test rows. thinks:
-    only where models were asked to think before they answer."""
+    only where models were asked to think before they answer. judge: only where an LLM judge decides: judge, rubric, and
+    the labels of people that scores are corrected by."""
 
     id: int
     dataset: int
@@ -188,6 +190,7 @@ class Measurement(Frozen):
     answers_sha256: str
     before: Before | None = None
     thinks: bool | None = None
+    judge: DecidingJudge | None = None
 
     @property
     def earlier(self) -> Before:

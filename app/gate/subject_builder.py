@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
-from app.baselines import answer_store, looks, standing
+from app.baselines import answer_store, deciding_judge, looks, standing
 from app.baselines import facts as baselines
 from app.baselines.history import Look
 from app.datasets.tables import DatasetRow
@@ -119,6 +119,7 @@ def _measurement(session: Session, measured: baselines.Measurement) -> Measureme
         # this part keeps its digest.
         before=before if before.anything else None,
         thinks=row.thinks or None,
+        judge=deciding_judge.of(row.judge),
     )
 
 

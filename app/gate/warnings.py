@@ -14,7 +14,7 @@ from app.advice.facts import BEYOND, NO_MODEL
 from app.advice.what_if.robustness import STABLE, Robustness
 from app.economics.costs import Study
 from app.economics.sentences import calls, months, paid_back
-from app.wording import Statement, Wording, percent, state
+from app.wording import MINUS, Statement, Wording, percent, plural, state
 
 WHERE: Mapping[str, str] = {
     "free_ahead": "measure",
@@ -25,6 +25,8 @@ WHERE: Mapping[str, str] = {
     "pays_late": "costs",
     "robustness_low": "verdict",
     "target_changed": "describe",
+    "judge_decides": "judge",
+    "judge_kin": "judge",
 }
 """The page on which each is looked into, by its code."""
 
@@ -37,6 +39,7 @@ def places(assessment_id: int) -> dict[str, str]:
         "costs": f"{base}/costs",
         "verdict": f"{base}/verdict#why",
         "describe": f"{base}/describe/success#target",
+        "judge": f"{base}/judging",
     }
 
 
@@ -82,6 +85,7 @@ def cautions(
         *_other_model(evidence),
         *(_costs(study) if study is not None else ()),
         *_target(evidence),
+        *_judge(evidence),
         *(_robustness(robustness) if robustness is not None else ()),
     ]
     return tuple(Caution(statement) for statement in statements)
@@ -96,7 +100,12 @@ def without_names(listed: Sequence[Caution]) -> tuple[Caution, ...]:
     return tuple(kept)
 
 
-UNNAMED: Mapping[str, str] = {"ran": "one model", "trains": "another", "rival": "the cheapest option so far"}
+UNNAMED: Mapping[str, str] = {
+    "ran": "one model",
+    "trains": "another",
+    "rival": "the cheapest option so far",
+    "judge": "a language model",
+}
 
 
 def evidence_without_names(evidence: Evidence, *, costs: bool) -> Evidence:
@@ -107,6 +116,8 @@ def evidence_without_names(evidence: Evidence, *, costs: bool) -> Evidence:
         hidden["baseline_ran_on"] = UNNAMED["ran"]
     if evidence.trains_on is not None:
         hidden["trains_on"] = UNNAMED["trains"]
+    if evidence.judge_name is not None:
+        hidden["judge_name"] = UNNAMED["judge"]
     return replace(evidence, **hidden)
 
 
@@ -165,6 +176,19 @@ def _target(evidence: Evidence) -> Iterator[Statement]:
         yield state("target_changed", times=evidence.target_changes)
 
 
+def _judge(evidence: Evidence) -> Iterator[Statement]:
+    if evidence.judge_holds is None:
+        return
+    yield state(
+        "judge_decides",
+        judge=evidence.judge_name or UNNAMED["judge"],
+        labels=evidence.judge_labels,
+        kappa=evidence.judge_kappa,
+    )
+    if evidence.judge_kin:
+        yield state("judge_kin", kin=evidence.judge_kin)
+
+
 def _robustness(robustness: Robustness) -> Iterator[Statement]:
     if robustness.share < STABLE:
         yield state("robustness_low", share=robustness.share, draws=robustness.draws)
@@ -205,7 +229,28 @@ def _pays_late(months_needed: float | None, limit: float, rival: str, *, sound: 
     return f"Paid back {paid_back(months_needed)}; at most {months(limit)} are accepted. {_beside(rival, sound=sound)}"
 
 
+def _judge_decides(judge: str, labels: int | None, kappa: float | None) -> str:
+    agreed = "" if kappa is None else f", kappa {kappa:.2f}".replace("-", MINUS)
+    return (
+        f"An LLM judge decides ({judge}): compared with {plural(labels or 0, 'label')} by people{agreed}. None of them "
+        "is of an adapter's answer, and an adapter that learns the judge's taste would win by it. It is sent the "
+        "adapter's answers to the test rows."
+    )
+
+
+KIN = {
+    "same_model": "The LLM judge that decides wrote some of these answers itself. Judges prefer their own answers.",
+    "same_family": "The LLM judge that decides is of the family of a model whose answers it scores. Judges prefer "
+    "answers of their own family: take one of another.",
+    "teacher": "The LLM judge that decides is of the family of the stronger model. What learns from that model would "
+    "win by its taste.",
+    "unknown": "Nobody can tell whether the LLM judge that decides is of the family of the models that it scores.",
+}
+
+
 SENTENCES = Wording({
+    "judge_decides": _judge_decides,
+    "judge_kin": lambda kin: KIN[kin],
     "free_ahead": _free,
     "other_model": "Baselines ran on {ran}, training would be on {trains}: the two are not comparable.",
     "untrainable_model": "Baselines ran on {ran}, which cannot be trained here: the base model has no baseline yet.",

@@ -10,17 +10,21 @@ from fastapi.responses import StreamingResponse
 from app.assessments import store as assessment_store
 from app.baselines import store as baseline_store
 from app.baselines.deps import shown_to
+from app.baselines.tables import BaselineRow
 from app.db import reading
-from app.errors import Conflict, Forbidden
+from app.errors import Conflict, Forbidden, NotFound
 from app.inference.deps import WithBundled
-from app.judging import rounds, service, store, views
+from app.judging import deciding, rounds, service, store, views
 from app.judging.api_models import (
+    DecidingJudge,
+    Judge,
     JudgeEstimate,
     JudgeGoOn,
     Judgement,
     Judgements,
     JudgeRun,
     JudgeRuns,
+    Judges,
     NewJudgeRun,
     NewRubric,
     Rubric,
@@ -81,6 +85,32 @@ def estimate_judge(assessment_id: Id, body: NewJudgeRun, db: Db, me: Author) -> 
     if expected is None:
         raise Conflict("Write the rubric, run baselines, and name a judge and variants that there are.")
     return JudgeEstimate.model_validate(expected)
+
+
+@router.get("/assessments/{assessment_id}/judges", name="api_judges")
+def list_judges(assessment_id: Id, db: Db, me: Me) -> Judges:
+    """The judges that have judged answers: which of them may be the deciding metric, and why the others may not."""
+    assessment = assessment_store.get(db, assessment_id)
+    return Judges(data=[Judge.of(one) for one in deciding.choices(db, assessment)])
+
+
+@router.get("/baselines/{baseline_id}/judge", name="api_deciding_judge")
+def show_deciding_judge(baseline_id: Id, db: Db, me: Me) -> DecidingJudge:
+    """The judge that decides a measurement, and whether it still holds."""
+    return _deciding(db, baseline_store.get(db, baseline_id))
+
+
+@router.post("/baselines/{baseline_id}/judge/correct", name="api_correct_judge")
+def correct_judge(baseline_id: Id, db: Db, me: Author) -> DecidingJudge:
+    """Correct the scores by all labels of today. Nothing is asked again."""
+    return _deciding(db, deciding.correct(db, baseline_id, by=me))
+
+
+def _deciding(db: Db, baseline: BaselineRow) -> DecidingJudge:
+    now = deciding.held(db, baseline)
+    if now is None:
+        raise NotFound("No judge decides this measurement.")
+    return DecidingJudge.of(db, baseline, now)
 
 
 @router.get("/judge-runs/{run_id}", name="api_judge_run")

@@ -7,15 +7,17 @@ from sqlalchemy.orm import Session
 
 from app.baselines import arms, prompts
 from app.baselines.tables import AnswerRow, BaselineRow
-from app.chat import Message
+from app.chat import Message, messages_from_json
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
 from app.datasets.tables import ExampleRow
-from app.judging import questions, store
+from app.judging import store
 from app.judging.order import Order
-from app.judging.replies import PAIR, SINGLE
 from app.judging.tables import JudgeRunRow, RubricRow
 from app.privacy.masking import Masker
+from app.scoring import judge_questions as questions
+from app.scoring.judge import question_of
+from app.scoring.judge_replies import PAIR, SINGLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,7 @@ class Writer:
 
     def _row(self, example_id: int) -> tuple[str, str | None]:
         row = self.examples[example_id]
-        turns = self.hide.turns(row.messages)
-        named = len(turns) > 1
-        question = "\n\n".join(f"{turn['role']}: {turn['content']}" if named else turn["content"] for turn in turns)
+        question = question_of(messages_from_json(row.messages), self.hide)
         return question, self.hide.text(row.target) if self.rubric.with_expected else None
 
 

@@ -20,12 +20,14 @@ from app.inference.endpoint import Endpoint
 from app.inference.findings import Manner
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.jobs.claims import Claim, Failed
-from app.judging import items, offers, replies, service, store
+from app.judging import items, offers, service, store
 from app.judging.items import Item, Wanted
-from app.judging.order import REPLY_TOKENS, Spent
-from app.judging.replies import Unreadable
+from app.judging.order import Spent
 from app.judging.tables import JudgementRow
 from app.privacy import masking
+from app.scoring import judge_replies as replies
+from app.scoring.judge import REPLY_TOKENS
+from app.scoring.judge_replies import Unreadable
 from app.wording import plural
 
 HOPELESS = 20  # replies from the start that all failed: nobody needs the same error 400 times

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.evaluation.correction import LEAST
 from app.judging import rounds, store
-from app.judging.correction import LEAST
 from app.judging.tables import JudgeRoundRow
 from app.web.deps import Db
 from app.web.params import Number

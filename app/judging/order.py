@@ -11,7 +11,6 @@ Use = Literal["pass_fail", "pairwise"]
 Split = Literal["dev", "test"]
 ROWS_LEAST = 20  # a smaller sample says nothing
 MOST = 1_000_000  # of calls, of a price
-REPLY_TOKENS = 400  # that a judgement with its reason may have
 LONGEST_RULE = 2_000  # characters of what an answer has to do to pass
 LONGEST_FAILURE = 80
 USES = {"pass_fail": "pass or fail", "pairwise": "pairwise"}

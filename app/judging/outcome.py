@@ -12,10 +12,10 @@ from app.baselines import arms
 from app.baselines import store as baseline_store
 from app.baselines.arms import ArmResult
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
-from app.evaluation import statistics
+from app.evaluation import correction, statistics
+from app.evaluation.correction import Calibration, Corrected, Tally
 from app.evaluation.statistics import Difference
-from app.judging import correction, items, store
-from app.judging.correction import Calibration, Corrected, Tally
+from app.judging import items, store
 from app.judging.items import Wanted
 from app.judging.tables import JudgementRow, JudgeRunRow
 

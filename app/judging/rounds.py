@@ -21,8 +21,8 @@ from app.datasets import masked_rows
 from app.datasets import store as dataset_store
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Forbidden, Invalid
+from app.evaluation.correction import LEAST, WORDS
 from app.judging import offers, store
-from app.judging.correction import LEAST, WORDS
 from app.judging.tables import JudgeLabelRow, JudgeRoundRow, RubricRow
 from app.users.tables import UserRow
 

@@ -7,16 +7,16 @@ from fastapi import APIRouter, Form, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.assessments import store as assessment_store
-from app.baselines import arms
+from app.baselines import arms, standing
 from app.baselines import store as baseline_store
 from app.baselines.deps import shown_to
 from app.db import reading
 from app.errors import Invalid
 from app.evaluation import metrics
+from app.evaluation.correction import LEAST
 from app.inference.deps import WithBundled
 from app.jobs import store as job_store
-from app.judging import families, form, offers, outcome, rounds, service, store, views
-from app.judging.correction import LEAST
+from app.judging import deciding, families, form, offers, outcome, rounds, service, store, views
 from app.judging.order import ENDINGS, USES, money
 from app.judging.store import Show
 from app.judging.tables import JudgeRunRow
@@ -74,6 +74,13 @@ def add_rubric(
     return see(request, "judging", assessment_id=assessment_id)
 
 
+@router.post("/baselines/{baseline_id}/judge/correct", name="correct_judge")
+def correct_judge(request: Request, baseline_id: Id, db: Db, me: Author) -> Response:
+    """Correct the scores of a measurement by all labels of today."""
+    baseline = deciding.correct(db, baseline_id, by=me)
+    return see(request, "judging", assessment_id=baseline.assessment_id, notice="saved")
+
+
 @router.post("/assessments/{assessment_id}/judge-runs", name="start_judge")
 def start_judge(request: Request, assessment_id: Id, db: Db, me: Launcher, sent: AnyForm) -> Response:
     typed, chosen = form.texts(sent.multi_items())
@@ -128,6 +135,7 @@ def _judging(
             estimate = service.estimate(db, assessment_id, form.order(values, picked))
         except Invalid:
             estimate = None
+    held = deciding.held(db, there.baseline) if there.baseline else None
     newest = [_brief(db, row) for row in store.of_assessment(db, assessment_id, limit=LISTED + 1)]
     listed = newest
     if before is not None:
@@ -160,6 +168,10 @@ def _judging(
         limit=outcome.limit(db, assessment_id),
         metric=there.baseline.metric if there.baseline else None,
         decides_nothing=service.DECIDES_NOTHING,
+        judges=deciding.choices(db, assessment),
+        held=held,
+        kin=deciding.kin(db, there.baseline, held.judge) if held and there.baseline else (),
+        closed=there.baseline is not None and standing.closed(there.baseline),
         uses=USES,
     )
 

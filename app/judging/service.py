@@ -27,8 +27,8 @@ from app.judging.tables import JudgeRunRow, RubricRow
 from app.users.tables import UserRow
 
 DECIDES_NOTHING = (
-    "A judge's score is a watched figure. It stands beside the metric that was set before the first result, decides "
-    "nothing, and is no part of what a reviewer approves."
+    "The scores of a run are watched figures: they decide nothing, and are no part of what a reviewer approves. A "
+    "judge decides only where it is the metric of a measurement, which takes that it agrees with people."
 )
 
 

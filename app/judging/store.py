@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.baselines.tables import AnswerRow
+from app.baselines.tables import AnswerRow, ArmRow
 from app.errors import NotFound
 from app.judging.tables import JudgeLabelRow, JudgementRow, JudgeRoundRow, JudgeRunRow, RubricRow
 
@@ -170,6 +170,31 @@ def _counting(rubric_id: int) -> Any:
 
 
 # ---------------------------------------------------------------- answers
+
+
+def words_of_answers(session: Session, run_ids: Collection[int], answer_ids: Collection[int]) -> dict[int, str]:
+    """What these runs, pass or fail, said of these answers; a newer word counts before an older one."""
+    query = (
+        select(JudgementRow.answer_id, JudgementRow.word)
+        .where(JudgementRow.run_id.in_(sorted(run_ids)), JudgementRow.word.in_(("pass", "fail")))
+        .order_by(JudgementRow.id)
+    )
+    wanted = set(answer_ids)
+    return {answer_id: str(word) for answer_id, word in session.execute(query) if answer_id in wanted}
+
+
+def scores_of(session: Session, baseline_ids: Collection[int], answer_ids: Collection[int]) -> dict[int, float]:
+    """The scores of these answers, of those that belong to these measurements."""
+    query = (
+        select(AnswerRow.id, AnswerRow.score)
+        .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
+        .where(
+            ArmRow.baseline_id.in_(sorted(baseline_ids)),
+            AnswerRow.id.in_(sorted(answer_ids)),
+            AnswerRow.score.is_not(None),
+        )
+    )
+    return {answer_id: score for answer_id, score in session.execute(query) if score is not None}
 
 
 def answers_of(session: Session, arm_ids: Collection[int], split: str) -> Sequence[AnswerRow]:

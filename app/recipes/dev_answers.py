@@ -4,7 +4,7 @@ subject says of it. Pure."""
 from collections.abc import Mapping
 from typing import Any
 
-from app.baselines import standing
+from app.baselines import deciding_judge, standing
 from app.baselines.tables import BaselineRow
 from app.errors import Invalid
 from app.evaluation import metrics
@@ -35,6 +35,11 @@ def against(settings: Mapping[str, Any], scored: Mapping[str, Any] | None) -> st
         metric = metrics.get(str(scored["metric"]))
     except Invalid:
         return "The deciding metric is not known to this version. Stop by dev loss."
+    if metric.name == deciding_judge.METRIC:
+        return (
+            "The metric is an LLM judge, which a trainer has no way to ask. Choose early stopping by dev loss; the "
+            "test rows are scored by the judge all the same."
+        )
     if metric.executed:
         return (
             f"{metric.title} runs what it scores in a process of its own, which a trainer has not. Choose early "

@@ -12,15 +12,23 @@ from app.registry import service
 from app.registry.service import Entry
 from app.users.deps import Approver, Author, Me
 from app.web.deps import Db
-from app.web.params import LARGEST, Id, Number, Text
+from app.web.params import LARGEST, Id, Number, OneLine, Text
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["registry"], responses=REFUSALS)
 
 
+class FailedCheck(BaseModel):
+    """A release check that fails, and what it found."""
+
+    name: str
+    words: str
+
+
 class Adapter(BaseModel):
     """One adapter. needed: what it had to gain over the best prompt to reach the target; gained: what it did gain, both
-    as shares from -1 to 1. failing_checks: release checks that fail; null for runs before there were such checks."""
+    as shares from -1 to 1. failing_checks: how many release checks fail, failed: which; null for runs before there were
+    such checks."""
 
     training_id: int
     assessment_id: int
@@ -33,6 +41,7 @@ class Adapter(BaseModel):
     needed: float | None
     gained: float | None
     failing_checks: int | None
+    failed: list[FailedCheck] | None
     state: Literal["candidate", "promoted", "retired"]
     reason: str
     said_by: int | None
@@ -52,6 +61,9 @@ class Adapter(BaseModel):
             needed=entry.needed,
             gained=entry.gained,
             failing_checks=entry.failing,
+            failed=None
+            if entry.failed is None
+            else [FailedCheck(name=check.name, words=check.words) for check in entry.failed],
             state=entry.state,
             reason=entry.reason,
             said_by=entry.by,
@@ -65,9 +77,17 @@ class Adapters(BaseModel):
 
 
 class Word(BaseModel):
-    """What becomes of an adapter, and why."""
+    """What becomes of an adapter, and why. despite: names of the release checks that fail, all of them, each looked at:
+    without them no adapter with failing checks is promoted."""
 
     state: Literal["promoted", "retired"]
+    reason: Text = Field(description="at most 500 characters")
+    despite: list[OneLine] = Field(default_factory=list, max_length=20)
+
+
+class Retired(BaseModel):
+    """Why an adapter is not to be used any more."""
+
     reason: Text = Field(description="at most 500 characters")
 
 
@@ -160,5 +180,15 @@ def get_adapter_entry(training_id: Id, db: Db, me: Me) -> Adapter:
 @router.post("/trainings/{training_id}/registry", name="api_say_of_adapter")
 def say_of_adapter(training_id: Id, word: Word, db: Db, me: Approver) -> Adapter:
     """Promote an adapter that is shown to be better (the one in use is retired with it), or retire one."""
-    (service.promote if word.state == "promoted" else service.retire)(db, training_id, me, word.reason)
+    if word.state == "promoted":
+        service.promote(db, training_id, me, word.reason, word.despite)
+    else:
+        service.retire(db, training_id, me, word.reason)
+    return Adapter.of(service.entry(db, training_id))
+
+
+@router.post("/trainings/{training_id}/registry/retire", name="api_retire_adapter")
+def retire_adapter(training_id: Id, body: Retired, db: Db, me: Author) -> Adapter:
+    """Take an adapter out of use for good: whoever launched its run may, a reviewer, and an administrator."""
+    service.retire(db, training_id, me, body.reason)
     return Adapter.of(service.entry(db, training_id))

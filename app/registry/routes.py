@@ -1,6 +1,6 @@
 """The pages of the registry: all adapters, and what is said of one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -15,10 +15,12 @@ from app.web.deps import Db
 from app.web.forms import by_field
 from app.web.pages import page, see
 from app.web.params import LARGEST, Id, OneLine, Text
+from app.web.params import Form as AnyForm
 
 router = APIRouter(include_in_schema=False)
 
 PAGE = 50
+LONGEST = 2000  # characters of a reason that are looked at
 OptionalId = Annotated[int | None, Form(ge=1, le=LARGEST), BeforeValidator(lambda value: value or None)]
 
 
@@ -42,13 +44,13 @@ def show_adapter(request: Request, training_id: Id, db: Db, me: Me) -> Response:
 
 
 @router.post("/trainings/{training_id}/adapter/promote", name="promote_adapter")
-def promote_adapter(
-    request: Request, training_id: Id, db: Db, me: Me, reason: Annotated[Text, Form(max_length=2000)] = ""
-) -> Response:
+def promote_adapter(request: Request, training_id: Id, db: Db, me: Me, sent: AnyForm) -> Response:
+    reason = str(sent.get("reason", ""))[:LONGEST]
+    despite = [str(value) for value in sent.getlist("despite")]
     try:
-        service.promote(db, training_id, me, reason)
+        service.promote(db, training_id, me, reason, despite)
     except Invalid as refusal:
-        return _adapter(request, training_id, db, me, refusal, "promote", reason)
+        return _adapter(request, training_id, db, me, refusal, "promote", reason, despite=despite)
     return see(request, "adapter", training_id=training_id)
 
 
@@ -91,6 +93,7 @@ def _adapter(
     typed: str = "",
     *,
     chosen: Mapping[str, int | None] | None = None,
+    despite: Sequence[str] = (),
 ) -> Response:
     entry = service.entry(db, training_id)
     words = service.history(db, training_id)
@@ -105,6 +108,7 @@ def _adapter(
         errors=by_field(refusal) if refusal else {},
         act=act,
         typed=typed,
+        despite=despite,
         chosen=chosen or {},
         servers=[(row.id, f"{row.name} ({row.reference})") for row in deployed.servers(db)],
         looks=deployed.looks(db, training_id),

@@ -4,17 +4,20 @@ A candidate is what a run left. One that is shown to be better can be promoted, 
 run; then the one before it is retired. A retired adapter stays on record and is not handed out for use again.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from app import glossary
 from app.assessments import store as assessment_store
 from app.assessments import typed
 from app.audit import service as audit
+from app.baselines import answers_view
 from app.baselines import store as baseline_store
+from app.baselines.tables import BaselineRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.gate import people, reviews
@@ -23,6 +26,7 @@ from app.inference import store as model_store
 from app.registry import store
 from app.registry.tables import AdapterStateRow
 from app.release import service as releases
+from app.release.judgement import Check
 from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.users.tables import Role, UserRow
@@ -34,8 +38,8 @@ LONGEST_REASON = 500
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One adapter. needed: what it had to gain to reach the target, from the best prompt's test score, as the target
-    stood when it was launched; gained: what it did gain. Shares, -1 to 1; None where unknown. failing: release checks
-    that fail. reason, by, at: of the newest word; by is None for a candidate.
+    stood when it was launched; gained: what it did gain. Shares, -1 to 1; None where unknown. failed: release checks
+    that fail; None where none were made. reason, by, at: of the newest word; by is None for a candidate.
     """
 
     training: TrainingRow
@@ -46,11 +50,16 @@ class Entry:
     verdict: str
     needed: float | None
     gained: float | None
-    failing: int | None
+    failed: tuple[Check, ...] | None
     state: State
     reason: str = ""
     by: int | None = None
     at: datetime | None = None
+
+    @property
+    def failing(self) -> int | None:
+        """How many release checks fail; None where none were made."""
+        return None if self.failed is None else len(self.failed)
 
 
 def entries(session: Session, before: int | None, limit: int) -> list[Entry]:
@@ -94,12 +103,20 @@ def _entry(session: Session, row: TrainingRow, word: AdapterStateRow | None) -> 
         verdict=str(result.get("verdict", "")),
         needed=target - before if target is not None and before is not None else None,
         gained=result.get("delta"),
-        failing=len(release.failed) if release else None,
+        failed=None if release is None else _fit_to_read(session, baseline, release.failed),
         state=_state(word),
         reason=word.reason if word else "",
         by=word.by if word else None,
         at=word.at if word else None,
     )
+
+
+def _fit_to_read(session: Session, baseline: BaselineRow, failed: Sequence[Check]) -> tuple[Check, ...]:
+    """Labels in the words may hold what is masked."""
+    if not failed:
+        return ()
+    hide = answers_view.masking(session, baseline)
+    return tuple(replace(check, words=hide.text(check.words)) for check in failed)
 
 
 # ------------------------------------------------------------------ what people say
@@ -133,23 +150,43 @@ def _against_state(entry: Entry) -> str:
     return ""
 
 
-def promote(session: Session, training_id: int, me: UserRow, reason: str) -> AdapterStateRow:
-    """Put an adapter to use; the one that was in use is retired with it.
+def promote(
+    session: Session, training_id: int, me: UserRow, reason: str, despite: Collection[str] = ()
+) -> AdapterStateRow:
+    """Put an adapter to use; the one that was in use is retired with it. despite: the names of the release checks that
+    fail, each of which was looked at; the record names them.
 
     Raises:
         Forbidden, Conflict: see `against_promoting`; or its assessment was put away.
-        Invalid: no reason, or too long a one.
+        Invalid: no reason, or too long a one; or a check fails that `despite` does not name.
     """
     assessment_store.opened(session, trainings.assessment_of(session, training_id))  # one word at a time
     found = entry(session, training_id)
     if against := against_promoting(session, found, me):
         raise (Forbidden if found.state == "candidate" and found.verdict == "improved" else Conflict)(against)
-    said = _reason(reason)
+    failed = found.failed or ()
+    faults = list(_unseen(failed, despite))
+    try:
+        said = _reason(reason)
+    except Invalid as refusal:
+        raise Invalid(refusal.detail, [*refusal.errors, *faults]) from None
+    if faults:
+        raise Invalid("Release checks fail that nobody has looked at.", faults)
+    if failed:
+        said = f"{said} Despite failing: {', '.join(glossary.label(check.name) for check in failed)}."
     others = [row.id for row in trainings.of_assessment(session, found.training.assessment_id)]
     for other, word in store.newest_words(session, others).items():
         if word.state == "promoted":
             _say(session, other, found.training.assessment_id, me, "retired", f"Replaced by run {training_id}.")
     return _say(session, training_id, found.training.assessment_id, me, "promoted", said)
+
+
+def _unseen(failed: Sequence[Check], despite: Collection[str]) -> Iterator[FieldError]:
+    """Checks that fail and that were not confirmed by name, with what they say."""
+    unseen = [check for check in failed if check.name not in despite]
+    if unseen:
+        listed = " ".join(f"{glossary.label(check.name)} ({check.name}): {check.words}" for check in unseen)
+        yield FieldError("#/despite", f"Say of each check that fails that you looked at it. {listed}")
 
 
 def retire(session: Session, training_id: int, me: UserRow, reason: str) -> AdapterStateRow:

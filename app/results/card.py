@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app import glossary
+from app.baselines.deciding_judge import DecidingJudge
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
 from app.release.service import Release
@@ -46,7 +47,8 @@ class CardFacts:
     training row carried, None where rows carried none. constraint: what its answers were held to (kind, text, sha256),
     None where they were free. release: what else was checked; None where nothing was. together: the trainings of the
     run where they were several. dev_score: of the kept checkpoint, 0 to 1, where the metric chose it. bits: 4 where the
-    base model was held in 4 bits all along. thinks: whether reasoning was trained before the answers.
+    base model was held in 4 bits all along. thinks: whether reasoning was trained before the answers. judge: that
+    decided, None where no judge did.
     """
 
     name: str
@@ -82,6 +84,7 @@ class CardFacts:
     dev_score: float | None = None
     bits: int | None = None
     thinks: bool = False
+    judge: DecidingJudge | None = None
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -153,7 +156,8 @@ def measured(facts: CardFacts) -> list[str]:
         "",
         f"Metric: {facts.metric.replace('_', ' ')}, on rows that no prompt and no training had seen."
         + (f" Target: {target_text(facts.target)}." if facts.target is not None else ""),
-        *(_option(name, value) for name, value in sorted(facts.metric_options.items())),
+        *([] if facts.judge else (_option(name, value) for name, value in sorted(facts.metric_options.items()))),
+        *_judge_lines(facts.judge),
         *([f"The prompts were asked of {_inline(facts.measured_on)}."] if facts.measured_on else []),
         "",
         "| Variant | Score | 95 % interval | Rows | Errors |",
@@ -238,6 +242,18 @@ def other_weights(facts: CardFacts) -> list[str]:
         "BASE_FOLDER is the copy described above.",
         f"On the weights that a hub has as `{facts.published}` nothing was measured.",
     ]
+
+
+def _judge_lines(judge: DecidingJudge | None) -> list[str]:
+    """Who judged by which rule, and how far people agreed."""
+    if judge is None:
+        return []
+    interval = (
+        f" (95 % interval {judge.kappa_low:.2f} to {judge.kappa_high:.2f})"
+        if judge.kappa_low is not None and judge.kappa_high is not None
+        else ""
+    )
+    return [f"{judge.words} Kappa {judge.kappa:.2f}{interval}.", f"The rule: {_inline(judge.passes_if)}."]
 
 
 def _option(name: str, value: object) -> str:

@@ -24,6 +24,7 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
         "configs": {
             "metric": facts.metric,
             "metric_options": dict(facts.metric_options),
+            **({"judge": facts.judge.to_json()} if facts.judge else {}),
             "target": facts.target,
             "reaches_target": facts.reaches_target,
             "instructions": facts.instructions,

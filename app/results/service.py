@@ -11,7 +11,7 @@ from typing import IO, Any
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import answers_view, asking, belonging, differences, measured_model, standing
+from app.baselines import answers_view, asking, belonging, deciding_judge, differences, measured_model, standing
 from app.baselines import store as baseline_store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.blobs import Blobs
@@ -39,6 +39,10 @@ from app.wording import percent
 
 NEVER_STOPS = (
     0.1  # above this share of answers cut at the limit (and above the best prompt's), an adapter does not stop
+)
+UNLABELLED = (
+    "No label is of the adapter's own answers: read some of the rows that it fixed, since one that has learnt the "
+    "judge's taste wins by it."
 )
 SAMPLES = 3  # prompts that go with the weights: enough to see how a question stands
 TOKENIZER = frozenset(
@@ -99,6 +103,8 @@ def outcome(session: Session, training_id: int) -> Outcome:
             "stop token."
         )
         compared = replace(compared, verdict="inconclusive", words=sentence)
+    if compared and (judge := deciding_judge.of(baseline.judge)) is not None:
+        compared = replace(compared, words=f"{compared.words} {judge.words} {UNLABELLED}")
     if compared and (same := releases.unchanged(session, training.id)):
         compared = changing_nothing(compared, same)
     stored = training.result or {}
@@ -131,6 +137,7 @@ def _rivals(
     """The adapter against everything else that it was launched to beat, row by row."""
     to_beat = training.training_facts.get("rivals") or {}
     binary, groups = metrics.get(baseline.metric).binary, belonging.groups_of(session, baseline)
+    labels = deciding_judge.labels_of(baseline.judge)
     by_name = {arm.name: arm for arm in baseline.arms}
     rivals: list[Rival] = []
     kinds: tuple[tuple[str, Kind], ...] = (("free", "free"), ("prompts", "prompt"))
@@ -138,7 +145,7 @@ def _rivals(
         for arm in (by_name[name] for name in to_beat.get(key, ()) if name in by_name):
             pairs, _ = belonging.pairs(session, arm.id, adapter.id, "test")
             if pairs:
-                rivals.append(rival(arm.label, kind, pairs, binary=binary, groups=groups))
+                rivals.append(rival(arm.label, kind, pairs, binary=binary, groups=groups, labels=labels))
     for name, *seen in to_beat.get("unasked", ()):
         title = by_name[name].label if name in by_name else name
         rivals.append(unasked(title, first, Difference(*seen)))
@@ -288,6 +295,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         dev_score=training.training_facts.get("best_score"),
         bits=model.bits,
         thinks=bool(subject.dataset.reasoning),
+        judge=deciding_judge.of(baseline.judge),
     )
 
 

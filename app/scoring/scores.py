@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from app.chat import Message
 from app.evaluation import metrics
 from app.evaluation.kinds.executed import statement
 from app.evaluation.kinds.metric import Metric
@@ -36,10 +37,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class AboutRow:
-    """What a team's scorer is told of a row beside the answers."""
+    """What a scorer is told of a row beside the answers; a team's own is not told the turns, only the question."""
 
     line: int = 0
     question: str = ""
+    turns: tuple[Message, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {"line": self.line, "question": self.question}

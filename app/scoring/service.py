@@ -29,6 +29,9 @@ OFF = (
     "Scorers in Python are switched off on this server. The operator can allow them: TUNEGATE_TEAM_SCORERS=true, then "
     "start it again."
 )
+JUDGE_ELSEWHERE = (
+    "An LLM judge is watched on its own page, LLM judge. It decides where a measurement began with it as its metric."
+)
 # What every scorer is tried on: answer, expected answer.
 SAMPLES = (
     ("refund", "refund"),
@@ -209,6 +212,8 @@ def opened(session: Session, settings: Settings, blobs: Blobs, metric: str, opti
     Raises:
         Conflict: what it is executed with is not there, or not allowed.
     """
+    if metric == "llm_judge":
+        raise Conflict(JUDGE_ELSEWHERE)
     if metric == "sql_result":
         return Statements(blobs.path(options["database"]).resolve(), fence=bool(options.get("fence")))
     if metric == "team_scorer":
@@ -225,6 +230,8 @@ def against(
     session: Session, settings: Settings | None, assessment_id: int, metric: str, options: Mapping[str, Any]
 ) -> list[FieldError]:
     """Why a metric with these options cannot be chosen for something new, one fault each."""
+    if metric == "llm_judge":
+        return [FieldError("#/metric", JUDGE_ELSEWHERE)]
     if metric == "sql_result" and "database" in options:
         there = {row.sha256 for row in store.databases(session, assessment_id)}
         if options["database"] not in there:

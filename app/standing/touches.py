@@ -90,6 +90,10 @@ def _of_datasets(ids: Iterable[Any]) -> "Select[Any]":
     return select(DatasetRow.assessment_id).where(DatasetRow.id.in_(ids))
 
 
+def _of_rubrics(ids: Iterable[Any]) -> "Select[Any]":
+    return select(RubricRow.assessment_id).where(RubricRow.id.in_(ids))
+
+
 def _of_reviews(ids: Iterable[Any]) -> "Select[Any]":
     return select(ReviewRow.assessment_id).where(ReviewRow.id.in_(ids))
 
@@ -100,7 +104,8 @@ def _of_files(ids: Iterable[Any]) -> "Select[Any]":
 
 def _of_models(ids: Iterable[Any]) -> "CompoundSelect[Any]":
     trained = select(RecipeRow.assessment_id).where(RecipeRow.model_id.in_(ids))
-    return trained.union(select(BaselineRow.assessment_id).where(BaselineRow.model_id.in_(ids)))
+    judged = select(JudgeRunRow.assessment_id).where(JudgeRunRow.judge_id.in_(ids))
+    return trained.union(select(BaselineRow.assessment_id).where(BaselineRow.model_id.in_(ids)), judged)
 
 
 def _with_costs(_: Iterable[Any]) -> "Select[Any]":
@@ -136,6 +141,8 @@ WAYS: Mapping[type[Base], Way] = {
     ArmRow: Way("baseline_id", _of_baselines, kin=True),
     AnswerRow: Way("arm_id", _of_arms, columns=_only("cause", "score"), added=False),
     ConstraintRow: Way("assessment_id"),
+    RubricRow: Way("assessment_id"),
+    JudgeRoundRow: Way("rubric_id", _of_rubrics, columns=_only("done_at"), added=False),
     TagRow: Way("answer_id", _of_answers),
     TagRoundRow: Way("baseline_id", _of_baselines, columns=_only("done_at")),
     CostRow: Way("assessment_id"),
@@ -163,11 +170,9 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         VersionRow,
         OptimisationRow,  # its winner is an arm, and its job says that it is running
         CandidateRow,
-        RubricRow,  # a judge decides nothing, and its job says that it is running
-        JudgeRunRow,
+        JudgeRunRow,  # its job says that it is running, and when it is through
         JudgementRow,
-        JudgeRoundRow,
-        JudgeLabelRow,
+        JudgeLabelRow,  # what is said in a round counts once the round is done
         SecondLabelRow,  # what is said in a round counts once the round is done
         BarredRow,
         EntryRow,

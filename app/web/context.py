@@ -24,6 +24,8 @@ from app.web.protocols import (
     Evidence,
     InStates,
     JobQueue,
+    JudgeChoice,
+    JudgeChoices,
     ListPrice,
     Named,
     Objects,
@@ -100,6 +102,10 @@ def no_prices(
     return {}
 
 
+def no_judges(_session: Session, _assessment: "AssessmentRow", /) -> Sequence[JudgeChoice]:
+    return ()
+
+
 def nothing_more(_session: Session, _source_id: int, _copy: "AssessmentRow", _me: "UserRow", /) -> None:
     return None
 
@@ -125,8 +131,8 @@ class AppContext:
     """The parts that routes need.
 
     `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `call_prices`,
-    `list_price`, `objects`, `on_copy` and `record` belong to concepts above the pages that use them: handed in, because
-    imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
+    `list_price`, `judges`, `objects`, `on_copy` and `record` belong to concepts above the pages that use them: handed
+    in, because imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
@@ -146,6 +152,7 @@ class AppContext:
     effects: Effects = no_effects
     call_prices: CallPrices = no_prices
     list_price: ListPrice = no_list_price
+    judges: JudgeChoices = no_judges
     objects: Objects = field(default_factory=NoObjects)
     on_copy: OnCopy = nothing_more
     on_refusal: OnRefusal = no_record

@@ -149,6 +149,40 @@ class CallPrices(Protocol):
     ) -> Mapping[int, CallPrice]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class JudgeChoice:
+    """An LLM judge with its rubric as the metric of a measurement.
+
+    key: names both. model_id, host: of the judge, to whose server answers are sent. labels, enough: answers that a
+    person labelled, of how many it takes; kappa: agreement with them with its 95 % interval, None where there is none;
+    limit: what the policy asks for. against: why it can't decide and what to do, empty where it can; kept: what a
+    measurement keeps of it then (`baselines.deciding_judge`).
+    """
+
+    key: str
+    label: str
+    model_id: int
+    host: str
+    labels: int
+    enough: int
+    kappa: float | None
+    kappa_low: float | None
+    kappa_high: float | None
+    limit: float
+    against: str
+    kept: Mapping[str, Any] | None
+
+    @property
+    def usable(self) -> bool:
+        return not self.against
+
+
+class JudgeChoices(Protocol):
+    """`judging.deciding.choices`: the judges that have judged answers of an assessment."""
+
+    def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Sequence[JudgeChoice]: ...
+
+
 class OnCopy(Protocol):
     """`constraints.service.take_over`: what a copy of an assessment has besides its answers."""
 

@@ -9,14 +9,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
-from app.baselines.tables import AnswerRow, ArmRow, OpeningRow
+from app.baselines.spending import Prices
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow, writing
 from app.exchange import junit, lm_eval
 from app.exchange.values import Tally
 from app.users.tables import UserRow
+from app.web.protocols import CallPrice
 from tests.support.factories import Make
 
 ODD = "=1+1\x1b[31m\x00]]>&<b> \ud7ff\u2028 “é” \U0001f600".replace("\x00", "")
@@ -117,6 +119,29 @@ def test_promptfoo_finds_a_result_of_its_third_version(client: TestClient) -> No
     assert right["testCase"]["assert"] == [{"type": "equals", "value": right["vars"]["expected"]}]
     assert results["prompts"][0]["metrics"]["testPassCount"] == 2
     assert file["metadata"]["tunegate"]["metric"] == "exact_match"
+    assert not any("cost" in one for one in (right, wrong, failed, results["prompts"][0]["metrics"])), "no price"
+
+
+def test_promptfoo_finds_the_costs_that_are_known_and_no_others(client: TestClient, engine: Engine) -> None:
+    with writing(engine) as session:
+        baseline = session.get_one(BaselineRow, 1)
+        of_model = {baseline.model_id: CallPrice(1_000_000.0, 2_000_000.0, "EUR")}
+        baseline.prices = Prices(of_model).to_json()
+        taken = session.scalars(select(AnswerRow).where(AnswerRow.split == "test")).first()
+        assert taken is not None
+        taken.taken_from = 1
+    file = json.loads(get(client, "promptfoo.json", "dev"))
+
+    right, wrong, failed = file["results"]["results"][:3]
+    assert (right["cost"], wrong["cost"]) == (11.0, 11.0)
+    assert "cost" not in failed
+    assert file["results"]["prompts"][0]["metrics"]["cost"] == 22.0
+    assert file["metadata"]["tunegate"]["currency"] == "EUR"
+    both = [one["metrics"]["cost"] for one in json.loads(get(client, "promptfoo.json"))["results"]["prompts"]]
+    assert sorted(both) == [22.0, 33.0], "an answer of an earlier run costs nothing"
+    with writing(engine) as session:
+        session.execute(update(AnswerRow).where(AnswerRow.status == "ok").values(prompt_tokens=0))
+    assert "cost" not in json.loads(get(client, "promptfoo.json"))["results"]["prompts"][0]["metrics"]
 
 
 def test_the_harness_finds_a_summary_with_the_samples_of_each_task(client: TestClient) -> None:

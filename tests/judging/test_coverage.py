@@ -5,8 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from app.judging import correction
-from app.judging.correction import Labels, Tally
+from app.evaluation import correction
+from app.evaluation.comparison import Pair, compare
+from app.evaluation.correction import Labels, Tally
 
 pytestmark = pytest.mark.deep
 
@@ -58,3 +59,42 @@ def test_the_raw_score_is_far_off_where_the_corrected_one_is_not() -> None:
             corrected.append(came.share - 0.4)
     assert np.mean(raw) == pytest.approx(0.16, abs=0.01)
     assert abs(np.mean(corrected)) < 0.02
+
+
+def one_pair(
+    draw: np.random.Generator, rows: int, labels: int, sides: tuple[float, float], shares: tuple[float, float]
+) -> tuple[list[float], list[float], Labels]:
+    """A judge's words on two variants that often are right on the same rows, and labels of a sample of both."""
+    hard = draw.random(rows)
+    truth = np.stack([np.where(draw.random(rows) < 0.5, hard, draw.random(rows)) < share for share in shares])
+    luck = draw.random(truth.shape)
+    passed = np.where(truth, luck < sides[0], luck > sides[1])
+    sampled = draw.permutation(truth.size)[:labels]
+    words = np.where(np.stack([truth.ravel()[sampled], passed.ravel()[sampled]]), "pass", "fail")
+    pairs = [(str(person), str(judge)) for person, judge in words.T]
+    return [float(one) for one in passed[0]], [float(one) for one in passed[1]], Labels.of(pairs)
+
+
+GAINS = (0.0, 0.05, 0.1, 0.2)
+
+
+def test_a_corrected_difference_covers_what_it_says_and_finds_none_where_there_is_none() -> None:
+    """With a judge that agrees as far as the policy asks. The verdict is that of the result page."""
+    covered, false_better = [], []
+    for case, (rows, labels, sides, gain) in enumerate(product((150, 500), (50, 100), JUDGES, GAINS)):
+        draw = np.random.default_rng([23, case])
+        held, better = [], []
+        for _ in range(RUNS):
+            before, after, given = one_pair(draw, rows, labels, sides, (0.5, 0.5 + gain))
+            if correction.against(given):
+                continue
+            pairs = [Pair(row, one, other) for row, (one, other) in enumerate(zip(before, after, strict=True))]
+            came = compare(pairs, binary=True, labels=given)
+            held.append(came.low <= gain <= came.high)
+            better.append(came.verdict == "improved")
+        covered.append(float(np.mean(held)))
+        if not gain:
+            false_better.append(float(np.mean(better)))
+    assert 0.93 <= float(np.mean(covered)) <= 0.985
+    assert min(covered) >= 0.9
+    assert float(np.mean(false_better)) <= 0.05

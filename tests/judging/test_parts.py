@@ -2,13 +2,17 @@
 
 import pytest
 
+from app.evaluation import correction
+from app.evaluation.comparison import Pair, compare
+from app.evaluation.correction import Labels, Tally
 from app.inference.generator import Answer, Finish
-from app.judging import correction, families, order, questions, replies
-from app.judging.correction import Labels, Tally
+from app.judging import families, order
 from app.judging.families import Known
 from app.judging.order import Order
 from app.judging.outcome import settled
-from app.judging.replies import PAIR, SINGLE, Judged, Unreadable
+from app.scoring import judge_questions as questions
+from app.scoring import judge_replies as replies
+from app.scoring.judge_replies import PAIR, SINGLE, Judged, Unreadable
 from tests.support.judged import says
 
 
@@ -193,3 +197,21 @@ def test_an_order_says_all_that_is_wrong_with_it() -> None:
     assert [one.pointer for one in order.faults(wrong)] == ["#/arms", "#/calls", "#/rows", "#/price_in"]
     assert [one.pointer for one in order.faults(Order(1))] == ["#/arms"]
     assert list(order.faults(Order(1, arms=(4, 5), use="pairwise"))) == []
+
+
+def test_a_corrected_difference_is_as_sure_of_its_side_and_less_of_its_size() -> None:
+    labels = Labels(25, 5, 5, 25)  # sensitivity and specificity of 5 in 6: differences are shrunk to two thirds
+    before, after = [1.0] * 60 + [0.0] * 60, [1.0] * 80 + [0.0] * 40
+    pairs = [Pair(row, one, other) for row, (one, other) in enumerate(zip(before, after, strict=True))]
+    said, made = compare(pairs, binary=True), compare(pairs, binary=True, labels=labels)
+
+    assert said.delta == pytest.approx(1 / 6)
+    assert made.delta == pytest.approx(0.25, abs=0.02)
+    assert made.delta == pytest.approx(made.after - made.before)
+    assert (made.p, made.fixed, made.broken) == (said.p, said.fixed, said.broken), "the test is of the judge's words"
+    assert said.low > 0
+    assert made.low > 0
+    assert made.high - made.low > (said.high - said.low) / correction.told(labels)
+    assert said.verdict == made.verdict == "improved"
+    turned = [Pair(pair.id, pair.after, pair.before) for pair in pairs]
+    assert compare(turned, binary=True, labels=labels).verdict == "regressed"

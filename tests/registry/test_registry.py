@@ -141,3 +141,53 @@ def test_what_was_needed_stands_beside_what_was_gained(reviewer: TestClient) -> 
     # The best prompt is right on 150 of 220 test rows, the adapter on 190; the target is 90 %.
     assert entry["gained"] == pytest.approx(40 / 220)
     assert entry["needed"] == pytest.approx(0.9 - 150 / 220, abs=0.06)
+
+
+FAILED: dict[str, Any] = {
+    "name": "release.forgetting", "state": "fail", "words": "It forgot 9 of 100 general answers.", "rows": 100,
+}  # fmt: skip
+
+
+def fail_a_check(engine: Engine) -> None:
+    with writing(engine) as session:
+        run = session.get_one(TrainingRow, 1)
+        run.result = {**(run.result or {}), "release": {"checks": [FAILED], "slices": []}}
+
+
+def test_one_with_failing_checks_is_promoted_only_by_whoever_names_them(reviewer: TestClient, engine: Engine) -> None:
+    fail_a_check(engine)
+    page = reviewer.get("/trainings/1/adapter").text
+    refused = said(reviewer, "promote")
+    by_program = reviewer.post("/api/v1/trainings/1/registry", json={"state": "promoted", "reason": REASON})
+    none = reviewer.post(
+        "/api/v1/trainings/1/registry", json={"state": "promoted", "reason": " ", "despite": ["release.refusals"]}
+    )
+
+    assert 'name="despite" value="release.forgetting"' in page
+    assert FAILED["words"] in page
+    assert refused.status_code == by_program.status_code == none.status_code == 422
+    assert str(FAILED["words"]) in refused.text
+    assert REASON in refused.text, "what was typed is still there"
+    assert by_program.json()["errors"][0]["pointer"] == "#/despite"
+    assert {error["pointer"] for error in none.json()["errors"]} == {"#/reason", "#/despite"}
+    assert state(reviewer) == "candidate"
+    listed = reviewer.get("/api/v1/trainings/1/registry").json()
+    assert listed["failed"] == [{"name": FAILED["name"], "words": FAILED["words"]}]
+
+    data = {"reason": REASON, "despite": ["release.forgetting"]}
+    assert reviewer.post("/trainings/1/adapter/promote", data=data, follow_redirects=False).status_code == 303
+    assert state(reviewer) == "promoted"
+    assert "Despite failing: " in reviewer.get("/trainings/1/adapter").text
+
+
+def test_who_launched_the_run_retires_its_adapter_by_program_too(
+    engine: Engine, make: Make, people: Callable[[UserRow], TestClient]
+) -> None:
+    otto, other = (make.user(name=name, email=f"{name}@example.org") for name in ("Otto", "Olga"))
+    with writing(engine) as session:
+        session.execute(update(TrainingRow).values(launched_by=otto.id))
+    address, why = "/api/v1/trainings/1/registry/retire", {"reason": "Its base model is gone."}
+
+    assert people(other).post(address, json=why).status_code == 403
+    assert people(otto).post(address, json={"reason": ""}).status_code == 422
+    assert people(otto).post(address, json=why).json()["state"] == "retired"

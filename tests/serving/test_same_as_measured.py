@@ -4,26 +4,38 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, select, update
 
-from app.baselines import answer_store, asking, prompts, runs
+from app.baselines import answer_store, asking, job, prompts, runs
 from app.baselines import store as baseline_store
+from app.baselines.order import BaselineRequest
+from app.baselines.outlines import Known
+from app.blobs import Blobs
 from app.chat import Message
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import reading, writing
+from app.inference import folders
 from app.inference.local import LocalModel
+from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
+from app.jobs import service as jobs
 from app.serving import service
 from app.serving.tables import ServedCallRow
+from app.settings import Settings
 from app.training import packing
 from app.training.tables import TrainingRow
+from tests.support import measured
+from tests.support.corpus import a_corpus
 from tests.support.factories import Make
 from tests.support.served import Measured
 from tests.support.story import begin
 from tests.support.tiny_adapter import adapter_for
 
 pytestmark = pytest.mark.torch
+
+NEAREST = "few_shot_nearest/minilm"
 
 
 def asked_of(tiny: Measured, name: str) -> list[tuple[Any, Any]]:
@@ -56,6 +68,77 @@ def test_instructions_and_examples_are_those_of_the_measurement(tiny: Measured) 
     assert {call.user_id for call in calls} == {tiny.author.id}
     assert {call.outcome for call in calls} <= {"length", "stop"}
     assert None not in {call.token_id for call in calls}
+
+
+@pytest.mark.deep
+def test_examples_by_embedding_are_those_of_the_measurement(
+    make: Make, engine: Engine, settings: Settings, queue: job_engine.Client, talking_model: Path,
+    warm_children: None, web: TestClient,
+) -> None:  # fmt: skip
+    """A real embedding model, in its process, in measuring and in serving."""
+    case = measured.a_case(make, engine, None, train=12, dev=8, test=8)
+    laid_here(engine, case.model.id, talking_model)
+    with writing(engine) as session:
+        jobs.bind(session, queue)
+        order = case.order(arms=("zero_shot", NEAREST), max_tokens=6, k_nearest=2, racing=False)
+        baseline_id = runs.start(session, case.assessment.id, order, by=case.author, known=Known(settings)).id
+    claim = measured.claim_of(engine, settings, queue, baseline_id)
+    in_32_bits(engine, baseline_id)
+    job.measure(claim)
+    tiny = Measured(measured.baseline_of(engine, baseline_id), case.author, make.admin(), engine, web)
+
+    assert same_prompts(asked_of(tiny, NEAREST)) == 8
+    with reading(engine) as session:
+        assert {len(answer.shots) for answer in answer_store.answers(session, tiny.arm(NEAREST).id, "dev")} == {2}
+
+
+@pytest.mark.deep
+def test_passages_are_those_of_the_measurement(
+    make: Make, engine: Engine, settings: Settings, queue: job_engine.Client, blobs: Blobs, talking_model: Path,
+    warm_children: None, web: TestClient,
+) -> None:  # fmt: skip
+    corpus = a_corpus(make, engine, settings, queue, blobs)
+    corpus.index()
+    model = make.model(name="Here")
+    laid_here(engine, model.id, talking_model)
+    with writing(engine) as session:
+        jobs.bind(session, queue)
+        order = BaselineRequest(
+            model_id=model.id, instructions="Name.", arms=("zero_shot", "rag/lexical"), max_tokens=6, racing=False,
+            dev_rows=20, test_rows=0,
+        )  # fmt: skip
+        baseline_id = runs.start(session, corpus.assessment.id, order, by=corpus.author).id
+    in_32_bits(engine, baseline_id)
+    corpus.run("measure", baseline_id, job.measure)
+    tiny = Measured(measured.baseline_of(engine, baseline_id), corpus.author, make.admin(), engine, web)
+
+    asked = asked_of(tiny, "rag/lexical")
+    assert same_prompts(asked) == 20
+    assert all((answer.details or {})["passages"] for answer, _ in asked), "each was asked with passages"
+
+
+def laid_here(engine: Engine, model_id: int, folder: Path) -> None:
+    here = {"kind": "folder", "reference": str(folder), "files": folders.hashes(folder)}
+    with writing(engine) as session:
+        session.execute(update(ModelRow).where(ModelRow.id == model_id).values(**here))
+
+
+def in_32_bits(engine: Engine, baseline_id: int) -> None:
+    """In 16 bits a row among others may come to another sum than alone."""
+    with writing(engine) as session:
+        for arm in baseline_store.get(session, baseline_id).arms:
+            arm.settings = {**arm.settings, "dtype": "float32"}
+
+
+def same_prompts(asked: list[tuple[Any, Any]]) -> int:
+    """How many answers were asked under `/v1` as they were measured, all of them or none."""
+    for answer, served in asked:
+        body = served.json()
+        assert served.status_code == 200, body
+        assert served.headers["x-tunegate-prompt-sha256"] == answer.prompt_sha256
+        assert body["usage"]["prompt_tokens"] == answer.prompt_tokens
+        assert body["usage"]["completion_tokens"] == answer.completion_tokens
+    return len(asked)
 
 
 def test_the_adapter_answers_with_its_prompt_as_it_was_judged(

@@ -82,6 +82,8 @@ def labels_agree(case: Case, facts: Facts, policy: Policy) -> Finding:
         return Finding("fail", "measured", (agreement,), (action("kappa"),))
     if (wrong := _wrong_references(case)) is not None and wrong > WRONG_REFERENCES + EPSILON:
         return Finding("fail", "measured", (agreement,), (state("references"),))
+    if case.measured.judge_holds is False:
+        return _judge_fails(case, policy, agreement)
     if kappa is not None:
         return passed("measured", agreement)
     if declared == "low":
@@ -90,6 +92,14 @@ def labels_agree(case: Case, facts: Facts, policy: Policy) -> Finding:
     if how == "declared" and declared is None:
         return Finding("unknown", "declared", (agreement,), (action("nothing"),))
     return passed(how, agreement) if how == "measured" else passed(how, agreement, state("agree"))
+
+
+def _judge_fails(case: Case, policy: Policy, agreement: Statement) -> Finding:
+    """The metric is an LLM judge, and its agreement with people is not what its scores rest on."""
+    measured, limit = case.measured, policy.limit("kappa")
+    fault = measured.judge_fault or "judge"
+    seen = state("judge_fails", fault=fault, labels=measured.judge_labels, kappa=measured.judge_kappa, limit=limit)
+    return Finding("fail", "measured", (agreement, seen), (state(f"judge_{fault}"),))
 
 
 WRONG_REFERENCES = 0.10  # share of a random sample's answers that may be wrong (decision rules, G8; ours)

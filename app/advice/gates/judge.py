@@ -31,6 +31,9 @@ Readings of the points that the rules leave open:
 - *G8* by contradictions fails only where they are surely too many (`scoring.contradicting`): ten pairs in a thousand
   rows are taken out, and say little of the rest. A kappa counts from 50 rows on, and so does the share of wrong
   references that a second person finds in a random sample, where answers are no labels (decision rules, G8).
+- *G8* fails where an LLM judge is the metric and its agreement with people's labels does not hold any more: below the
+  kappa that the policy asks of two people, on too few labels, or of another rubric or judge. One that holds shows
+  nothing about the labels of the rows, so it passes nothing.
 - *G8* takes a declared "low" seriously until a kappa was measured: contradicting twins are only one half of the
   question.
 - *G9* has nothing to judge when prompting met the target, or on the efficiency path (the teacher shows that the

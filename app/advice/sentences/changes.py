@@ -206,6 +206,7 @@ CLAUSES = Wording({
     ),
     "baseline_on_base": _switch("prompting was measured on the base that would be trained"),
     "baseline_unfinished": _switch("", "the newer measurement was finished, with the same result"),
+    "judge_holds": _switch("the LLM judge agreed with people as far as is asked", "the LLM judge agreed too little"),
     "identifiers_decided": _switch(
         "somebody decided about the personal data that was found", "personal data was found"
     ),

@@ -90,6 +90,14 @@ OF_THE_APP = {
         "G8",
         "references",
     ): "Repair the wrong answers in the file, upload it again, and have a second person check 50 rows anew.",
+    ("G8", "judge_rubric"): "Start the judge by the newest rubric, have people label 50 answers, and measure again.",
+    ("G8", "judge_judge"): "Start the judge again as it is now, see that it agrees with people, and measure again; or "
+    "choose another metric.",
+    ("G8", "judge_few"): "Have people label answers on the page LLM judge.",
+    ("G8", "judge_kappa"): "Make the rubric clearer or choose another judge, have people label 50 answers by it, and "
+    "measure again; or choose another metric.",
+    ("G8", "judge_coin"): "Have people label more answers, of which some pass and some fail, or choose another judge.",
+    ("G8", "judge_labels"): "Correct the scores by all labels, on the page LLM judge. Nothing is asked again.",
     ("G8", "declared_low_text"): "Have a second person check the answers of 50 rows, settle where they differ, and "
     "answer this question again by what you learned.",
 }
@@ -188,6 +196,22 @@ def _agreement(
         judged, wrong = references
         parts.append(f"{wrong or 0:,} of {plural(judged, 'answer')} wrong, a second person found")
     return f"{'; '.join(parts) or 'Nothing measured'}."
+
+
+def _judge_fails(fault: str, labels: int | None, kappa: float | None, limit: float) -> str:
+    agreed = "" if kappa is None else f" Kappa {kappa:.2f} with people, {limit:.2g} is asked for.".replace("-", MINUS)
+    on = "" if labels is None else f" {plural(labels, 'label')} by people."
+    return f"The metric is an LLM judge, and {JUDGE_FAULTS[fault]}.{agreed}{on}"
+
+
+JUDGE_FAULTS = {
+    "rubric": "its rubric was changed since it scored",
+    "judge": "the judge is another one by now, or may not be asked",
+    "few": "too few of its words were compared with people's",
+    "kappa": "it agrees too little with people",
+    "coin": "it can't surely tell answers that pass from answers that fail",
+    "labels": "people labelled more since, which its scores are not corrected by",
+}
 
 
 def _contradicting(rate: float, questions: int | None, contradictory: int, few: bool) -> str:
@@ -306,6 +330,7 @@ OBSERVED = {
     }),
     "G8": Wording({
         "agreement": _agreement,
+        "judge_fails": _judge_fails,
         "disagree": "You said that experts would disagree.",
         "agree": "You said that experts would mostly agree.",
     }),

@@ -172,6 +172,8 @@ def _switches(case: Case) -> Iterator[Axis]:
         yield _single({"baseline_on_base": True})
     if measured.baseline_unfinished:
         yield _single({"baseline_unfinished": False})
+    if measured.judge_holds is False:
+        yield _single({"judge_holds": True})
     if measured.identifiers_decided is False:
         yield _single({"identifiers_decided": True})
     for cost in COST_CASES:

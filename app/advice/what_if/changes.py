@@ -286,6 +286,7 @@ _PARTS: dict[str, Callable[[Any, Case], Part]] = {
     "references_wrong": _references,
     "baseline_on_base": _switch("baseline_on_base", "minutes"),
     "baseline_unfinished": _switch("baseline_unfinished", "minutes"),
+    "judge_holds": _switch("judge_holds", "days"),
     "identifiers_decided": _switch("identifiers_decided", "minutes"),
     "cost_case": _cost,
     "teacher": _teacher,

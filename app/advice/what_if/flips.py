@@ -243,6 +243,7 @@ def _switches_right(case: Case) -> Change:
     """What is there and stands against it."""
     measured = case.measured
     switches = {
+        "judge_holds": (measured.judge_holds is False, True),
         "identifiers_decided": (measured.identifiers_decided is False, True),
         "baseline_on_base": (measured.baseline_on_base is False, True),
         "baseline_unfinished": (bool(measured.baseline_unfinished), False),

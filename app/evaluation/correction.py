@@ -11,7 +11,9 @@ corrected by them (Rogan and Gladen 1978, American Journal of Epidemiology 107:7
     true = (passes + specificity - 1) / (sensitivity + specificity - 1)
 
 It holds as long as the judge errs alike on all variants. A variant that copies the judge's taste breaks that, and only
-labels of its own would show it; therefore a judge's score is never the deciding metric.
+labels of its own would show it; wherever a judge decides, that is said. A difference of two variants is the difference
+of their shares of passes over what the judge tells, sensitivity + specificity - 1: it errs alike, so it shrinks every
+difference by the same factor and turns none around. A test of the judge's own words is therefore a test of the truth.
 
 The interval is that of draws from Jeffreys' distributions of the rates that were counted, as for a rate it is Jeffreys'
 interval. Where the judge did not judge all that the sample was drawn from (another measurement's answers, the test
@@ -23,13 +25,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluation.agreement import Agreement, agreement, kappa_interval
-from app.evaluation.statistics import ALPHA
-from app.intervals import Interval, wilson
+from app.evaluation.statistics import ALPHA, Difference
+from app.intervals import CONFIDENCE, Interval, wilson, z
 
 Floats = NDArray[np.float64]
 
@@ -71,6 +74,11 @@ class Labels:
     def of(cls, pairs: Sequence[tuple[str, str]]) -> "Labels":
         counted = Counter(pairs)
         return cls(*(counted[words] for words in product(WORDS, WORDS)))
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """In the order of the fields."""
+        return self.both_pass, self.judge_fails, self.judge_passes, self.both_fail
 
     @property
     def passes(self) -> int:
@@ -185,6 +193,31 @@ def corrected(arm: Tally, labels: Labels, pool: Sequence[Tally] = (), seed: int 
     return Corrected(float(middle), float(low), float(high))
 
 
+def told(labels: Labels) -> float:
+    """What the judge tells, sensitivity + specificity - 1, 0 to 1: the factor by which it shrinks every difference."""
+    return max(TELLS / 10, float(np.median(_telling(labels, np.random.default_rng(0)))))
+
+
+def difference(
+    seen: Difference, before: Tally, after: Tally, labels: Labels, confidence: float = CONFIDENCE, seed: int = 0
+) -> Difference:
+    """A difference of two variants on the same rows as people's labels correct it, with what both leave open.
+
+    seen: by the judge's words, with its interval of this confidence, 0 to 1. before, after: these words of the two.
+    The interval is that of draws of the difference, normal with its own reach on each side, over draws of what the
+    judge tells. That is above 0 in each, so it lies on the side of 0 on which the interval of the words lies.
+    """
+    draw, reach = np.random.default_rng(seed), z(confidence)
+    grid = np.array([NormalDist().inv_cdf((place + 0.5) / DRAWS) for place in range(DRAWS)])
+    around = draw.permutation(grid)
+    sides = np.where(around > 0, seen.high - seen.delta, seen.delta - seen.low) / reach
+    telling = np.maximum(_telling(labels, draw), TELLS / 10)
+    low, high = np.quantile((seen.delta + around * sides) / telling, [(1 - confidence) / 2, (1 + confidence) / 2])
+    first, second = corrected(before, labels, seed=seed), corrected(after, labels, seed=seed)
+    delta = second.share - first.share if first and second else seen.delta / told(labels)
+    return Difference(delta, max(-1.0, min(float(low), delta)), min(1.0, max(float(high), delta)))
+
+
 def _turned(passes: Floats, sensitivity: Floats, specificity: Floats) -> Floats:
     """Rogan and Gladen's estimate, kept between 0 and 1. A draw in which the judge tells nothing says nothing: either
     end is as likely."""
@@ -196,10 +229,13 @@ def _turned(passes: Floats, sensitivity: Floats, specificity: Floats) -> Floats:
 
 def _tells(labels: Labels, seed: int = 0) -> float:
     """What sensitivity + specificity - 1 surely is above, at 97.5 %."""
-    draw = np.random.default_rng(seed)
+    return float(np.quantile(_telling(labels, np.random.default_rng(seed)), ALPHA / 2))
+
+
+def _telling(labels: Labels, draw: np.random.Generator) -> Floats:
     sensitivity = _rate(draw, labels.both_pass, labels.judge_fails)
     specificity = _rate(draw, labels.both_fail, labels.judge_passes)
-    return float(np.quantile(sensitivity + specificity - 1, ALPHA / 2))
+    return np.asarray(sensitivity + specificity - 1, dtype=np.float64)
 
 
 def _rate(draw: np.random.Generator, times: int, other: int) -> Floats:
