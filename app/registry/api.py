@@ -20,7 +20,8 @@ router = APIRouter(prefix="/api/v1", tags=["registry"], responses=REFUSALS)
 
 class Adapter(BaseModel):
     """One adapter. needed: what it had to gain over the best prompt to reach the target; gained: what it did gain, both
-    as shares from -1 to 1. failing_checks: release checks that fail; null for runs before there were such checks."""
+    as shares from -1 to 1. reaches_target: null where no target was set. failing_checks: release checks that fail; null
+    for runs before there were such checks."""
 
     training_id: int
     assessment_id: int
@@ -32,6 +33,7 @@ class Adapter(BaseModel):
     verdict: str | None
     needed: float | None
     gained: float | None
+    reaches_target: bool | None
     failing_checks: int | None
     state: Literal["candidate", "promoted", "retired"]
     reason: str
@@ -51,6 +53,7 @@ class Adapter(BaseModel):
             verdict=entry.verdict or None,
             needed=entry.needed,
             gained=entry.gained,
+            reaches_target=(entry.training.result or {}).get("reaches_target"),
             failing_checks=entry.failing,
             state=entry.state,
             reason=entry.reason,

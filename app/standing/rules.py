@@ -260,6 +260,10 @@ def _ready(now: Situation) -> Standing:
         "blocked": ("Preflight blocked", ("See the preflight", "plan")),
     }.get(now.plan, ("Ready for review", ("Request review", "review")))
     why = " ".join(part for part in (void, _mismatch(now) or _earlier(now)) if part) or now.why
+    if now.plan == "blocked":
+        sentence = "The preflight found what keeps this config from being trained here."
+        why = " ".join(part for part in (void, _mismatch(now) or _earlier(now)) if part) or now.headline
+        return _made(now, "ready_for_review", label, sentence, "fail", action, why=why)
     return _made(now, "ready_for_review", label, now.headline, "info", action, why=why)
 
 

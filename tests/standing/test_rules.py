@@ -58,7 +58,7 @@ CASES: tuple[tuple[str, str, str, str, Situation], ...] = (
      replace(LEANING, leaning=None, technique="small_classifier")),
     ("ready_for_review", "Needs a training plan", "info", "/assessments/7/plan", replace(READY, plan="none")),
     ("ready_for_review", "Needs a preflight", "info", "/assessments/7/plan", replace(READY, plan="unchecked")),
-    ("ready_for_review", "Preflight blocked", "info", "/assessments/7/plan", replace(READY, plan="blocked")),
+    ("ready_for_review", "Preflight blocked", "fail", "/assessments/7/plan", replace(READY, plan="blocked")),
     ("ready_for_review", "Ready for review", "info", "/assessments/7/review", READY),
     ("ready_for_review", "Ready for review", "info", "/assessments/7/review", replace(READY, review="expired")),
     ("ready_for_review", "Ready for review", "info", "/assessments/7/review", replace(READY, review="outdated")),
