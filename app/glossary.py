@@ -472,10 +472,13 @@ _TODAY = tuple(
     )
 )
 
+# How the criterion of metric and target begins: with the stored name of the metric, and a target that is mostly whole.
+_AGAINST = re.compile(r"^(\w+), target (\d+(?:\.\d*[1-9])?)(?:\.0+)? %")
+
 
 def todays(text: str) -> str:
     """A stored sentence of ours in the words of today. Only for sentences of the policy and its criteria: a stranger's
     text is never changed."""
     for before, after in _TODAY:
         text = before.sub(after, text)
-    return text
+    return _AGAINST.sub(lambda found: f"{known('metric', found[1])}, target {found[2]} %", text)

@@ -41,6 +41,8 @@ CASES: tuple[tuple[str, str, str, str, Situation], ...] = (
     ("needs_data", "Checking data", "info", "/assessments/7/data", replace(LEANING, data="checking")),
     ("needs_data", "Data rejected", "fail", "/assessments/7/data", replace(LEANING, data="rejected")),
     ("needs_data", "Needs a frozen split", "open", "/assessments/7/data", replace(LEANING, data="ready")),
+    ("needs_data", "Personal data undecided", "open", "/assessments/7/data?tab=personal",
+     replace(LEANING, data="ready", undecided=True)),
     ("needs_baselines", "Needs baselines", "open", "/assessments/7/measure", replace(LEANING, baselines="none")),
     ("needs_baselines", "Running baselines", "info", "/assessments/7/measure", replace(LEANING, baselines="running")),
     ("needs_baselines", "Baselines failed", "fail", "/assessments/7/measure", replace(LEANING, baselines="failed")),

@@ -5,7 +5,7 @@ factories make it. Nothing here is asserted: tests and the bench of pages look a
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ from app.training import service as trainings
 from app.training.tables import MetricRow, TrainingRow
 from app.users.tables import Role, UserRow
 from tests.support.examples import pairs
-from tests.support.factories import Make
+from tests.support.factories import ANSWERS, Make
 from tests.support.places import ROOT
 from tests.support.trained import approved_run, trained
 
@@ -71,6 +71,14 @@ class Gallery:
         with writing(self.make.engine) as session:
             jobs.bind(session, self.queue)
             return act(session, *arguments)
+
+    def described(self, state: str, title: str, without: Collection[str]) -> None:
+        """An assessment with nothing but answers, some of the usual ones left out."""
+        row = self.make.assessment(self.author, title=title, metric_set_at=None)
+        self.ids[state] = row.id
+        answers = {key: value for key, value in ANSWERS.items() if key not in without}
+        with writing(self.make.engine) as session:
+            session.get_one(AssessmentRow, row.id).answers = answers
 
     # ------------------------------------------------------------ data
 
@@ -159,7 +167,7 @@ class Gallery:
             jobs.bind(session, self.queue)
             made = approved_run(
                 session, self.make, row.id, self.author, self.reviewer, state=run, adapter_sha256=None,
-                adapter_bytes=None, best_step=None, training_facts={"steps": 60, "train_rows": 1050, "dev_rows": 100},
+                adapter_bytes=None, best_step=None, training_facts={"steps": 60, "train_rows": 1050, "dev_rows": 100, "dtype": "bfloat16"},
                 finished_at=utcnow() if status == Status.FAILED else None,
             )  # fmt: skip
             number = made.id
@@ -185,10 +193,8 @@ def fill(make: Make, queue: job_engine.Client) -> Gallery:
     people = (make.user(Role.ADMIN, "Amy"), make.user(Role.AUTHOR, "Ada"), make.user(Role.REVIEWER, "Rob"))
     made = Gallery(make, queue, *people)
     ids = made.ids
-    ids["draft"] = make.assessment(made.author, title="Answers in our tone", metric_set_at=None, answers=_nothing()).id
-    ids["no target"] = make.assessment(
-        made.author, title="Labels for tickets", metric_set_at=None, answers={"metric": None, "target": None}
-    ).id
+    made.described("draft", "Answers in our tone", without=ANSWERS)
+    made.described("no target", "Labels for tickets", without=("metric", "target"))
     ids["no data"] = make.assessment(made.author, title="Summaries of meetings").id
     made.upload("data", "Route messages to 77 intents", SAMPLES / "intent_banking77" / "train_700.jsonl")
     made.upload("near copies", "PHPDoc comments", SAMPLES / "phpdoc" / "neardup_279.jsonl")
@@ -225,10 +231,3 @@ def fill(make: Make, queue: job_engine.Client) -> Gallery:
     ids["archived"] = archived.id
     ids["example"] = made.write(finished.show, make.blobs, made.admin).id
     return made
-
-
-def _nothing() -> dict[str, Any]:
-    """No answer to anything: over the usual answers of `Make.assessment`."""
-    from tests.support.factories import ANSWERS
-
-    return dict.fromkeys(ANSWERS)
