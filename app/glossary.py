@@ -472,8 +472,10 @@ _TODAY = tuple(
     )
 )
 
-# How the criterion of metric and target begins: with the stored name of the metric, and a target that is mostly whole.
-_AGAINST = re.compile(r"^(\w+), target (\d+(?:\.\d*[1-9])?)(?:\.0+)? %")
+# How the criterion of metric and target begins: with the stored name of the metric. Then numbers as pages write them.
+_AGAINST = re.compile(r"^(\w+), (target \d)")
+_WHOLE = re.compile(r"target (\d+)\.0 %")
+_BETWEEN = re.compile(r"(\d+\.\d)-(\d+\.\d) %")
 
 
 def todays(text: str) -> str:
@@ -481,4 +483,5 @@ def todays(text: str) -> str:
     text is never changed."""
     for before, after in _TODAY:
         text = before.sub(after, text)
-    return _AGAINST.sub(lambda found: f"{known('metric', found[1])}, target {found[2]} %", text)
+    text = _AGAINST.sub(lambda found: f"{known('metric', found[1])}, {found[2]}", text)
+    return _BETWEEN.sub(r"\1 to \2 %", _WHOLE.sub(r"target \1 %", text))

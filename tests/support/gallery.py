@@ -13,6 +13,7 @@ from typing import Any
 
 from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
+from app.baselines.tables import BaselineRow
 from app.datasets import job as checking
 from app.datasets import uploads_service
 from app.datasets.tables import DatasetRow
@@ -41,6 +42,7 @@ SHORT = (1.0,) * 190 + (0.0,) * 30
 SAME = (1.0,) * 151 + (0.0,) * 69
 WORSE = (1.0,) * 60 + (0.0,) * 160
 TORN = (0.0,) * 30 + (1.0,) * 120 + (1.0,) * 38 + (0.0,) * 32
+SEVERAL = {"rank": 16, "alpha": 32, "sweep": "three", "seeds": 3, "curve": "quarters", "replay": 0.1}
 CHECKED = {
     "train": {"rows": 1050, "tokens": 84075, "trained_tokens": 40648}, "dev_rows": 100, "left_out": 2, "untrained": [],
     "steps": 198, "steps_per_epoch": 66, "longest": [{"id": "683", "prompt": 39, "completion": 156}],
@@ -119,8 +121,11 @@ class Gallery:
         baseline = self.make.baseline(assessment, dataset, model, self.author)
         self.ids[state] = assessment.id
         with writing(self.make.engine) as session:
-            session.merge(baseline).concluded_at = None
-            session.merge(baseline).test_looks = []
+            row = session.get_one(BaselineRow, baseline.id)
+            row.concluded_at, row.test_looks = None, []
+            for arm in row.arms:
+                arm.test = None
+                arm.dev = arm.dev if arm.name in {"zero_shot", "few_shot_random/1"} else None
         progress = {"stage": "Few-shot, 5 nearest: dev rows", "done": 410, "total": 1000}
         self.job("measure", baseline.id, assessment, status, f"Baselines: {title}", progress, failure)
 
@@ -129,12 +134,14 @@ class Gallery:
         failure: str | None = None,
     ) -> JobRow:  # fmt: skip
         with writing(self.make.engine) as session:
-            over = utcnow() if status in (Status.FAILED, Status.DONE, Status.CANCELLED) else None
+            now = utcnow()
+            over = now if status in (Status.FAILED, Status.DONE, Status.CANCELLED) else None
+            begun = None if status == Status.QUEUED else now - timedelta(minutes=3)
             row = JobRow(
                 kind=kind, title=title, subject_id=subject, assessment_id=of.id, queue=jobs.QUEUE_OF[kind],
-                status=status, progress=dict(progress), failure=failure, created_by=self.author.id,
-                created_at=utcnow() - timedelta(minutes=4), called_at=utcnow(), started_at=utcnow(), finished_at=over,
-                attempt=1, worker="default",
+                status=status, progress=dict(progress) if begun else {}, failure=failure, created_by=self.author.id,
+                created_at=now - timedelta(minutes=4), called_at=begun, started_at=begun, finished_at=over,
+                attempt=1 if begun else 0, worker="default" if begun else None,
             )  # fmt: skip
             session.add(row)
         self.jobs[f"{kind}-{status}"] = row.id
@@ -146,6 +153,11 @@ class Gallery:
         """Everything there but the review. preflight: what it found; None where none ran."""
         row = self.make.ready(self.author, title=title)
         self.ids[state] = row.id
+        with writing(self.make.engine) as session:
+            recipe, _ = trainings.recipe_of(session, row.id)
+            assert recipe is not None
+            # As the form stores it, with every setting; the factory's has two.
+            trainings.save_recipe(session, row.id, self.author, recipe.model_id, SEVERAL)
         if preflight is not None:
             with writing(self.make.engine) as session:
                 made = trainings.plan(session, row.id)
@@ -165,9 +177,10 @@ class Gallery:
         row = self.planned(state, title, CHECKED)
         with writing(self.make.engine) as session:
             jobs.bind(session, self.queue)
+            facts = {"steps": 60, "train_rows": 1050, "dev_rows": 100, "dtype": "bfloat16"}
             made = approved_run(
                 session, self.make, row.id, self.author, self.reviewer, state=run, adapter_sha256=None,
-                adapter_bytes=None, best_step=None, training_facts={"steps": 60, "train_rows": 1050, "dev_rows": 100, "dtype": "bfloat16"},
+                adapter_bytes=None, best_step=None, training_facts=facts,
                 finished_at=utcnow() if status == Status.FAILED else None,
             )  # fmt: skip
             number = made.id
