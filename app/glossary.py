@@ -478,10 +478,16 @@ _TODAY = tuple(
     )
 )
 
+# How the criterion of metric and target begins: with the stored name of the metric. Then numbers as pages write them.
+_AGAINST = re.compile(r"^(\w+), (target \d)")
+_WHOLE = re.compile(r"target (\d+)\.0 %")
+_BETWEEN = re.compile(r"(\d+\.\d)-(\d+\.\d) %")
+
 
 def todays(text: str) -> str:
     """A stored sentence of ours in the words of today. Only for sentences of the policy and its criteria: a stranger's
     text is never changed."""
     for before, after in _TODAY:
         text = before.sub(after, text)
-    return text
+    text = _AGAINST.sub(lambda found: f"{known('metric', found[1])}, {found[2]}", text)
+    return _BETWEEN.sub(r"\1 to \2 %", _WHOLE.sub(r"target \1 %", text))

@@ -206,6 +206,9 @@ def test_no_number_has_a_hyphen_before_it_or_its_percent_sign_too_near() -> None
         ("Keep at least 1,000 rows aside that no prompt sees.", "Hold out at least 1,000 rows that no prompt sees."),
         ("Every training row carries the looked-up text.", "Every training row carries the retrieved passages."),
         ("The charm of an army is learned.", "The charm of an army is learned."),
+        ("exact_match, target 90.0 %, set before any result.", "Exact match, target 90 %, set before any result."),
+        ("chrf, target 62.5 %, set after it.", "chrF, target 62.5 %, set after it."),
+        ("68.2 % (61.8-74.0 %) on 220 rows; target 90.0 %.", "68.2 % (61.8 to 74.0 %) on 220 rows; target 90 %."),
     ],
 )
 def test_what_was_approved_stays_as_it_is_and_is_said_in_todays_words(stored: str, today: str) -> None:

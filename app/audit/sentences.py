@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app import chosen
 from app.glossary import known, variant
 from app.wording import joined, percent, plural
 
@@ -49,6 +50,12 @@ UNITS: Mapping[str, str] = {
     "output_tokens": "1M output tokens",
 }
 """What a price of tokens is for, as the list of prices says it: a million of them."""
+_STORED: Mapping[str, Callable[[str], str]] = {
+    "arm": variant,
+    "cause": lambda stored: str(chosen.label("cause", stored)),
+    "metric": lambda stored: known("metric", stored),
+}
+"""Details that hold a stored word, by their names: what it is called."""
 _ACTIONS = {"mask": "mask", "exclude": "leave out", "attest": "keep"}
 
 
@@ -335,12 +342,17 @@ def facts(detail: Detail) -> list[tuple[str, str]]:
 
 def _flat(value: object, key: str = "") -> str:
     if isinstance(value, dict):
-        names = {name: known("recipe", name) if key == "settings" else _plain(str(name)) for name in value}
-        return "; ".join(f"{names[name]}: {_flat(inner)}" for name, inner in value.items())
+        if key == "settings":
+            return "; ".join(
+                f"{known('recipe', name)}: {_flat(chosen.setting(name, of))}" for name, of in value.items()
+            )
+        return "; ".join(f"{_plain(str(name))}: {_flat(inner)}" for name, inner in value.items())
     if isinstance(value, list):
-        return ", ".join(_flat(inner) for inner in value)
+        return ", ".join(_flat(inner, key) for inner in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, str) and key in _STORED:
+        return _STORED[key](value)
     return "none" if value is None else str(value)
 
 

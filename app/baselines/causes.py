@@ -9,16 +9,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app import chosen
 from app.baselines import passage_use
 from app.evaluation import metrics
 from app.wording import plural
 
-CAUSES: dict[str, tuple[str, str]] = {
-    "behaviour": ("Wrong format, tone or label", "Form, tone, label, order; it knew enough and did it wrong."),
-    "facts": ("Missing fact", "It could not know: something is missing from the question and the instructions."),
-    "instructions": ("Unclear instruction", "Our instructions leave this open; a person could have done the same."),
-    "reference": ("Wrong reference", "The expected answer is itself wrong or only one of several right ones."),
+HELP: Mapping[str, str] = {
+    "behaviour": "Form, tone, label, order; it knew enough and did it wrong.",
+    "facts": "It could not know: something is missing from the question and the instructions.",
+    "instructions": "Our instructions leave this open; a person could have done the same.",
+    "reference": "The expected answer is itself wrong or only one of several right ones.",
 }
+CAUSES: dict[str, tuple[str, str]] = {cause: (chosen.WORDS["cause"][cause], told) for cause, told in HELP.items()}
 
 FACT = re.compile(r"\d[\d.,:/-]*\d|\d|\b[A-Z][\w-]*[A-Z\d][\w-]*\b")  # numbers, dates, codes such as AB-12 or HTTPError
 JSON = ("json_valid", "json_match", "json_schema", "json_fields")

@@ -25,16 +25,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class CostView:
-    """axis: what the amount is; tokens where no model of the measurement has a price. places: the cheapest first, those
+    """axis: what the amount is; tokens where no model of the measurement has a price. of_run: the prices are those of
+    the day on which the measurement began, because today's list has none. places: the cheapest first, those
     of unknown amount last."""
 
     axis: Axis
     currency: str
     chart: ScatterChart
     places: Sequence[Place]
+    of_run: bool = False
 
 
-def of(lines: Sequence[Line], currency: str) -> CostView | None:
+def of(lines: Sequence[Line], currency: str, *, of_run: bool = False) -> CostView | None:
     """The dev results of the lines of a measurement; None where there are fewer than two. What is outdated is left
     out: nobody could use it as it was measured."""
     scored = [(line, line.dev) for line in lines if line.dev and not line.dev.unknown and line.group != OUTDATED]
@@ -59,7 +61,7 @@ def of(lines: Sequence[Line], currency: str) -> CostView | None:
         for key, (line, cell, amount) in enumerate(placed)
     ]
     places.sort(key=lambda place: (place.amount is None, place.amount or 0.0, -place.cell.score))
-    return CostView(axis, currency, chart, places)
+    return CostView(axis, currency, chart, places, of_run)
 
 
 def _spot(key: int, line: Line, cell: Cell, amount: float, axis: Axis) -> Spot:

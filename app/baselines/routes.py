@@ -38,6 +38,7 @@ from app.baselines import (
     rivals,
     run_control,
     runs,
+    spending,
     standing,
     store,
     tag_store,
@@ -349,7 +350,7 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
         "baseline": baseline,
         "headline": results_view.headline(baseline, best, lead),
         "table": table,
-        "costs": cost_view.of(table["lines"], table["currency"]),
+        "costs": cost_view.of(table["lines"], table["currency"], of_run=table["prices_of_run"]),
         "measured_metric": metrics.get(baseline.metric),
         "model": measured_model.model_of(db, baseline),
         "before": looks.before(db, baseline),
@@ -370,6 +371,7 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
             max_tokens=baseline.max_tokens,
             manner=measured_model.model_of(db, baseline).manner,
         ),
+        "facts": views.facts(baseline.arms),
         "outlook": facts.outlook(baseline, min(baseline.test_limit or dataset.test_rows, dataset.test_rows)),
         "luck": differences.chosen_from(db, baseline),
         "settles": differences.to_settle(baseline),
@@ -397,13 +399,14 @@ def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) ->
     urls = {arm.id: url_for(request, "arm", baseline_id=baseline.id, arm_id=arm.id) for arm in baseline.arms}
     compared = comparisons.comparisons(db, baseline) if compare else {}
     assessment, rows = assessment_store.get(db, baseline.assessment_id), model_store.everything(db)
-    prices = context_of(request).call_prices(db, assessment, rows)
+    prices, of_run = spending.prices_at_hand(baseline, context_of(request).call_prices(db, assessment, rows))
     lines = results_view.lines(baseline, standing.leading(baseline), compared, urls, prices)
     return {
         "id": baseline.id,
         "lines": lines,
         "caption": results_view.caption(lines, baseline),
         "currency": next((price.currency for price in prices.values()), ""),
+        "prices_of_run": of_run,
         "saved": race.saved(baseline),
         "target": baseline.target,
         "urls": urls,

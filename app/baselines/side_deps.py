@@ -8,6 +8,7 @@ from app.assessments import store as assessment_store
 from app.baselines.deps import shown_to
 from app.baselines.side_filter import MARKS, Mark, Split, Wanted, Which
 from app.baselines.side_view import Chosen
+from app.baselines.spending import prices_at_hand
 from app.baselines.tables import BaselineRow
 from app.inference import store as model_store
 from app.users.tables import UserRow
@@ -46,9 +47,14 @@ def note_look(app: AppContext, db: Db, me: UserRow, both: Chosen) -> None:
 
 
 def prices_of(app: AppContext, db: Db, baseline: BaselineRow) -> dict[int, CallPrice]:
-    """What calls of the models cost at today's list of prices, by their id."""
+    """What calls of the models cost, by their id; see `spending.prices_at_hand`."""
+    return priced(app, db, baseline)[0]
+
+
+def priced(app: AppContext, db: Db, baseline: BaselineRow) -> tuple[dict[int, CallPrice], bool]:
+    """The same, and whether they are those of the measurement."""
     assessment = assessment_store.get(db, baseline.assessment_id)
-    return dict(app.call_prices(db, assessment, model_store.everything(db)))
+    return prices_at_hand(baseline, app.call_prices(db, assessment, model_store.everything(db)))
 
 
 def currency_of(prices: dict[int, CallPrice]) -> str:

@@ -4,13 +4,16 @@ Prices are those of the team's list when the measurement began, kept with it. Wh
 tokens an answer took, they are estimated from the characters, and whatever rests on that is called an estimate.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from app.baselines.arms import CHARACTERS_PER_TOKEN
 from app.web.protocols import CallPrice
 from app.wording import plural
+
+if TYPE_CHECKING:
+    from app.baselines.tables import BaselineRow
 
 Unit = Literal["calls", "tokens", "money"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -61,6 +64,16 @@ class Prices:
     @property
     def currency(self) -> str:
         return next((price.currency for price in self.of_model.values()), "")
+
+    def with_todays(self, listed: Mapping[int, CallPrice], asked: Collection[int]) -> tuple[dict[int, CallPrice], bool]:
+        """Prices of the models that were asked: today's, and for one that the list has none of the one that it was
+        measured at; never of two currencies. True where all of them are those of the measurement."""
+        today = {model_id: listed[model_id] for model_id in asked if model_id in listed}
+        kept = {model_id: price for model_id, price in self.of_model.items() if model_id in asked}
+        if not today:
+            return kept, bool(kept)
+        currency = next(price.currency for price in today.values())
+        return {**{name: price for name, price in kept.items() if price.currency == currency}, **today}, False
 
     def cost(self, model_id: int, used: "Used") -> float | None:
         """Money for so many tokens; None where the model has no price."""
@@ -155,3 +168,10 @@ def budget_faults(budget: Budget) -> Iterable[tuple[Unit, str]]:
     for unit, limit in budget.limits.items():
         if not 0 < limit < MOST:
             yield unit, "Use an amount above 0, or leave it empty for no limit."
+
+
+def prices_at_hand(baseline: "BaselineRow", listed: Mapping[int, CallPrice]) -> tuple[dict[int, CallPrice], bool]:
+    """What calls of a measurement's models cost at today's list, else as it was when the measurement began; True where
+    all of it is as it was then."""
+    others = (arm.settings["model_id"] for arm in baseline.arms if "model_id" in arm.settings)
+    return Prices.from_json(baseline.prices).with_todays(listed, {baseline.model_id, *map(int, others)})

@@ -11,6 +11,7 @@ from app.evaluation import metrics
 from app.inference import findings
 from app.inference import service as models
 from app.inference.findings import PLAIN, Manner
+from app.inference.server_constraints import KEEPS
 from app.wording import percent, plural
 
 
@@ -42,17 +43,32 @@ def notes(
             f"No prompt got a single row right. “{leading.label}” leads only because its answers come nearest to the "
             "expected ones."
         )
-    results = [
-        (arm, result) for arm in arm_rows for result in (arm.dev, arm.test) if result and arm.family not in arms.FREE
-    ]
+    results = _by_model(arm_rows)
     for arm, result in results:
         if not result.fair:
             sentences.append(
                 f"“{arm.label}”: {result.cut or 0:,} of {result.n:,} answers were cut at {max_tokens:,} tokens. That "
                 "is no fair try of this prompt: raise max output tokens, or tell the model to be brief."
             )
-    sentences += dict.fromkeys(remark for _, result in results for remark in result.remarks or ())
-    return [*sentences, *_taken(results), *_made_right(results, metric)]
+    sentences += [remark for remark in _remarks(results) if not remark.startswith(KEEPS)]
+    return [*sentences, *_made_right(results, metric)]
+
+
+def facts(arm_rows: Sequence[ArmRow]) -> list[str]:
+    """What a reader should know of how the answers came about and need not worry about, one sentence each."""
+    results = _by_model(arm_rows)
+    return [*(remark for remark in _remarks(results) if remark.startswith(KEEPS)), *_taken(results)]
+
+
+def _by_model(arm_rows: Sequence[ArmRow]) -> list[tuple[ArmRow, ArmResult]]:
+    """The results of what a language model answered."""
+    asked = (arm for arm in arm_rows if arm.family not in arms.FREE)
+    return [(arm, result) for arm in asked for result in (arm.dev, arm.test) if result]
+
+
+def _remarks(results: Sequence[tuple[ArmRow, ArmResult]]) -> list[str]:
+    """What was noted of the server while it answered, each once."""
+    return list(dict.fromkeys(remark for _, result in results for remark in result.remarks or ()))
 
 
 def _taken(results: Sequence[tuple[ArmRow, ArmResult]]) -> list[str]:

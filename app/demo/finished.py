@@ -5,6 +5,7 @@ same code. It is read only: nothing of it is changed, decided, measured or train
 it stands in no list and no count, and its two people cannot sign in.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
@@ -170,12 +171,15 @@ def _without(row: Row, left_out: Mapping[str, Any]) -> Row:
 
 
 def _lead_arms(placed: Placed, arms: Sequence[Row]) -> None:
-    """An adapter's way of answering names its run inside of JSON."""
+    """An adapter's way of answering names its run in its name, and inside of JSON."""
     for arm in arms:
         run = arm["settings"].get("training")
         if run is not None:
-            settings = arm["settings"] | {"training": placed.ids["trainings"][run]}
-            placed.change(ArmRow, placed.ids["arms"][arm["id"]], settings=settings)
+            here = placed.ids["trainings"][run]
+            name = re.sub(r"^adapter/\d+", f"adapter/{here}", arm["name"])
+            placed.change(
+                ArmRow, placed.ids["arms"][arm["id"]], settings=arm["settings"] | {"training": here}, name=name
+            )
 
 
 # ------------------------------------------------------------------ recording it

@@ -42,8 +42,7 @@ def _changes(path: str, old: Any, new: Any) -> Iterator[Change]:
     elif _is_list_of_parts(old) or _is_list_of_parts(new):
         yield Change(labels.place(path), _number(old), _number(new))
     else:
-        key = path.removeprefix("answers.") if path.startswith("answers.") else ""
-        yield Change(labels.place(path), _text(key, old), _text(key, new))
+        yield Change(labels.place(path), _text(path, old), _text(path, new))
 
 
 def _criteria(old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
@@ -68,9 +67,9 @@ def _number(value: Any) -> str:
     return NOTHING if not value else f"{len(value):,}"
 
 
-def _text(answer: str, value: Any) -> str:
-    """A value as people read it. answer: the key of the question, or empty."""
-    given = labels.answered(answer, value) if answer else value
+def _text(path: str, value: Any) -> str:
+    """A value as people read it. path: where in the subject it stands."""
+    given = labels.given(path, value)
     if given in (None, "", [], ()):
         return NOTHING
     if isinstance(given, bool):

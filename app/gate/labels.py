@@ -1,10 +1,12 @@
 """What the parts of a reviewed subject are called: the labels of the forms that they come from, never their keys."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from app import glossary
+from app import chosen, glossary
 from app.advice.questions import ASKED
+from app.evaluation import metrics
 
 PARTS: Mapping[str, str] = {
     "answers": "Answers",
@@ -122,6 +124,46 @@ def setting(name: str) -> str:
     return glossary.with_unit(key) if key in glossary.BY_KEY else name.replace("_", " ")
 
 
+def given(path: str, stored: Any) -> Any:
+    """What stands at a place of a subject, in the words of the pages: the labels of what is chosen from a list."""
+    part, _, rest = path.partition(".")
+    if part == "answers":
+        return answered(rest, stored)
+    if rest.startswith("recipe."):
+        return chosen.setting(rest.removeprefix("recipe."), stored)
+    if path in _WORDS:
+        return _WORDS[path](stored)
+    return stored
+
+
+def option(metric: str, name: str) -> str:
+    """The label of an option of a metric; one that is not of today is named by its key."""
+    known = metrics.METRICS[metric].options if metric in metrics.METRICS else ()
+    return next((one.title for one in known if one.name == name), name.replace("_", " "))
+
+
+def _variant(stored: Any) -> Any:
+    return glossary.variant(stored) if isinstance(stored, str) else stored
+
+
+def _approach(stored: Any) -> Any:
+    return glossary.known("approach", stored) if isinstance(stored, str) else stored
+
+
+_WORDS: Mapping[str, Callable[[Any], Any]] = {
+    "baseline.metric": chosen.metric,
+    "baseline.model.kind": partial(chosen.label, "model"),
+    "evidence.baseline.best_arm": _variant,
+    "evidence.best_arm": _variant,
+    "evidence.cost_case": partial(chosen.label, "cost_case"),
+    "training.scored.metric": chosen.metric,
+    "verdict.approach": _approach,
+    "verdict.leaning": partial(chosen.label, "leaning"),
+    "verdict.technique": _variant,
+    "verdict.training": partial(chosen.label, "training"),
+}
+
+
 def place(path: str) -> str:
     """Where two subjects differ, in the words of the pages: `Training config: Max steps`."""
     part, _, rest = path.partition(".")
@@ -132,8 +174,14 @@ def place(path: str) -> str:
     elif rest.startswith("recipe."):
         name = setting(rest.removeprefix("recipe."))
     else:
-        name = NAMES.get(path) or _pieced(path)
+        name = NAMES.get(path) or _cause(path) or _pieced(path)
     return f"{PARTS[part]}: {name}"
+
+
+def _cause(path: str) -> str:
+    """`causes of failures, Missing fact`; empty for other places."""
+    above, _, cause = path.rpartition(".")
+    return f"{NAMES[above]}, {chosen.label('cause', cause)}" if above == "evidence.failure_causes" else ""
 
 
 def _pieced(path: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from app.advice.sentences.gates import Gate
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.baselines import facts as baselines
@@ -21,7 +22,7 @@ from app.gate.evidence import Facts, gather
 from app.gate.reviewed import Subject
 from app.gate.subject_builder import Snapshot, completed, snapshot
 from app.gate.tables import DecisionRow, ReviewRow
-from app.glossary import todays
+from app.glossary import known, todays
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,16 @@ def _blockers(now: Snapshot) -> Iterator[str]:
     """What the criteria say against it, and that there is no recipe."""
     advised = now.advised
     if advised.training != "ready":
-        for gate in advised.blockers:
-            yield f"{gate.id} {gate.label}: {todays(gate.measured)} Needed: {todays(gate.needed)}"
+        yield from map(of_criterion, advised.blockers)
         if not advised.blockers:
-            yield f"The advice is {advised.approach.replace('_', ' ')}; training is not what this case needs."
+            yield f"The advice is {known('approach', advised.approach)}; training is not what this case needs."
     if now.facts.recipe is None:
         yield "There is no training config yet. Save one."
+
+
+def of_criterion(gate: Gate) -> str:
+    """What a criterion that is open says against a launch."""
+    return f"{gate.id} {gate.label}: {todays(gate.measured)} Needed: {todays(gate.needed)}"
 
 
 def permit(session: Session, weighed: Weighed) -> Permit:

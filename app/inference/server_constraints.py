@@ -20,6 +20,7 @@ from app.inference.wire_forms import Form
 from app.wording import plural
 
 PROBES = 3
+KEEPS = "The server keeps the output constraint"  # how a remark begins that is no warning; kept with results
 PROBE_TOKENS = 512  # of a probe's answer: enough for thinking a little first
 FORBIDDEN = ("ready", "READY 7!", "two words", "3.14", "§ 12", "no-reply@", "Ω", "x" * 40, "[", "a\tb")
 BEGINS_JSON = frozenset('{["-0123456789tfn')
@@ -77,7 +78,7 @@ class ServerConstraints:
         for kept in self._kept.values():
             if kept.form is not None:
                 sentences.append(
-                    f"The server keeps the output constraint ({kept.form.name}): {plural(PROBES, 'probe call')} asked "
+                    f"{KEEPS} ({kept.form.name}): {plural(PROBES, 'probe call')} asked "
                     "for what it forbids, and none got it."
                 )
                 sentences += kept.form.changes

@@ -27,8 +27,8 @@ class FailedCheck(BaseModel):
 
 class Adapter(BaseModel):
     """One adapter. needed: what it had to gain over the best prompt to reach the target; gained: what it did gain, both
-    as shares from -1 to 1. failing_checks: how many release checks fail, failed: which; null for runs before there were
-    such checks."""
+    as shares from -1 to 1. reaches_target: null where no target was set. failing_checks: how many release checks fail,
+    failed: which; null for runs before there were such checks."""
 
     training_id: int
     assessment_id: int
@@ -40,6 +40,7 @@ class Adapter(BaseModel):
     verdict: str | None
     needed: float | None
     gained: float | None
+    reaches_target: bool | None
     failing_checks: int | None
     failed: list[FailedCheck] | None
     state: Literal["candidate", "promoted", "retired"]
@@ -60,6 +61,7 @@ class Adapter(BaseModel):
             verdict=entry.verdict or None,
             needed=entry.needed,
             gained=entry.gained,
+            reaches_target=(entry.training.result or {}).get("reaches_target"),
             failing_checks=entry.failing,
             failed=None
             if entry.failed is None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app import glossary
+from app import chosen, glossary
 from app.baselines.deciding_judge import DecidingJudge
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
@@ -154,7 +154,7 @@ def measured(facts: CardFacts) -> list[str]:
     return [
         "## What was measured",
         "",
-        f"Metric: {facts.metric.replace('_', ' ')}, on rows that no prompt and no training had seen."
+        f"Metric: {glossary.known('metric', facts.metric)}, on rows that no prompt and no training had seen."
         + (f" Target: {target_text(facts.target)}." if facts.target is not None else ""),
         *([] if facts.judge else (_option(name, value) for name, value in sorted(facts.metric_options.items()))),
         *_judge_lines(facts.judge),
@@ -206,7 +206,7 @@ def origin(facts: CardFacts, what: str) -> list[str]:
         f"Training run {facts.training_id}, {facts.made_on}.",
         *_checkpoint(facts),
         "",
-        *(f"- {name.replace('_', ' ')}: {value}" for name, value in facts.recipe.items()),
+        *(f"- {glossary.known('recipe', name)}: {chosen.setting(name, value)}" for name, value in facts.recipe.items()),
         *(f"- {name} {version}" for name, version in sorted(facts.libraries.items())),
         "",
         "`evaluation.json` has every variant that was approved, on the dev and on the test rows;",
@@ -315,7 +315,7 @@ def _target(facts: CardFacts) -> list[str]:
 def _model_index(facts: CardFacts) -> list[str]:
     if facts.adapter is None:
         return []
-    name = facts.metric.replace("_", " ")
+    name = glossary.known("metric", facts.metric)
     interval = f"{facts.adapter.low:.4f} to {facts.adapter.high:.4f}"
     return [
         "model-index:",

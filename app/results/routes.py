@@ -23,7 +23,7 @@ from app.users.deps import Me
 from app.web import charts, line_charts
 from app.web.deps import App, Db
 from app.web.pages import page
-from app.web.params import LARGEST, Id
+from app.web.params import LARGEST, Id, Wanted
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,7 +38,7 @@ def show_result(
     me: Me,
     asked: Annotated[Literal["fixed", "broken"] | None, Query(alias="which")] = None,
     first: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
-    run: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    run: Wanted = None,
 ) -> Response:
     """run: one of this assessment; the newest that was judged unless it says so."""
     assessment = assessment_store.get(db, assessment_id)

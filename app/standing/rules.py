@@ -259,6 +259,10 @@ def _ready(now: Situation) -> Standing:
         "blocked": ("Preflight blocked", ("See the preflight", "plan")),
     }.get(now.plan, ("Ready for review", ("Request review", "review")))
     why = " ".join(part for part in (void, _mismatch(now) or _earlier(now)) if part) or now.why
+    if now.plan == "blocked":
+        sentence = "The preflight found what keeps this config from being trained here."
+        why = " ".join(part for part in (void, _mismatch(now) or _earlier(now)) if part) or now.headline
+        return _made(now, "ready_for_review", label, sentence, "fail", action, why=why)
     return _made(now, "ready_for_review", label, now.headline, "info", action, why=why)
 
 
@@ -289,6 +293,10 @@ def _decided(now: Situation) -> Standing:
 def _data(now: Situation) -> Standing | None:
     if now.data == "frozen":
         return None
+    if now.data == "ready" and now.undecided:  # what the page of the data asks for first
+        sentence = "Some rows seem to hold personal data or a secret. Decide on them, then freeze the split."
+        action = ("Decide on personal data", "data?tab=personal")
+        return _made(now, "needs_data", "Personal data undecided", sentence, "open", action, why=_earlier(now))
     label, sentence, tone, action = {
         "none": ("Needs data", "Upload examples: prompting is measured on your own rows.", "open", "Upload examples"),
         "checking": ("Checking data", "The upload is being checked.", "info", "Watch the check"),

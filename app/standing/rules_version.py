@@ -6,7 +6,8 @@ from pathlib import Path
 
 APP = Path(__file__).parents[1]
 RULES = ("advice", "assessments", "baselines", "datasets", "economics", "evaluation", "gate", "standing", "training",
-         "documents", "labelling", "glossary.py", "wording.py")  # fmt: skip
+         "documents", "labelling", "chosen.py", "glossary.py",
+         "wording.py")  # fmt: skip
 """Where the code is that a status, its words and its evidence come from."""
 
 

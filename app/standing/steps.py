@@ -132,4 +132,6 @@ def _run(now: Situation) -> _Word:
     if not now.result:
         return _Word("trained", "pass", done=True)
     tones = {"improved": "pass", "regressed": "fail", "inconclusive": "unknown", "not better": "unknown"}
+    if now.result == "improved" and now.outcome is not None and now.outcome.reaches_target is False:
+        return _Word("improved, short of target", "open", done=True)
     return _Word(now.result, tones.get(now.result, ""), done=True)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
 from pydantic import Field as Bounds
 
-from app import glossary
+from app import chosen, glossary
 from app.errors import FieldError, Invalid
 from app.strict import Expected, Fault, faults
 
@@ -143,11 +143,11 @@ FIELDS = (
     Field(
         "scaling", "alpha / r, as every server expects it. With rank 64 and more the other one keeps all of the rank "
         "learning (Kalajdzievski 2023); the adapter is written so that it is served like any other.",
-        "choice", choices=(("lora", "Standard: alpha / r"), ("rslora", "rsLoRA: alpha / √r")),
+        "choice", choices=chosen.choices("recipe.scaling"),
     ),
     Field(
         "targets", "All linear layers: attention alone does worse, even with as many parameters.",
-        "choice", choices=(("all-linear", "All linear layers"), ("attention", "Attention only")),
+        "choice", choices=chosen.choices("recipe.targets"),
     ),
     Field(
         "max_steps", "0 means no limit; set one for a first short run.", "whole", 0, 1_000_000,
@@ -155,7 +155,7 @@ FIELDS = (
     ),
     Field(
         "schedule", "By default it falls along a cosine, so that the last steps only polish.",
-        "choice", choices=(("cosine", "Cosine down to zero"), ("constant", "Constant")),
+        "choice", choices=chosen.choices("recipe.schedule"),
     ),
     Field("warmup", "3 to 5 %: the first gradients are large.", "number", 0, 0.5),
     Field(
@@ -184,12 +184,12 @@ FIELDS = (
     Field(
         "precision", "The quicker of the two on this machine, timed at the start; the adapter's own "
         "weights are kept in 32 bits either way.", "choice",
-        choices=(("auto", "Quickest here"), ("bfloat16", "bfloat16"), ("float32", "float32")),
+        choices=chosen.choices("recipe.precision"),
     ),
     Field(
         "checkpointing", "Only where it does not fit otherwise: results are the same. On a CPU a pass of rows of 90 "
         "and of 400 takes a quarter longer with it, and a quarter of the memory.", "choice",
-        choices=(("auto", "Where memory needs it"), ("on", "Always"), ("off", "Never")),
+        choices=chosen.choices("recipe.checkpointing"),
     ),
     Field(
         "pass_tokens", "0 takes what is usual: 1,024 on a CPU, 16,384 on a GPU, less where memory runs out. A batch is "
@@ -198,7 +198,7 @@ FIELDS = (
     ),
     Field(
         "kernels", "torch's own run everywhere. Liger's compute norms and gated layers on CUDA with less memory; "
-        "we have not measured them.", "choice", choices=(("torch", "torch"), ("liger", "Liger")),
+        "we have not measured them.", "choice", choices=chosen.choices("recipe.kernels"),
     ),
     Field("seed", "Same seed, same run. Repeat what you rely on with two other seeds.", "whole", 0, 2**31 - 1),
     Field("max_minutes", "A job that takes far longer than estimated is ended; its last "
@@ -206,11 +206,7 @@ FIELDS = (
     Field(
         "launcher", "One process is all that one device needs. Several take each step together and end with the same "
         "adapter, but for the order in which numbers are added.", "choice", advanced=False,
-        choices=(
-            ("local", "One process on this machine"),
-            ("torchrun", "Several on this machine (torchrun)"),
-            ("ray", "Several on a cluster (Ray)"),
-        ),
+        choices=chosen.choices("recipe.launcher"),
     ),
     Field(
         "processes", "One for each device: a step takes as long as its slowest process, so more than there are devices "
@@ -220,14 +216,12 @@ FIELDS = (
         "base_weights", "Whole where it fits, which is quicker: sharded layers are gathered from all devices in each "
         "pass. In 16 bits or more, and with the host's memory for the whole model in each process while it loads.",
         "choice", advanced=False,
-        choices=(("whole", "Whole on each device"), ("sharded", "Sharded over all devices (FSDP2)")),
+        choices=chosen.choices("recipe.base_weights"),
     ),
     Field(
         "sweep", "None: 2e-4 suits most. Three rates cost three trainings; the one that is best on the dev rows "
-        "is evaluated on the test rows, never the other way round.", "choice", choices=(
-            ("none", "No: one learning rate"), ("three", "3 rates: half, once, twice the learning rate"),
-            ("five", "5 rates: from a quarter to four times"),
-        ), advanced=False, option=True,
+        "is evaluated on the test rows, never the other way round.", "choice",
+        choices=chosen.choices("recipe.sweep"), advanced=False, option=True,
     ),
     Field(
         "seeds", "1; with 3 the result says how far luck alone carries. The first seed decides, whatever the others "
@@ -235,12 +229,12 @@ FIELDS = (
     ),
     Field(
         "curve", "None; with it the result says what more rows would bring, on the dev rows.", "choice",
-        choices=(("none", "No"), ("quarters", "25 % and 50 % of the rows, too")), advanced=False, option=True,
+        choices=chosen.choices("recipe.curve"), advanced=False, option=True,
     ),
     Field(
         "stop_by", "Dev loss: it costs one pass. A model can write better answers while its loss rises already; the "
         "metric sees that, at the price of writing answers at each evaluation.", "choice",
-        choices=(("loss", "Dev loss"), ("metric", "The deciding metric, on dev answers")), advanced=False, option=True,
+        choices=chosen.choices("recipe.stop_by"), advanced=False, option=True,
     ),
     Field(
         "scored_rows", "40, used only where the metric decides: one answer is then 2.5 points. Of equal scores the "
@@ -363,8 +357,7 @@ def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:
     for field in fields(Recipe):
         before, after = getattr(base, field.name), getattr(recipe, field.name)
         if before != after:
-            words = dict(BY_NAME[field.name].choices)
-            yield BY_NAME[field.name].label, words.get(before, before), words.get(after, after)
+            yield BY_NAME[field.name].label, chosen.setting(field.name, before), chosen.setting(field.name, after)
 
 
 def learning_rate(recipe: Recipe, step: int, total: int) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.advice.sentences.gates import Gate
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
@@ -375,10 +376,12 @@ def note_leg(session: Session, training_id: int, outcome: Mapping[str, Any]) -> 
 @dataclass(frozen=True, slots=True)
 class Prospects:
     """What the pages of plan and run say before a launch. missing: why there can be no preflight, or empty. reasons:
-    what stands in the way of a launch; cautions: what does not, and should be known all the same."""
+    what stands in the way of a launch besides criteria, which are open; cautions: what does not stand in the way, and
+    should be known all the same."""
 
     checked: bool
     missing: str
+    criteria: Sequence[Gate]
     reasons: Sequence[str]
     cautions: Sequence[Caution]
 
@@ -392,7 +395,10 @@ def prospects(session: Session, assessment_id: int) -> Prospects:
         checked, missing = False, conflict.detail
     facts, robustness = weighed.now.facts, weighed.now.advised.robustness
     warned = cautions(facts.evidence, study=study(session, facts), robustness=robustness)
-    return Prospects(checked, missing, reasons_against(weighed), warned)
+    advised, reasons = weighed.now.advised, reasons_against(weighed)
+    criteria = [gate for gate in advised.blockers if launching.of_criterion(gate) in reasons]
+    said = {launching.of_criterion(gate) for gate in criteria}
+    return Prospects(checked, missing, criteria, [one for one in reasons if one not in said], warned)
 
 
 def measured_models(session: Session, assessment_id: int) -> frozenset[int]:

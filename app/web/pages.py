@@ -191,6 +191,16 @@ def time_since(value: datetime | None, now: datetime | None = None) -> Markup | 
     return NOTHING if value is None else _time(value, ago(value, now), "since")
 
 
+def clock(value: datetime) -> Markup:
+    """The time of day, for a list with a heading for each day: the reader's own, with the whole of it on hover."""
+    return _time(value, f"{value.astimezone(UTC):%H:%M} UTC", "clock")
+
+
+def day(value: datetime) -> str:
+    """The day in UTC; the script of a page puts its lists into the reader's own days (`data-days`)."""
+    return f"{value.astimezone(UTC):%Y-%m-%d}"
+
+
 def _time(value: datetime, text: str, kind: str) -> Markup:
     at = value.astimezone(UTC)
     exact, whole = f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M} UTC"
@@ -243,6 +253,8 @@ def make_templates(files: Files) -> Environment:
         "lasting": lasting,
         "moment": time_of,
         "ago": time_since,
+        "clock": clock,
+        "day": day,
         "visible": visible,
         "browser": browser_of,
         "term": glossary.label,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from starlette.datastructures import FormData
 
 from app.errors import FieldError, Invalid
@@ -34,6 +34,9 @@ Number = Annotated[int, Field(ge=1, le=LARGEST)]
 
 PageNumber = Annotated[int | None, Query(alias="page", ge=1, le=10**6)]
 """Which page of a list, from 1; None where the address names none."""
+
+Wanted = Annotated[Number | None, BeforeValidator(lambda sent: sent or None), Query()]
+"""The number of a thing that an address may name; None where it names none, or leaves the value empty."""
 
 OneLine = Annotated[str, Field(max_length=LONGEST_LINE, pattern=NO_NUL)]
 """A name, a word, a key: whatever a person types into one line."""

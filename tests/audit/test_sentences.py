@@ -131,3 +131,18 @@ def test_values_of_others_are_no_templates() -> None:
         ("text", " with the scope "),
         ("text", "{who}"),
     ]
+
+
+def test_details_are_told_in_the_labels_of_the_forms() -> None:
+    detail = {
+        "model": 2,
+        "settings": {"sweep": "three", "max_row_tokens": 2048, "learning_rate": 0.0002},
+        "cause": "facts",
+    }
+
+    assert dict(sentences.facts(detail)) == {
+        "model": "2",
+        "settings": "Learning-rate sweep: 3 rates: half, once, twice the learning rate; Max sequence length: 2,048; "
+        "Learning rate: 0.0002",
+        "cause": "Missing fact",
+    }

@@ -313,6 +313,7 @@ def test_score_and_cost_lists_what_is_unknown_and_draws_it_nowhere(make: Make, e
     ]
     assert [place.amount for place in priced.places] == [0.0, pytest.approx(0.3), pytest.approx(1.9), None]
     assert [one.why for one in priced.chart.unplaced] == ["no price is known of Large"]
+    assert not priced.of_run
     assert bare.axis == "tokens"
     assert [place.amount for place in bare.places] == [0.0, 110_000, 210_000, 910_000]
     assert list(bare.chart.unplaced) == []

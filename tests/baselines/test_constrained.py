@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from app.baselines import catalogue, constrained, job, other_models, runs, standing, store
+from app.baselines import catalogue, constrained, job, other_models, runs, standing, store, views
 from app.baselines.arms import ArmResult
 from app.baselines.catalogue import Context
 from app.baselines.measured_model import MeasuredModel
@@ -113,6 +113,9 @@ def test_answers_are_held_and_valid_ones_counted_with_and_without(
     assert (arm.dev.valid, arm.dev.n) == (20, 20)
     assert arm.dev.remarks is not None
     assert "The server keeps the output constraint (response_format)" in arm.dev.remarks[0]
+    assert arm.dev.remarks[0] in views.facts(baseline.arms)
+    noted = views.notes(baseline.arms, arm, asked_for="", metric=baseline.metric, max_tokens=64)
+    assert arm.dev.remarks[0] not in noted, "it is no warning"
     free = by_name["zero_shot"].dev
     assert free is not None
     assert (free.valid, free.remarks) == (10, None)

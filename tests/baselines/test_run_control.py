@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from app.baselines import answer_store, controls, job, run_control, runs, standing, store, views
-from app.baselines.spending import Budget, Spent
+from app.baselines.spending import Budget, Prices, Spent
 from app.baselines.tables import BaselineRow
 from app.db import reading, writing
 from app.economics import service as economics
@@ -24,6 +24,7 @@ from app.jobs.claims import Claim, Ended
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
+from app.web.protocols import CallPrice
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case, baseline_of, claim_of, clever, finish_job, number_of, started
 from tests.support.model_server import ModelServer, Raw, completion, last_user, serving
@@ -228,8 +229,7 @@ def test_what_was_asked_before_is_taken_and_said_and_asked_anew_only_on_demand(
     assert (best.dev.taken, best.dev.pace, best.dev.thought) == (DEV, None, DEV), "no speed of today is made of them"
     came = spent(engine, second.id)
     assert (came.calls, came.taken, came.money) == (0, ALL, 0.0)
-    said = views.notes(second.arms, None, asked_for="", metric=second.metric, max_tokens=second.max_tokens)
-    assert any(f"{ALL} of {ALL} answers taken from earlier runs" in one for one in said)
+    assert any(f"{ALL} of {ALL} answers taken from earlier runs" in one for one in views.facts(second.arms))
 
     again(begin, engine, fresh=True)
     assert len(server.calls) == 2 * ALL
@@ -362,3 +362,24 @@ def test_prices_are_those_of_the_teams_list(
         baseline = runs.start(session, case.assessment.id, case.order(**ONE_ARM), by=case.author, known=known)
 
     assert baseline.prices == {str(case.model.id): [2.0, 6.0, "EUR"]}
+
+
+@pytest.mark.parametrize(
+    ("listed", "known", "of_run"),
+    [
+        ({}, {1: 5.0, 2: 7.0}, True),  # of no model that was asked: as it was when the run began
+        ({9: 1.0}, {1: 5.0, 2: 7.0}, True),
+        ({1: 3.0}, {1: 3.0, 2: 7.0}, False),  # today's list first
+    ],
+)
+def test_what_todays_list_does_not_price_counts_at_the_prices_of_the_run(
+    listed: dict[int, float], known: dict[int, float], of_run: bool
+) -> None:
+    kept = Prices({1: CallPrice(5.0, 5.0, "EUR"), 2: CallPrice(7.0, 7.0, "EUR")})
+
+    prices, of_the_run = kept.with_todays(
+        {name: CallPrice(price, price, "EUR") for name, price in listed.items()}, [1, 2]
+    )
+
+    assert ({name: price.input for name, price in prices.items()}, of_the_run) == (known, of_run)
+    assert set(kept.with_todays({1: CallPrice(3.0, 3.0, "USD")}, [1, 2])[0]) == {1}  # never two currencies

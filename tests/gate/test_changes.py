@@ -15,16 +15,31 @@ BEFORE: dict[str, Any] = {
     "policy": {"version": "3", "sha256": "b" * 64},
     "verdict": {
         "training": "ready",
+        "leaning": "fine_tune",
         "scores": {"prompt": 1},
         "gates": [
             {"id": "G1", "title": "Enough examples", "state": "pass", "measured": "1,150 usable."},
             {"id": "G6", "title": "Best prompt misses the target", "state": "pass", "measured": "68 %."},
         ],
     },
-    "evidence": {"baseline": {"passed": 150, "total": 220}, "test_rows": 220},
+    "evidence": {
+        "baseline": {"passed": 150, "total": 220, "best_arm": "trivial"},
+        "test_rows": 220,
+        "cost_case": "pass",
+        "failure_causes": {"facts": 2},
+    },
     "dataset": {"id": 1, "rows_sha256": "c" * 64, "human_checked": True},
-    "baseline": {"instructions": "Write.", "answers_sha256": "d" * 64, "arms": [{"name": "zero_shot"}]},
-    "training": {"recipe": {"max_steps": 12, "batch_rows": 16}, "model": {"id": 1, "name": "SmolLM2"}},
+    "baseline": {
+        "instructions": "Write.",
+        "answers_sha256": "d" * 64,
+        "arms": [{"name": "zero_shot"}],
+        "metric": "exact_match",
+        "model": {"kind": "endpoint"},
+    },
+    "training": {
+        "recipe": {"max_steps": 12, "batch_rows": 16, "sweep": "none", "max_row_tokens": 1024},
+        "model": {"id": 1, "name": "SmolLM2"},
+    },
 }
 
 
@@ -57,6 +72,25 @@ def listed(**paths: Any) -> list[tuple[str, str, str]]:
         ({"training__model__name": "Qwen"}, ("Training config: base model, name", "SmolLM2", "Qwen")),
         ({"baseline__arms": [{"name": "a"}, {"name": "b"}]}, ("Baselines: variants", "1", "2")),
         ({"training": None}, ("Training config", "there", "nothing")),
+        (
+            {"training__recipe__sweep": "three"},
+            (
+                "Training config: Learning-rate sweep",
+                "No: one learning rate",
+                "3 rates: half, once, twice the learning rate",
+            ),
+        ),
+        (
+            {"training__recipe__max_row_tokens": 2048},
+            ("Training config: Max sequence length (tokens)", "1,024", "2,048"),
+        ),
+        ({"verdict__training": "locked"}, ("Verdict: training", "allowed", "locked")),
+        ({"verdict__leaning": "hybrid"}, ("Verdict: leaning", "Fine-tune", "RAG and fine-tune")),
+        ({"evidence__cost_case": "fail"}, ("Evidence: cost case", "pays", "does not pay")),
+        ({"evidence__failure_causes__facts": 3}, ("Evidence: causes of failures, Missing fact", "2", "3")),
+        ({"evidence__baseline__best_arm": "zero_shot"}, ("Evidence: best variant", "No-LLM baseline", "Zero-shot")),
+        ({"baseline__metric": "chrf"}, ("Baselines: metric", "Exact match", "chrF")),
+        ({"baseline__model__kind": "folder"}, (None, "model server", "model folder")),
     ],
 )
 def test_one_change_reads_as_one_line(paths: dict[str, Any], expected: tuple[str | None, str, str]) -> None:

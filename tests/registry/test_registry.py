@@ -58,6 +58,20 @@ def test_an_adapter_is_a_candidate_until_somebody_else_promotes_it(reviewer: Tes
     assert REASON in reviewer.get("/audit").text
 
 
+def test_an_improved_adapter_that_misses_the_target_is_said_to(reviewer: TestClient, engine: Engine) -> None:
+    pages = ("/adapters", "/trainings/1/adapter", "/assessments/1/run", "/assessments/1/result?run=1")
+
+    for page in pages:  # 86.4 % of 90 %
+        assert "improved, short of target" in reviewer.get(page).text, page
+    assert reviewer.get("/api/v1/adapters").json()["data"][0]["reaches_target"] is False
+
+    with writing(engine) as session:
+        run = session.get_one(TrainingRow, 1)
+        run.result = {**(run.result or {}), "reaches_target": True}
+    for page in pages[:2]:
+        assert "short of target" not in reviewer.get(page).text, page
+
+
 def test_who_launched_the_run_does_not_promote_its_adapter(
     engine: Engine, make: Make, people: Callable[[UserRow], TestClient]
 ) -> None:

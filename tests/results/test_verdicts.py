@@ -216,6 +216,8 @@ def test_every_run_is_listed_and_none_hides_another(engine: Engine, client: Test
     assert f"/assessments/1/result?run={second}" in page
     assert "2 seeds of this config: 76.4 % to 86.4 %, mean 81.4 %, standard deviation 7.1 points." in text
     assert client.get("/assessments/1/result?run=99").status_code == 404
+    assert client.get("/assessments/1/result?run=one").status_code == 422
+    assert f"Run {second}" in client.get("/assessments/1/result?run=").text  # as if none were named
     with reading(engine) as session:
         assert [run.training.id for run in history.runs(session, 1)] == [second, failed, 1]
         assert service.outcome(session, 1).compared is not None

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from sqlalchemy import Engine, update
 
+from app import glossary
 from app.baselines.tables import BaselineRow
 from app.blobs import Blobs
 from app.db import reading, writing
@@ -125,7 +126,7 @@ def test_a_hub_knows_the_kind_of_the_metric(metric: str, kind: str) -> None:
     (shown,) = front(replace(EMBEDDED, metric=metric))["model-index"][0]["results"][0]["metrics"]
 
     assert shown["type"] == kind
-    assert metric.replace("_", " ") in shown["name"]
+    assert glossary.label(f"metric.{metric}") in shown["name"]
 
 
 def test_libraries_and_licences_are_named() -> None:

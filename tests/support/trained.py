@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow
 from app.baselines import arms, runs
-from app.baselines.tables import AnswerRow
+from app.baselines.tables import AnswerRow, BaselineRow
 from app.datasets.tables import ExampleRow
 from app.db import utcnow, writing
 from app.gate import launching, reviews
@@ -74,16 +74,31 @@ def approved_run(
     return run
 
 
-def trained(make: Make, after: Sequence[float] = AFTER) -> AssessmentRow:
-    """A run whose adapter answered the test rows and was compared with the best prompt; `after` is its score a row."""
-    author, reviewer = make.author("Ada"), make.reviewer("Rob")
-    assessment = make.ready(author)
+def trained(
+    make: Make,
+    after: Sequence[float] = AFTER,
+    *,
+    by: UserRow | None = None,
+    reviewer: UserRow | None = None,
+    **different: Any,
+) -> AssessmentRow:
+    """A run whose adapter answered the test rows and was compared with the best prompt; `after` is its score a row.
+
+    different: see `Make.assessment`.
+    """
+    author, reviewer = by or make.author("Ada"), reviewer or make.reviewer("Rob")
+    assessment = make.ready(author, **different)
     with writing(make.engine) as session:
         run = approved_run(session, make, assessment.id, author, reviewer)
         arm = runs.add_adapter_arm(
             session, run.baseline_id, training_id=run.id, title="Adapter", instructions="Write the comment."
         )
-        query = select(ExampleRow.id, ExampleRow.target).where(ExampleRow.split == "test").order_by(ExampleRow.id)
+        dataset = select(BaselineRow.dataset_id).where(BaselineRow.id == run.baseline_id).scalar_subquery()
+        query = (
+            select(ExampleRow.id, ExampleRow.target)
+            .where(ExampleRow.dataset_id == dataset, ExampleRow.split == "test")
+            .order_by(ExampleRow.id)
+        )
         answers = [
             {
                 "arm_id": arm.id,

@@ -57,7 +57,7 @@ def test_the_learning_rate_rises_once_and_never_exceeds_the_top(total: int, sche
 
 def test_what_was_changed_is_listed() -> None:
     assert list(recipes.changed(Recipe(rank=8, curve="quarters"), Recipe())) == [
-        ("LoRA rank (r)", 16, 8),
+        ("LoRA rank (r)", "16", "8"),
         ("Learning curve", "No", "25 % and 50 % of the rows, too"),
     ]
 

@@ -159,7 +159,7 @@ def test_a_theme_is_one_of_ours(people: People) -> None:
 
 def test_the_steps_of_an_assessment_are_links_with_a_word(app: Web, people: People) -> None:
     class Assessment:
-        id, revision, team, title, recorded = 17, 4, "", "Comments <b>", ""
+        id, revision, team, title, recorded, archived_at = 17, 4, "", "Comments <b>", "", None
 
     template = app.state.context.templates.from_string(
         '{% extends "dossier.html" %}{% block title %}x{% endblock %}{% block content %}here{% endblock %}'

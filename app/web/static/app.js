@@ -21,10 +21,27 @@ addEventListener("keydown", (event) => {
 });
 // Times come in UTC; here they get the reader's own, and keep UTC for who points at them.
 const ownTime = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const ownClock = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+const ownDay = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 const settle = () => {
+  // A list by days, where the reader's own days begin and not UTC's.
+  for (const list of document.querySelectorAll("[data-days]")) {
+    for (const head of list.querySelectorAll(".day")) head.remove();
+    let before = "";
+    for (const item of [...list.children]) {
+      const day = ownDay.format(new Date(item.querySelector("time").dateTime));
+      if (day !== before) item.before(Object.assign(document.createElement("li"), { className: "day", textContent: day }));
+      before = day;
+    }
+    delete list.dataset.days;
+  }
   for (const time of document.querySelectorAll("time[data-time]")) {
     const own = ownTime.format(new Date(time.dateTime));
     if (time.dataset.time === "whole") time.textContent = own;
+    else if (time.dataset.time === "clock") {
+      time.textContent = ownClock.format(new Date(time.dateTime));
+      time.title = `${own} (${time.title})`;
+    }
     else time.title = `${own} (${time.title})`;
     delete time.dataset.time;
   }
