@@ -163,10 +163,11 @@ def _why(way: Way, ways: Sequence[Way], quality: Quality | None) -> str:
 
 def _recall(quality: Quality | None, way: Way, k: int) -> str:
     ranked = next((one for one in quality.rankings if one.way == way), None) if quality else None
-    if ranked is None:
+    if quality is None or ranked is None:
         return ""
-    at = ranked.at(k)
-    return f"recall@{k} {percent(at.share, 0)} on {plural(at.rows, 'dev row')}"
+    at, marked = ranked.at(k), relevance.marked_of(quality.check, quality.known)
+    flattered = f" ({marked:,} marked by hand, which may flatter it)" if marked else ""
+    return f"recall@{k} {percent(at.share, 0)} on {plural(at.rows, 'dev row')}{flattered}"
 
 
 def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, against: Against) -> Offer:
@@ -359,13 +360,16 @@ def rows_carry_context(session: Session, assessment_id: int, dataset_id: int) ->
     return None if carried is None else carried >= CARRIED_LEAST
 
 
-def ending(asked: Sequence[Passage], gold: Sequence[int], text: str, target: str) -> tuple[str, dict[str, Any]]:
+def ending(
+    asked: Sequence[Passage], gold: Sequence[int], text: str, target: str, question: str = ""
+) -> tuple[str, dict[str, Any]]:
     """An answer without the numbers that it cites, which no metric should count, and what is kept of its passages.
 
-    target: the wanted answer; where it has numbers in brackets itself, they are the task, and stay.
+    question: what was asked, without them. target: the wanted answer; where it has numbers in brackets itself, they are
+    the task, and stay.
     """
     bare, cited = passage_use.uncited(text, len(asked))
     if passage_use.uncited(target, len(asked))[1]:
         bare = text
-    kept = passage_use.details(bare, [(passage.id, passage.text) for passage in asked], gold, cited)
+    kept = passage_use.details(bare, [(passage.id, passage.text) for passage in asked], gold, cited, question)
     return bare, {**kept, **({"written": text} if bare != text else {})}
