@@ -40,8 +40,8 @@ class Candidate:
 class ToMark:
     """One row on the marking page. place: among those asked about, from 1, 0 for another one; done, total: of these.
 
-    found: passages that whoever marks sought in words of their own. following, preceding: rows beside it. marked_by: who decided it, empty for nobody; absent: it was said to be in none
-    of the documents.
+    following, preceding: rows beside it. marked_by: who decided it, empty for nobody; absent: it was said to be in none
+    of the documents. found: passages that whoever marks sought in words of their own.
     """
 
     check: RetrievalCheckRow
