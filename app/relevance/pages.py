@@ -41,7 +41,7 @@ class ToMark:
     """One row on the marking page. place: among those asked about, from 1, 0 for another one; done, total: of these.
 
     following, preceding: rows beside it. marked_by: who decided it, empty for nobody; absent: it was said to be in none
-    of the documents. found: passages that whoever marks sought in words of their own.
+    of the documents. beside: passages that whoever marks sought in words of their own.
     """
 
     check: RetrievalCheckRow
@@ -58,15 +58,15 @@ class ToMark:
     marked_by: str = ""
     marked_at: datetime | None = None
     absent: bool = False
-    found: Sequence[Candidate] = ()
+    beside: Sequence[Candidate] = ()
 
 
 def to_mark(
-    session: Session, blobs: Blobs, check: RetrievalCheckRow, row: int | None, found: Sequence[Passage] = ()
+    session: Session, blobs: Blobs, check: RetrievalCheckRow, row: int | None, beside: Sequence[Passage] = ()
 ) -> ToMark | None:
     """The row with this id, or the first that nobody decided; None where everything is decided.
 
-    found: passages that somebody sought by hand for it.
+    beside: passages that somebody sought by hand for it.
 
     Raises:
         NotFound: the row is none that was searched for.
@@ -85,8 +85,8 @@ def to_mark(
             raise NotFound("This is none of the dev rows that were searched for.")
     one = _to_mark(session, blobs, check, what, rows, example)
     there = {candidate.id for candidate in one.candidates}
-    more = [_candidate(passage, example.target, set()) for passage in found if passage.id not in there]
-    return replace(one, found=more)
+    more = [_candidate(passage, example.target, set()) for passage in beside if passage.id not in there]
+    return replace(one, beside=more)
 
 
 def _candidate(passage: Passage, target: str, chosen: Collection[int]) -> Candidate:
