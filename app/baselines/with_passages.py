@@ -35,7 +35,7 @@ from app.relevance.service import Quality
 from app.retrieval import service as retrieval
 from app.retrieval.settings import Way
 from app.retrieval.tables import IndexRow
-from app.wording import percent, plural
+from app.wording import percent, plural, upper_first
 
 ORACLE_LEAST = 20  # dev rows with a known right passage, below which the oracle says nothing
 OTHER_DEPTHS = (3, 10)  # passages that the best way may hand on instead
@@ -155,9 +155,9 @@ def _why(way: Way, ways: Sequence[Way], quality: Quality | None) -> str:
     found = _recall(quality, way, PASSAGES)
     if way != best.way:
         tied = way in best.tied
-        return f"{found}{', which these rows cannot tell from the best' if tied else ''}."
+        return f"{upper_first(found)}{', which these rows cannot tell from the best' if tied else ''}."
     if len(ways) == 1:
-        return f"{found}."
+        return f"{upper_first(found)}."
     return f"Best on dev: {found}."
 
 
