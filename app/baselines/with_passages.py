@@ -172,12 +172,14 @@ def _recall(quality: Quality | None, way: Way, k: int) -> str:
 
 def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, against: Against) -> Offer:
     passages: dict[str, Any] = {"way": "gold"}
-    rows = 0
+    rows, asked = (
+        0,
+        arms.sample([row.id for row in context.examples["dev"]], context.order.dev_rows, context.dataset.seed),
+    )
     if index is not None:
         passages |= {"index": index.id, "sha256": index.sha256}
     if quality is not None:
         known = quality.known
-        asked = arms.sample([row.id for row in context.examples["dev"]], context.order.dev_rows, context.dataset.seed)
         rows = sum(row in known.gold for row in asked)
         signs = {how: known.count(how) for how in ("marked", "named", "context", "quotation")}
         passages |= {
@@ -189,6 +191,9 @@ def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, a
     page = f"{_base(context)}/retrieval/quality"
     if not against.why and quality is None:
         against = Against("Check retrieval first: it looks for the gold passage of each dev row.", page)
+    elif not against.why and len(asked) < ORACLE_LEAST:
+        missing = f"It needs {ORACLE_LEAST} dev rows whose gold passage is known, and {len(asked):,} are asked."
+        against = Against(f"{missing} Take a larger sample, or more dev rows.", f"{_base(context)}/data")
     elif not against.why and rows < ORACLE_LEAST:
         missing = plural(ORACLE_LEAST - rows, "more row", "more rows")
         against = Against(f"The gold passage is known of {plural(rows, 'dev row')}. Mark {missing}.", page)
