@@ -63,10 +63,8 @@ def test_a_schema_from_json_answers() -> None:
 
 def test_keys_that_few_answers_cannot_know_are_left_open() -> None:
     """As many answers to come have a new key as those so far that have one which was seen once."""
-    few = [
-        json.dumps({"intent": "play", "slots": {("artist", "album")[at % 2]: "x", f"rare {at}": "y"}})
-        for at in range(20)
-    ]
+    slots_of = [{("artist", "album")[at % 2]: "x", f"rare {at}": "y"} for at in range(20)]
+    few = [json.dumps({"intent": "play", "slots": slots}) for slots in slots_of]
     proposal = proposed(few)
     slots = json.loads(proposal.text)["properties"]["slots"]
 
