@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from app import secret
 from app.datasets.reading import encodings
@@ -18,10 +19,18 @@ from app.settings import Settings
 from app.text import printable
 
 
+class _Parser(argparse.ArgumentParser):
+    """usage_status: with which it ends where the command line itself is wrong."""
+
+    usage_status = 2
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(self.usage_status, f"{self.prog}: error: {message}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m app", description="Prove you need a fine-tune before you pay for one."
-    )
+    parser = _Parser(prog="python -m app", description="Prove you need a fine-tune before you pay for one.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     commands.add_parser("serve", help="the web and one worker, for one machine")
@@ -48,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.add_argument("--json", action="store_true", help="one JSON object instead of words")
     check.add_argument("--strict", action="store_true", help="exit status 1 also where any row could not be read")
     measure = commands.add_parser("measure", help="baselines from a plan in a file; the result as JSON")
+    measure.usage_status = 1  # 2 says that it began and ended early
     measure.add_argument("plan", type=Path, metavar="PLAN.json")
     measure.add_argument(
         "--budget",

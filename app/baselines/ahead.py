@@ -49,9 +49,22 @@ def own_waits(session: Session, baseline: BaselineRow) -> bool:
 
 def for_others(session: Session, baseline: BaselineRow) -> int:
     """Answers that other models are still asked for, once the run's own is through."""
+    dev = len(sample(session, baseline, "dev"))
     waiting = [arm for arm in baseline.arms if not other_models.own(arm) and waits(arm.dev)]
-    dev, test = (len(sample(session, baseline, split)) for split in ("dev", "test"))
-    return len(waiting) * dev + len(other_models.asked(baseline)) * test if waiting else 0
+    on_dev = sum(dev - len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
+    return on_dev + _tests_of_others(session, baseline)
+
+
+def _tests_of_others(session: Session, baseline: BaselineRow) -> int:
+    """Test rows that are still asked of the better arm of each other model; before the dev rows named it, all."""
+    test, left = len(sample(session, baseline, "test")), 0
+    for model_id in other_models.asked(baseline):
+        best = other_models.best(baseline, model_id)
+        if best is None or any(waits(arm.dev) for arm in other_models.arms_of(baseline, model_id)):
+            left += test
+        elif waits(best.test):
+            left += test - len(answer_store.answered(session, best.id, "test"))
+    return left
 
 
 def meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
@@ -62,6 +75,7 @@ def meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
     free = [arm for arm in baseline.arms if arm.family in arms.FREE and waits(arm.test)]
     done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
     on_dev = sum(len(with_passages.rows_of(session, arm, dev)) for arm in waiting)
-    total = on_dev + (1 + len(free) + len(other_models.asked(baseline))) * len(test)
-    control = RunControl(claim, session, baseline)
-    return Meter(claim, total, done, most=total + arms.RIVALS_MOST * len(test), control=control)
+    own = own_waits(session, baseline)
+    total = on_dev + (own + len(free)) * len(test) + _tests_of_others(session, baseline)
+    most = total + arms.RIVALS_MOST * len(test) * own
+    return Meter(claim, total, done, most=most, control=RunControl(claim, session, baseline))

@@ -44,7 +44,7 @@ Split = Literal["dev", "test"]
 Cause = Literal["", "behaviour", "facts", "instructions", "reference"]
 RowId = Annotated[int | None, Query(ge=0, le=LARGEST)]
 Label = Annotated[OneLine, Query()]
-Failure = Literal["", "missed", "unused", "misused"]
+Failure = Literal["", "missed", "unused", "misused", "cut"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class AnswerView:
     @property
     def failure(self) -> passage_use.Failure | None:
         """How a wrong answer came about that was given passages; None where nobody knows the right one."""
-        return passage_use.failure(self.answer.details) if self.right is False else None
+        return passage_use.failure(self.answer.details, self.answer.finish) if self.right is False else None
 
     @property
     def chance(self) -> float | None:

@@ -24,7 +24,7 @@ from app.inference.generator import Answer, Request
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a model is asked for one row. thinks: whether it is to think before it answers. details: what is kept with
-    the answer, see `AnswerRow.details`."""
+    the answer, see `AnswerRow.details`. question: what is asked, without passages."""
 
     messages: tuple[Message, ...]
     shots: Sequence[Shot] = ()
@@ -33,6 +33,7 @@ class Asked:
     choices: tuple[str, ...] = ()
     thinks: bool = False
     details: Mapping[str, Any] | None = None
+    question: str = ""
 
     def request(self, name: str, max_tokens: int, *, fresh: bool = False) -> Request:
         """The same as the model's door takes it; `name` comes back with the answer. max_tokens: of the answer."""
@@ -43,7 +44,8 @@ class Asked:
         answer."""
         details = dict(self.details or {})
         if self.passages and answer.error is None:
-            text, used = with_passages.ending(self.passages, details.get("gold", ()), answer.text, target)
+            gold = details.get("gold", ())
+            text, used = with_passages.ending(self.passages, gold, answer.text, target, self.question)
             answer, details = replace(answer, text=text), details | used
         if answer.chances:
             details["chances"] = classifier.likeliest(answer.chances)
@@ -71,7 +73,8 @@ class Preparation:
 
     def ask(self, example: Example) -> Asked:
         """What the model is asked for this row."""
-        picked = self.picker.pick(prompts.question(example.messages))
+        question = prompts.question(example.messages)
+        picked = self.picker.pick(question)
         scored = self.passages.get(example.id, ())
         passages = [passage for passage, _ in scored]
         messages = prompts.render(self.instructions, picked, example.messages, passages)
@@ -80,7 +83,7 @@ class Preparation:
             details["passages"] = [[passage.id, round(score, 6)] for passage, score in scored]
         if gold := self.gold.get(example.id):
             details["gold"] = list(gold)
-        return Asked(messages, picked, passages, self.constraint, self.choices, self.thinks, details or None)
+        return Asked(messages, picked, passages, self.constraint, self.choices, self.thinks, details or None, question)
 
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]

@@ -27,8 +27,8 @@ class Comparison:
     has none here, low and high are the gain itself); None for zero-shot and where that has no result or was mostly cut,
     which is no fair try to be ahead of.
 
-    change: since the arm that it revised, else since zero-shot; None for what asks no model. common: rows of the gain,
-    where one of the two was dropped and they are not all.
+    change: since the arm that it revised, else since zero-shot; None for what asks no model, and where that one was
+    mostly cut. common: rows of the gain, where one of the two was dropped and they are not all.
     """
 
     gain: Difference | None = None
@@ -59,7 +59,7 @@ def comparisons(session: Session, baseline: BaselineRow) -> dict[int, Comparison
             common = both.rows if first.dropped or arm.dropped else None
         against = None if standing.value(arm).free else standing.compared_with(baseline, arm)
         change = None
-        if against is not None:
+        if against is not None and against.dev is not None and against.dev.fair:
             counted = outcomes(against, arm)
             change = Change(against, counted.fixed, counted.broke, counted.rows)
         compared[arm.id] = Comparison(gain, change, common)

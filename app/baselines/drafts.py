@@ -124,9 +124,9 @@ def _of_texts(answers: Sequence[str]) -> Draft:
     rules = [
         f"Write about {plural(middle, 'word')}, at most {most:,}."
         if middle < most
-        else f"Write {plural(most, 'word')}."
+        else f"Write {plural(most, 'word')}{' in one line' if one_line >= OFTEN else ''}."
     ]
-    if one_line >= OFTEN:
+    if one_line >= OFTEN and middle < most:
         rules.append("Write one line.")
     first, last = (
         _common([answer.split()[0] for answer in answers]),

@@ -5,6 +5,7 @@ race, and its faults cost nobody else anything.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
@@ -143,8 +144,7 @@ def offers(context: Context) -> Iterable[Offer]:
         if not cannot and state in ("failing", "failed", "retired"):
             cannot = f"It is {state}: test it again under Models."
         kept = {"model_id": row.id, "model_as": MeasuredModel.of(row).to_json()}
-        where = "On this machine" if row.kind != "endpoint" else f"{row.reference} at {row.base_url}"
-        why = f"{where}. Shows what could be reached; training never has to beat it."
+        why = "On this machine." if row.kind != "endpoint" else f"{row.reference} at {urlsplit(row.base_url).netloc}."
         for name, more in (("zero_shot", {}), ("best", {FOLLOWS: "best"})):
             arm = Arm(FAMILY, f"{FAMILY}/{row.id}/{name}", {**kept, **more})
             yield Offer(arm, proposed=False, why=why, against=cannot, mend="/models" if cannot else "")

@@ -91,7 +91,7 @@ class Choice:
 class Estimate:
     """What a run will ask for. most_calls: if as many prompts as may are within reach of the best one on the dev rows,
     and so are asked the test rows as well. The rest is that of `calls`, with nobody dropped; see `Cost`. currency: of
-    `cost`, empty where nobody said which."""
+    `cost`, empty where nobody said which. fewer: whether a chosen arm can be asked only some of the dev rows."""
 
     calls: int
     most_calls: int
@@ -103,6 +103,7 @@ class Estimate:
     rough: bool
     cost: float | None
     currency: str = ""
+    fewer: bool = False
 
     @property
     def tokens(self) -> int:
@@ -193,6 +194,7 @@ def outline(context: Context, made: Sequence[Offer], known: Known) -> Outline:
             rough=total.rough,
             cost=total.cost,
             currency=pricing.currency,
+            fewer=any(offer.rows is not None and offer.rows < dev for offer in taken),
         ),
         _searching(context, made),
     )

@@ -10,16 +10,20 @@ from typing import Any, Literal, NamedTuple
 from app.datasets.checks.leaks import words
 from app.intervals import Interval, wilson
 
-Failure = Literal["missed", "unused", "misused"]
+Failure = Literal["missed", "unused", "misused", "cut"]
 FAILURES: dict[Failure, tuple[str, str]] = {
     "missed": ("Passage not found", "No gold passage was among those retrieved: retrieval has to get better."),
     "unused": (
         "Found and not used",
-        "A gold passage was there, and the output neither cites it nor says several of its words.",
+        "A gold passage was there, and the output neither cites it nor says several words that only this brings.",
     ),
     "misused": (
         "Wrong though used",
-        "The output cites a gold passage or says several of its words, and is wrong.",
+        "The output cites a gold passage or says several words that only this brings, and is wrong.",
+    ),
+    "cut": (
+        "Cut at the limit",
+        "A gold passage was there, and the output was cut at the token limit: whether it would use it nobody knows.",
     ),
 }
 
@@ -78,10 +82,12 @@ def own_refusals(targets: Iterable[str]) -> list[str]:
     return [text for text, _ in counted.most_common()]
 
 
-def says(output: str, passage: str) -> bool:
+def says(output: str, passage: str, question: str = "") -> bool:
     """Whether an output says what a passage says: most of its words stand there, and several different ones among them
-    carry a meaning. One name or number alone stands in many a passage, and so do little words."""
-    mine = [word for word in words(output) if _carries(word)]
+    carry a meaning. One name or number alone stands in many a passage, and so do little words. What the question says
+    already tells nothing of the passage, so its words count for neither side."""
+    asked = set(words(question))
+    mine = [word for word in words(output) if _carries(word) and word not in asked]
     theirs = set(words(passage))
     common = [word for word in mine if word in theirs]
     return len(set(common)) >= SEVERAL and len(common) >= OVERLAP * len(mine)
@@ -100,9 +106,10 @@ def _little_words() -> frozenset[str]:
 
 
 def details(
-    output: str, passages: Sequence[tuple[int, str]], gold: Sequence[int], cited: Sequence[int]
+    output: str, passages: Sequence[tuple[int, str]], gold: Sequence[int], cited: Sequence[int], question: str = ""
 ) -> dict[str, Any]:
     """What is kept with an answer of its passages. passages: (id, text) as they were numbered; cited: their numbers.
+    question: what was asked, without them.
 
     used: whether a gold passage among them is cited or said; left out where none is known or none was there.
     """
@@ -114,17 +121,22 @@ def details(
         right = set(gold)
         there = [(number, text) for number, (passage, text) in enumerate(passages, start=1) if passage in right]
         if there:
-            kept["used"] = any(number in cited or says(output, text) for number, text in there)
+            kept["used"] = any(number in cited or says(output, text, question) for number, text in there)
     return kept
 
 
-def failure(kept: Mapping[str, Any] | None) -> Failure | None:
-    """How an answer that is wrong came to be, by what was kept with it; None where no gold passage is known."""
+def failure(kept: Mapping[str, Any] | None, finish: str = "") -> Failure | None:
+    """How an answer that is wrong came to be, by what was kept with it; None where no gold passage is known.
+
+    finish: `length` where the token limit cut it, so that nobody knows what it would have said.
+    """
     if not kept or not kept.get("gold") or "passages" not in kept:
         return None
     found = {passage for passage, _ in kept["passages"]}
     if not found & set(kept["gold"]):
         return "missed"
+    if finish == "length":
+        return "cut"
     return "misused" if kept.get("used") else "unused"
 
 

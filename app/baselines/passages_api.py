@@ -42,6 +42,7 @@ class PassageUse(BaseModel):
     missed: int = Field(description="no gold passage was among those retrieved")
     unused: int = Field(description="one was there, and the answer does not use it")
     misused: int = Field(description="the answer uses it and is wrong")
+    cut: int = Field(description="one was there, and the answer was cut at the token limit")
     unknown: int = Field(description="wrong answers whose gold passage nobody knows")
     refused_rightly: ShareOf
     refused_wrongly: ShareOf
@@ -54,6 +55,7 @@ class PassageUse(BaseModel):
             missed=summary.failures["missed"],
             unused=summary.failures["unused"],
             misused=summary.failures["misused"],
+            cut=summary.failures["cut"],
             unknown=summary.unknown,
             refused_rightly=ShareOf.of(summary.refusals.rightly),
             refused_wrongly=ShareOf.of(summary.refusals.wrongly),

@@ -40,7 +40,9 @@ def summary(session: Session, arm: ArmRow, split: str) -> Summary | None:
     if not answers:
         return None
     passing = standing.passing(arm.baseline)
-    wrong = [passage_use.failure(row.details) for row in answers if row.score is not None and row.score < passing]
+    wrong = [
+        passage_use.failure(row.details, row.finish) for row in answers if row.score is not None and row.score < passing
+    ]
     counted = Counter(failure for failure in wrong if failure)
     targets = {row.id: row.target for row in dataset_store.rows(session, arm.baseline.dataset_id, split)}
     own = {passage_use.plain(text) for text in passage_use.own_refusals(targets.values())}
@@ -63,7 +65,7 @@ def rows_failed(session: Session, arm: ArmRow, split: str, failure: Failure) -> 
     return frozenset(
         row.example_id
         for row in answer_store.answers(session, arm.id, split)
-        if row.score is not None and row.score < passing and passage_use.failure(row.details) == failure
+        if row.score is not None and row.score < passing and passage_use.failure(row.details, row.finish) == failure
     )
 
 

@@ -224,20 +224,21 @@ def _faults(order: BaselineRequest) -> list[FieldError]:
     written = {"instructions": order.instructions, "passage_instructions": order.passage_instructions or ""}
     too_long = [name for name, text in written.items() if len(text) > INSTRUCTIONS_LIMIT]
     faults += [FieldError(f"#/{name}", f"At most {INSTRUCTIONS_LIMIT:,} characters are possible.") for name in too_long]
-    for name, value, most in (
-        ("k_random", order.k_random, SHOTS_MOST),
-        ("k_nearest", order.k_nearest, SHOTS_MOST),
-        ("max_tokens", order.max_tokens, TOKENS_MOST),
+    for name, label, value, most in (
+        ("k_random", "Random examples", order.k_random, SHOTS_MOST),
+        ("k_nearest", "Nearest examples", order.k_nearest, SHOTS_MOST),
+        ("max_tokens", "Max output tokens", order.max_tokens, TOKENS_MOST),
     ):
         if not 1 <= value <= most:
-            faults.append(FieldError(f"#/{name}", f"Use a number from 1 to {most:,}."))
-    for name, value in (("dev_rows", order.dev_rows), ("test_rows", order.test_rows)):
+            faults.append(FieldError(f"#/{name}", f"{label}: use a number from 1 to {most:,}."))
+    for split, value in (("dev", order.dev_rows), ("test", order.test_rows)):
         if value != 0 and value < ROWS_LEAST:
-            faults.append(FieldError(f"#/{name}", f"Ask at least {ROWS_LEAST} rows, or all of them."))
+            text = f"Ask at least {ROWS_LEAST} {split} rows, or all of them."
+            faults.append(FieldError(f"#/{split}_rows", text))
     if not set(order.variants) & set(arms.PROMPTED) or not set(order.variants) <= set(arms.PROMPTED):
         faults.append(FieldError("#/variants", "Choose at least one prompt variant."))
     if order.at_once is not None and not 1 <= order.at_once <= MOST_AT_ONCE:
-        faults.append(FieldError("#/at_once", f"Use a number from 1 to {MOST_AT_ONCE}."))
+        faults.append(FieldError("#/at_once", f"Calls at once: use a number from 1 to {MOST_AT_ONCE}."))
     for name, price in (("price_in", order.price_in), ("price_out", order.price_out)):
         if price is not None and not 0 <= price <= 1e6:
             faults.append(FieldError(f"#/{name}", "Use a price per million tokens, or leave it empty."))

@@ -14,6 +14,8 @@ from app.inference.findings import PLAIN, Manner
 from app.inference.server_constraints import KEEPS
 from app.wording import percent, plural
 
+NAMED = 3  # variants that are named in one sentence
+
 
 def reported(arm_rows: Sequence[ArmRow]) -> list[str]:
     """Names that the server gave for the model that answered; more than one means that it changed under the run. Other
@@ -44,12 +46,7 @@ def notes(
             "expected ones."
         )
     results = _by_model(arm_rows)
-    for arm, result in results:
-        if not result.fair:
-            sentences.append(
-                f"“{arm.label}”: {result.cut or 0:,} of {result.n:,} answers were cut at {max_tokens:,} tokens. That "
-                "is no fair try of this prompt: raise max output tokens, or tell the model to be brief."
-            )
+    sentences += _cut(results, max_tokens)
     sentences += [remark for remark in _remarks(results) if not remark.startswith(KEEPS)]
     return [*sentences, *_made_right(results, metric)]
 
@@ -69,6 +66,23 @@ def _by_model(arm_rows: Sequence[ArmRow]) -> list[tuple[ArmRow, ArmResult]]:
 def _remarks(results: Sequence[tuple[ArmRow, ArmResult]]) -> list[str]:
     """What was noted of the server while it answered, each once."""
     return list(dict.fromkeys(remark for _, result in results for remark in result.remarks or ()))
+
+
+def _cut(results: Sequence[tuple[ArmRow, ArmResult]], max_tokens: int) -> list[str]:
+    """Which arms had most of their answers cut: in one sentence, for one limit cuts them all."""
+    cut = [(arm.label, result) for arm, result in results if not result.fair]
+    if not cut:
+        return []
+    mend = "raise max output tokens, or tell the model to be brief."
+    most = f"{sum(result.cut or 0 for _, result in cut):,} of {sum(result.n for _, result in cut):,} answers"
+    labels = list(dict.fromkeys(label for label, _ in cut))
+    if len(labels) == 1:
+        were = f"{most} were cut at {max_tokens:,} tokens"
+        return [f"“{labels[0]}”: {were}. That is no fair try of this prompt: {mend}"]
+    named = "; ".join(f"“{label}”" for label in labels[:NAMED])
+    named += f" and {len(labels) - NAMED:,} more" if len(labels) > NAMED else ""
+    head = f"{most} of {plural(len(labels), 'variant')} were cut at {max_tokens:,} tokens ({named})."
+    return [f"{head} That is no fair try of these prompts: {mend}"]
 
 
 def _taken(results: Sequence[tuple[ArmRow, ArmResult]]) -> list[str]:

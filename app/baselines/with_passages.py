@@ -35,7 +35,7 @@ from app.relevance.service import Quality
 from app.retrieval import service as retrieval
 from app.retrieval.settings import Way
 from app.retrieval.tables import IndexRow
-from app.wording import percent, plural
+from app.wording import percent, plural, upper_first
 
 ORACLE_LEAST = 20  # dev rows with a known right passage, below which the oracle says nothing
 OTHER_DEPTHS = (3, 10)  # passages that the best way may hand on instead
@@ -155,28 +155,31 @@ def _why(way: Way, ways: Sequence[Way], quality: Quality | None) -> str:
     found = _recall(quality, way, PASSAGES)
     if way != best.way:
         tied = way in best.tied
-        return f"{found}{', which these rows cannot tell from the best' if tied else ''}."
+        return f"{upper_first(found)}{', which these rows cannot tell from the best' if tied else ''}."
     if len(ways) == 1:
-        return f"{found}."
+        return f"{upper_first(found)}."
     return f"Best on dev: {found}."
 
 
 def _recall(quality: Quality | None, way: Way, k: int) -> str:
     ranked = next((one for one in quality.rankings if one.way == way), None) if quality else None
-    if ranked is None:
+    if quality is None or ranked is None:
         return ""
-    at = ranked.at(k)
-    return f"recall@{k} {percent(at.share, 0)} on {plural(at.rows, 'dev row')}"
+    at, marked = ranked.at(k), relevance.marked_of(quality.check, quality.known)
+    flattered = f" ({marked:,} marked by hand, which may flatter it)" if marked else ""
+    return f"recall@{k} {percent(at.share, 0)} on {plural(at.rows, 'dev row')}{flattered}"
 
 
 def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, against: Against) -> Offer:
     passages: dict[str, Any] = {"way": "gold"}
-    rows = 0
+    rows, asked = (
+        0,
+        arms.sample([row.id for row in context.examples["dev"]], context.order.dev_rows, context.dataset.seed),
+    )
     if index is not None:
         passages |= {"index": index.id, "sha256": index.sha256}
     if quality is not None:
         known = quality.known
-        asked = arms.sample([row.id for row in context.examples["dev"]], context.order.dev_rows, context.dataset.seed)
         rows = sum(row in known.gold for row in asked)
         signs = {how: known.count(how) for how in ("marked", "named", "context", "quotation")}
         passages |= {
@@ -188,6 +191,9 @@ def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, a
     page = f"{_base(context)}/retrieval/quality"
     if not against.why and quality is None:
         against = Against("Check retrieval first: it looks for the gold passage of each dev row.", page)
+    elif not against.why and len(asked) < ORACLE_LEAST:
+        missing = f"It needs {ORACLE_LEAST} dev rows whose gold passage is known, and {len(asked):,} are asked."
+        against = Against(f"{missing} Take a larger sample, or more dev rows.", f"{_base(context)}/data")
     elif not against.why and rows < ORACLE_LEAST:
         missing = plural(ORACLE_LEAST - rows, "more row", "more rows")
         against = Against(f"The gold passage is known of {plural(rows, 'dev row')}. Mark {missing}.", page)
@@ -359,13 +365,16 @@ def rows_carry_context(session: Session, assessment_id: int, dataset_id: int) ->
     return None if carried is None else carried >= CARRIED_LEAST
 
 
-def ending(asked: Sequence[Passage], gold: Sequence[int], text: str, target: str) -> tuple[str, dict[str, Any]]:
+def ending(
+    asked: Sequence[Passage], gold: Sequence[int], text: str, target: str, question: str = ""
+) -> tuple[str, dict[str, Any]]:
     """An answer without the numbers that it cites, which no metric should count, and what is kept of its passages.
 
-    target: the wanted answer; where it has numbers in brackets itself, they are the task, and stay.
+    question: what was asked, without them. target: the wanted answer; where it has numbers in brackets itself, they are
+    the task, and stay.
     """
     bare, cited = passage_use.uncited(text, len(asked))
     if passage_use.uncited(target, len(asked))[1]:
         bare = text
-    kept = passage_use.details(bare, [(passage.id, passage.text) for passage in asked], gold, cited)
+    kept = passage_use.details(bare, [(passage.id, passage.text) for passage in asked], gold, cited, question)
     return bare, {**kept, **({"written": text} if bare != text else {})}

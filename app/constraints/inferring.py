@@ -138,6 +138,8 @@ def _schema(answers: Sequence[str], hide: Callable[[str], str], choices: Choices
     basis = f"{plural(len(values), 'JSON answer')} of {plural(len(answers), 'training answer')}"
     if len(values) < len(answers):
         basis += f" ({percent(len(values) / len(answers), 1)})"
+    if _is_open(schema):
+        basis += ", too few to know all keys, so others are allowed too"
     return Proposal("json_schema", json.dumps(schema, ensure_ascii=False, indent=2), basis, tuple(fields))
 
 
@@ -215,7 +217,32 @@ def _object(
         )
         if needed:
             required.append(key)
-    return {"type": "object", "properties": known, "required": required, "additionalProperties": False}
+    more = _of_others(node, path, hide) if _has_more_keys(node) else False
+    return {"type": "object", "properties": known, "required": required, "additionalProperties": more}
+
+
+def _has_more_keys(node: _Node) -> bool:
+    """Whether so many objects still to come would have a key that was not seen yet that a closed list of keys would
+    forbid right answers: as many as have one that was seen once."""
+    return sum(inner.seen == 1 for inner in node.keys.values()) > (1 - MOSTLY) * node.objects
+
+
+def _of_others(node: _Node, path: str, hide: Callable[[str], str]) -> dict[str, Any]:
+    """What a key that was not seen yet may hold: a value of the kinds of those that were."""
+    merged = _Node()
+    for inner in node.keys.values():
+        _merge(merged, inner)
+    return _of(merged, f"{path}/*".lstrip("/"), hide, Choices(frozenset(), frozenset()), [])
+
+
+def _is_open(schema: Any) -> bool:
+    """Whether any object of a schema lists its keys and may have others."""
+    if isinstance(schema, list):
+        return any(map(_is_open, schema))
+    if not isinstance(schema, dict):
+        return False
+    mine = "properties" in schema and isinstance(schema.get("additionalProperties"), dict)
+    return mine or any(map(_is_open, schema.values()))
 
 
 def _merge(into: _Node, node: _Node) -> None:

@@ -119,7 +119,7 @@ def outcome(run: OptimisationRow, *, running: bool, failure: str = "", cancelled
         return Outcome(title, (failure,) if failure else (), "bad" if failure else "info" if running else "soft")
     gain, scored = float(result["gain"]), int(result["scored"])
     title, tone = _title(result, gain, running=running)
-    why = [_of_how_many(result)]
+    why = [_of_how_many(result)] if int(result["drafts"]) else []
     if scored > 1:
         why.append(luck(result))
     if run.ending:
@@ -138,6 +138,8 @@ def _title(result: Mapping[str, Any], gain: float, *, running: bool) -> tuple[st
     if gain <= 0:
         first = percent(result["first"])
         so_far = " yet" if running else ""
+        if not int(result["drafts"]):
+            return f"No draft{so_far}; the first prompt scores {first} on the dev set.", "soft"
         return f"No draft is better{so_far} than the first prompt, which scores {first} on the dev set.", "soft"
     rows = plural(int(result["rows"]), "dev row")
     scores = f"{percent(result['best'])} instead of {percent(result['first'])}"
@@ -151,7 +153,10 @@ def _of_how_many(result: Mapping[str, Any]) -> str:
     left += [f"{result['behind']:,} no better on the train rows that were tried"] if result["behind"] else []
     rest = f" ({', '.join(left)})" if left else ""
     kept = f"{plural(scored, 'prompt was', 'prompts were')} scored on the dev set, the first one among them."
-    return f"{plural(drafts, 'draft')}{rest}; {kept}"
+    if scored == 1:
+        kept = "only the first prompt was scored on the dev set."
+    hint = " Another critic may write more that can be used." if refused * 2 >= drafts else ""
+    return f"{plural(drafts, 'draft')}{rest}; {kept}{hint}"
 
 
 def luck(result: Mapping[str, Any]) -> str:

@@ -196,6 +196,8 @@ def claim(session: Session, job_id: int, worker: str, now: datetime) -> int | No
     job.status = Status.RUNNING
     job.worker = worker
     job.started_at = job.started_at or now
+    # How fast the attempt before was, and what it had left, is no word on this one.
+    job.progress = {key: value for key, value in (job.progress or {}).items() if key not in ("rate", "seconds_left")}
     return job.attempt
 
 

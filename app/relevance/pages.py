@@ -1,8 +1,8 @@
 """What the pages of right passages show, as values: a row to mark with its candidates, and rows that were missed."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from app.relevance.ranking import PASSAGES
 from app.relevance.service import Known
 from app.relevance.tables import RetrievalCheckRow
 from app.retrieval import service as retrieval
+from app.retrieval.service import Passage
 from app.users import store as user_store
 
 READ_AT_ONCE = 700  # characters of a passage before the rest is folded
@@ -40,7 +41,7 @@ class ToMark:
     """One row on the marking page. place: among those asked about, from 1, 0 for another one; done, total: of these.
 
     following, preceding: rows beside it. marked_by: who decided it, empty for nobody; absent: it was said to be in none
-    of the documents.
+    of the documents. beside: passages that whoever marks sought in words of their own.
     """
 
     check: RetrievalCheckRow
@@ -57,10 +58,15 @@ class ToMark:
     marked_by: str = ""
     marked_at: datetime | None = None
     absent: bool = False
+    beside: Sequence[Candidate] = ()
 
 
-def to_mark(session: Session, blobs: Blobs, check: RetrievalCheckRow, row: int | None) -> ToMark | None:
+def to_mark(
+    session: Session, blobs: Blobs, check: RetrievalCheckRow, row: int | None, beside: Sequence[Passage] = ()
+) -> ToMark | None:
     """The row with this id, or the first that nobody decided; None where everything is decided.
+
+    beside: passages that somebody sought by hand for it.
 
     Raises:
         NotFound: the row is none that was searched for.
@@ -77,7 +83,17 @@ def to_mark(session: Session, blobs: Blobs, check: RetrievalCheckRow, row: int |
         example = next((one for one in every if one.id == row), None)
         if example is None:
             raise NotFound("This is none of the dev rows that were searched for.")
-    return _to_mark(session, blobs, check, what, rows, example)
+    one = _to_mark(session, blobs, check, what, rows, example)
+    there = {candidate.id for candidate in one.candidates}
+    more = [_candidate(passage, example.target, set()) for passage in beside if passage.id not in there]
+    return replace(one, beside=more)
+
+
+def _candidate(passage: Passage, target: str, chosen: Collection[int]) -> Candidate:
+    text = passage.text
+    return Candidate(
+        passage.id, passage.title, parts(text[:READ_AT_ONCE], target), text[READ_AT_ONCE:], passage.id in chosen
+    )
 
 
 def _to_mark(
@@ -97,16 +113,7 @@ def _to_mark(
         line=example.line,
         question=masker.text("\n".join(turn.content for turn in example.messages if turn.role != "system")),
         target=masker.text(example.target),
-        candidates=[
-            Candidate(
-                passage.id,
-                passage.title,
-                parts(passage.text[:READ_AT_ONCE], example.target),
-                passage.text[READ_AT_ONCE:],
-                passage.id in chosen,
-            )
-            for passage in passages
-        ],
+        candidates=[_candidate(passage, example.target, chosen) for passage in passages],
         place=0 if at is None else at + 1,
         done=sum(one in what.marked for one in ids),
         total=len(ids),

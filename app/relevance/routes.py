@@ -90,17 +90,28 @@ def _host(db: Db, index: IndexRow) -> str:
 
 
 @router.get("/retrieval-checks/{check_id}/mark", name="mark_passages")
-def show_marking(request: Request, check_id: Id, app: App, db: Db, me: Me, row: RowId = None) -> Response:
-    """A dev row with the passages that may answer it. row: its id; else the first that nobody decided."""
+def show_marking(
+    request: Request,
+    check_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    row: RowId = None,
+    q: Annotated[str, Query(max_length=retrieval.LONGEST_QUERY, pattern=r"^[^\x00]*$")] = "",
+) -> Response:
+    """A dev row with the passages that may answer it. row: its id; else the first that nobody decided. q: words of
+    whoever marks, to search the documents by."""
     check = _done(db, check_id)
+    found = service.sought(db, app.settings, app.blobs, check, q) if q.strip() else []
     return page(
         request,
         "relevance/mark.html",
         assessment=assessment_store.get(db, check.assessment_id),
         step="measure",
         check=check,
-        one=pages.to_mark(db, app.blobs, check, row),
+        one=pages.to_mark(db, app.blobs, check, row, found),
         saved="",
+        q=q,
     )
 
 
@@ -126,6 +137,7 @@ def mark_passage(
         check=check,
         one=pages.to_mark(db, app.blobs, check, None),
         saved="Saved.",
+        q="",
     )
     return Response(html, media_type="text/html")
 

@@ -40,6 +40,7 @@ from app.users.tables import UserRow
 TO_MARK = 30  # dev rows that a person is asked to mark: tells 60 % from 85 %, and takes some ten minutes
 PASSAGES_AT_ONCE = 1000  # that are held while all of an index are looked through
 CANDIDATES = 5  # of each way that are put before a person
+SOUGHT = 10  # passages of a person's own search
 
 
 def key_of(example: Example) -> int:
@@ -228,8 +229,17 @@ def judged(check: RetrievalCheckRow, what: Known) -> list[Judged]:
 
 
 def marked_of(check: RetrievalCheckRow, what: Known) -> int:
-    """How many of the judged rows a person marked, among passages that search had found."""
-    return sum(what.gold[one.row].how == "marked" for one in judged(check, what))
+    """How many of the judged rows a person marked, among passages that search had found.
+
+    A passage that only a search in other words brought flatters nothing.
+    """
+    marked = [one for one in judged(check, what) if what.gold[one.row].how == "marked"]
+    return sum(bool(_pool(one.hits) & set(one.gold)) for one in marked)
+
+
+def _pool(hits: Mapping[Way, Sequence[int]]) -> set[int]:
+    """The passages of a row that are put before a person."""
+    return {passage for found_by in hits.values() for passage in found_by[:CANDIDATES]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +308,24 @@ def to_mark(session: Session, check: RetrievalCheckRow, what: Known) -> list[Exa
 
 def candidates(session: Session, blobs: Blobs, check: RetrievalCheckRow, row: int) -> list[Passage]:
     """The best passages of all ways for a row, each once, in an order that tells nothing about way or rank."""
-    hits: Mapping[Way, Sequence[int]] = check.hits.get(str(row), {})
-    pooled = {passage for found_by in hits.values() for passage in found_by[:CANDIDATES]}
-    order = sorted(pooled, key=lambda passage: hashlib.sha256(f"{row}/{passage}".encode()).digest())
+    order = sorted(
+        _pool(check.hits.get(str(row), {})), key=lambda passage: hashlib.sha256(f"{row}/{passage}".encode()).digest()
+    )
     passages = retrieval.passages(session, blobs, check.index_id, order)
     return [passages[passage] for passage in order if passage in passages]
+
+
+def sought(session: Session, settings: Settings, blobs: Blobs, check: RetrievalCheckRow, query: str) -> list[Passage]:
+    """What a person finds by words of their own, the best first: what no way found for a row can still be marked, and
+    then counts as missed.
+
+    Raises:
+        Conflict: the index cannot be read any more.
+    """
+    index = session.get_one(IndexRow, check.index_id)
+    [hits] = retrieval.searcher(settings, blobs, index).search([query], "lexical", SOUGHT)
+    passages = retrieval.passages(session, blobs, check.index_id, [hit.passage_id for hit in hits])
+    return [passages[hit.passage_id] for hit in hits if hit.passage_id in passages]
 
 
 def mark(

@@ -14,7 +14,7 @@ from app.web.protocols import Action, Standing, State
 from app.wording import joined, lower_first, percent, plural
 
 Data = Literal["none", "checking", "rejected", "ready", "frozen"]
-Baselines = Literal["none", "running", "stopped", "failed", "done"]
+Baselines = Literal["none", "queued", "running", "stopped", "failed", "done"]
 Review = Literal["none", "open", "changes_requested", "approved", "expired", "outdated"]
 Run = Literal["none", "queued", "running", "evaluating", "done", "failed", "cancelled", "paused", "refused"]
 Plan = Literal["none", "unchecked", "blocked", "checked"]
@@ -53,7 +53,7 @@ class Situation:
     is decided. met: prompting was measured and meets the target. measured_against: metric and target are set.
     blockers: criteria that lock training, the cheapest first; act: what to do about the first, in words, and the page
     below the assessment's own (`advice.acts`). undecided: personal data waits for a decision.
-    data: of the newest version; baselines: of the measurement that counts, `running` while any is.
+    data: of the newest version; baselines: of the measurement that counts, `queued` or `running` while any is.
     plan: the training config and its preflight. review: the newest one that is not over; `outdated` where something
     changed since it was asked for. run: the newest training run. outcome: of the newest run that was judged.
     newest: which of the three was touched last; `work` stands for answers, data, measurements, costs and the plan.
@@ -235,7 +235,7 @@ def _by_advice(now: Situation) -> Standing:
     if not now.answered:
         sentence = now.headline or "Say what should get better."
         return _made(now, "draft", "Draft", sentence, "soft", ("Answer the questions", "describe/goal"))
-    if now.baselines == "running" and (going_on := _baselines(now)):
+    if now.baselines in ("queued", "running") and (going_on := _baselines(now)):
         return going_on  # whatever the advice is so far, it is about to change
     if now.training == "ready":
         return _ready(now)
@@ -310,6 +310,7 @@ def _baselines(now: Situation) -> Standing | None:
     if now.baselines == "done":
         return None
     label, sentence, tone, action = {
+        "queued": ("Baselines queued", "Baselines wait for a worker.", "info", "See the run"),
         "running": ("Running baselines", "Baselines are running.", "info", "Watch the run"),
         "stopped": ("Baselines stopped", "The run is paused, or its budget is used up.", "open", "Resume the run"),
         "failed": ("Baselines failed", "The baselines did not finish.", "fail", "See what failed"),

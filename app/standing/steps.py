@@ -66,6 +66,7 @@ def _baselines(now: Situation) -> _Word:
         if now.best is not None:
             return _Word(f"best prompt {percent(now.best)}", "", done=True)
         words: dict[str, _Word] = {
+            "queued": _Word("queued", "info"),
             "running": _Word("running", "info"),
             "stopped": _Word("stopped", "unknown"),
             "failed": _Word("failed", "fail"),

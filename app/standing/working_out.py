@@ -181,7 +181,7 @@ def _baselines(session: Session, facts: Facts) -> rules.Baselines:
     newest = baseline_store.current(session, facts.assessment.id)
     job = jobs.latest(session, "measure", newest.id) if newest else None
     if job is not None and not job.final:
-        return "running"
+        return "queued" if job.status == Status.QUEUED else "running"
     if facts.evidence.baseline is not None and facts.evidence.baseline.best_arm:
         return "done"
     if newest is None or facts.dataset is None or newest.dataset_id != facts.dataset.id:

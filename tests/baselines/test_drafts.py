@@ -39,6 +39,14 @@ def test_texts_give_their_length_and_what_they_share() -> None:
     assert "Write about 7 words, at most 8. Write one line. Begin with /** End with */" in made.text
 
 
+def test_two_rules_on_length_do_not_contradict_each_other() -> None:
+    made = drafts.draft([(f"{name} Jones", 1) for name in ("Ann", "Bea", "Cleo", "Dot", "Eve", "Fay")])
+
+    assert made is not None
+    assert "Write 2 words in one line." in made.text
+    assert "Write one line." not in made.text
+
+
 @pytest.mark.parametrize("counted", [[], [("", 3)], [("  ", 3)]])
 def test_nothing_is_drafted_from_nothing(counted: list[tuple[str, int]]) -> None:
     assert drafts.draft(counted) is None

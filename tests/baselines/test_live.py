@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, event, select
 
-from app.baselines import answer_store, facts, job, live_state, live_store, live_view, runs, standing, store
+from app.baselines import ahead, answer_store, facts, job, live_state, live_store, live_view, runs, standing, store
 from app.baselines.tables import ArmRow, BaselineRow
-from app.db import reading, writing
+from app.db import reading, utcnow, writing
 from app.errors import Invalid
 from app.jobs import engine as job_engine
+from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.jobs.tables import JobEventRow
 from app.settings import Settings
@@ -92,6 +93,32 @@ def test_the_time_left_after_a_restart_is_of_the_rows_that_are_left(claim: Claim
 
     on_test = [told for told in reports(engine, claim.job_id) if told.get("split") == "test"]
     assert on_test[0]["total"] - on_test[0]["done"] == 8
+
+
+def test_a_run_that_only_another_model_has_to_go_on_with_counts_its_rows(
+    case: Case, server: ModelServer, make: Make, engine: Engine, settings: Settings, queue: job_engine.Client
+) -> None:
+    other = make.model(name="Other", kind="endpoint", base_url=server.url, reference="other", files={})
+    chosen = ("zero_shot", f"stronger_model/{other.id}/zero_shot")
+    claim = claim_of(engine, settings, queue, started(engine, queue, case, arms=chosen, consents=(other.id,)).id)
+    job.measure(claim)
+    with writing(engine) as session:
+        beside = next(arm for arm in store.get(session, claim.subject_id).arms if arm.family == "stronger_model")
+        assert beside.test is not None
+        beside.test = None
+        for answer in answer_store.answers(session, beside.id, "test")[-8:]:
+            session.delete(answer)
+    with reading(engine) as session:
+        meter = ahead.meter(claim, session, store.get(session, claim.subject_id))
+
+    assert (meter.total, meter.most) == (8, 8)
+
+
+def test_what_a_lost_attempt_had_left_is_not_said_of_the_next_one(claim: Claim, engine: Engine) -> None:
+    claim.report({"stage": "Zero-shot", "done": 3, "total": 9, "rate": 2.0, "seconds_left": 3.0}, now=True)
+    with writing(engine) as session:
+        assert job_store.claim(session, claim.job_id, "another", utcnow()) == 2
+        assert job_store.get(session, claim.job_id).progress == {"stage": "Zero-shot", "done": 3, "total": 9}
 
 
 def test_what_asks_no_model_says_nothing_of_the_speed(claim: Claim, engine: Engine) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from app import measure_command
+from app.__main__ import main as command_line
 from app.baselines import store
 from app.db import reading
 from app.jobs import service as jobs
@@ -133,5 +134,8 @@ def test_what_cannot_start_is_said_on_standard_error(
         assert (status, out) == (1, "")
         assert reason.lower() in error.lower()
     assert measure_command.main(settings, tmp_path / "absent.json", []) == 1
+    with pytest.raises(SystemExit) as ended:  # 2 would say that it began
+        command_line(["measure", "plan.json", "--budget", "10 calls"])
+    assert ended.value.code == 1
     with reading(engine) as session:
         assert store.current(session, case.assessment.id) is None

@@ -459,6 +459,16 @@ def test_nothing_right_and_mostly_cut_are_said_on_the_page(run: Run, people: Peo
     assert "mostly cut" in page
 
 
+def test_one_limit_that_cuts_many_variants_is_said_once() -> None:
+    rows = [ArmRow(family=one, name=one, title=one, settings={}, dev=tally(0.5, cut=40)) for one in arms.PROMPTED]
+
+    sentences = views.notes(rows, None, asked_for="", metric="exact_match", max_tokens=9)
+
+    cut = [one for one in sentences if "were cut at 9 tokens" in one]
+    assert len(cut) == 1
+    assert "120 of 120 answers of 3 variants" in cut[0]
+
+
 # ---------------------------------------------------------------- times and estimates
 
 

@@ -40,13 +40,18 @@ def test_how_a_wrong_answer_came_about() -> None:
     passages = [(4, "Salt is spread by two lorries."), (7, "The iron bridge was built in 1889 by Ludmila Varga.")]
     found = {"passages": [[4, 0.9], [7, 0.5]]}
 
-    def failure(output: str, gold: list[int], cited: tuple[int, ...] = ()) -> str | None:
-        return passage_use.failure({**found, **passage_use.details(output, passages, gold, cited)})
+    def failure(
+        output: str, gold: list[int], cited: tuple[int, ...] = (), asked: str = "", end: str = ""
+    ) -> str | None:
+        return passage_use.failure({**found, **passage_use.details(output, passages, gold, cited, asked)}, end)
 
     assert failure("In 1920", [9]) == "missed"
     assert failure("Nobody can say this for sure", [7]) == "unused"
     assert failure("Nobody can say this for sure", [7], cited=(2,)) == "misused"
     assert failure("The bridge was built by Varga", [7]) == "misused"
+    assert failure("The bridge was built by Varga", [7], asked="Was the bridge built by Varga?") == "unused"  # an echo
+    assert failure("The iron bridge, 1889, Ludmila", [7], asked="Was the bridge built by Varga?") == "misused"
+    assert (failure("The", [7], end="length"), failure("The", [9], end="length")) == ("cut", "missed")
     assert failure("In 1920", []) is None
     assert passage_use.failure(None) is None
 

@@ -90,12 +90,22 @@ def test_each_arm_is_offered_or_says_what_is_missing(corpus: Corpus) -> None:
     rag = after["rag/lexical"].arm
     assert rag.settings["passages"] == {"way": "lexical", "k": 5, "index": index.id, "sha256": index.sha256}
     assert rag.settings["instructions"] == "Answer.\n\nUse the passages."
-    assert "recall@5 100 % on 22 dev rows" in after["rag/lexical"].why
+    assert "Recall@5 100 % on 22 dev rows" in after["rag/lexical"].why
     assert after["rag/lexical"].characters > 400
     assert after["oracle"].proposed
     assert after["oracle"].arm.settings["passages"]["known_by"] == {"quotation": 28}  # dev and test
     corpus.add(("more.md", b"# More\n\nA page that no index knows."))
     assert "Build an index" in offered(corpus)["oracle"].against
+
+
+def test_the_plan_says_on_how_many_rows_the_oracle_is_asked(corpus: Corpus, people: People) -> None:
+    corpus.index()
+    corpus.check()
+
+    page = " ".join(people(corpus.author).get(f"/assessments/{corpus.assessment.id}/measure").text.split())
+
+    assert "On 24 dev rows (Oracle retrieval on 22); the best prompt" in page
+    assert "24 dev rows for each variant that asks a model (fewer where it can be asked only some)" in page
 
 
 def test_a_measurement_with_passages_says_what_they_add_and_how_it_fails(

@@ -61,6 +61,20 @@ def test_a_schema_from_json_answers() -> None:
     assert proposal.basis == "400 JSON answers of 400 training answers"
 
 
+def test_keys_that_few_answers_cannot_know_are_left_open() -> None:
+    """As many answers to come have a new key as those so far that have one which was seen once."""
+    slots_of = [{("artist", "album")[at % 2]: "x", f"rare {at}": "y"} for at in range(20)]
+    few = [json.dumps({"intent": "play", "slots": slots}) for slots in slots_of]
+    proposal = proposed(few)
+    slots = json.loads(proposal.text)["properties"]["slots"]
+
+    assert slots["additionalProperties"] == {"type": "string"}
+    assert "others are allowed too" in proposal.basis
+    constraint = checked(proposal.kind, proposal.text)
+    assert constraint.check.keeps('{"intent": "play", "slots": {"artist": "x", "genre": "z"}}')
+    assert not constraint.check.keeps('{"intent": "play", "slots": {"artist": "x", "genre": 3}}')
+
+
 def test_people_decide_which_keys_are_required_and_which_lists_are_closed() -> None:
     choices = Choices(required=frozenset({"intent", "slots/people"}), closed=frozenset())
     schema = json.loads(proposed(answers(), choices).text)

@@ -10,11 +10,12 @@ from app.baselines.prompts import Passage
 from app.chat import Message
 from app.datasets.store import Example
 from app.inference.generator import Answer, Finish
-from app.instructions import copies, difference, replies
+from app.instructions import copies, difference, replies, views
 from app.instructions.budget import Spent
 from app.instructions.copies import Copies, RowText
 from app.instructions.models import Outcome, Task
 from app.instructions.replies import Refused
+from app.instructions.tables import OptimisationRow
 from app.scoring import scores
 from tests.support.scripted import Scripted
 
@@ -121,3 +122,21 @@ def test_an_answer_that_cites_its_passages_is_scored_as_the_arm_is() -> None:
     task.answer("Name the builder.", [example], outcomes, lambda: False, Spent())
 
     assert outcomes == {1: Outcome(1.0, "Ann Lee.")}
+
+
+@pytest.mark.parametrize(
+    ("drafts", "refused", "said", "not_said"),
+    [
+        (0, 0, "No draft; the first prompt scores 40.0 % on the dev set.", "0 drafts"),
+        (2, 1, "2 drafts (1 refused); only the first prompt was scored on the dev set. Another critic", "1 prompt was"),
+        (3, 1, "only the first prompt was scored on the dev set.", "Another critic"),
+    ],
+)
+def test_a_run_without_a_gain_says_what_there_was(drafts: int, refused: int, said: str, not_said: str) -> None:
+    counted = {"drafts": drafts, "refused": refused, "behind": 0, "scored": 1, "first": 0.4, "gain": 0.0, "luck": 0.0}
+    run = OptimisationRow(candidates=[], result=counted, ending="")
+
+    outcome = views.outcome(run, running=False, failure="The key is wrong.")
+
+    assert said in " ".join(outcome.why)
+    assert not_said not in " ".join(outcome.why)

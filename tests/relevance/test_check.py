@@ -89,6 +89,26 @@ def test_a_person_marks_what_no_program_found_and_it_holds_in_the_next_index(cor
     assert client.get(f"/api/v1/retrieval-checks/{again.id}").json()["absent"] == 1
 
 
+def test_a_passage_that_no_way_found_is_sought_by_hand_and_counts_as_missed(corpus: Corpus, people: People) -> None:
+    corpus.index()
+    check = corpus.check()
+    client = people(corpus.author)
+    rows = client.get(f"/api/v1/retrieval-checks/{check.id}/rows").json()["data"]
+    [row] = [row for row in rows if row["to_mark"]]
+    page = client.get(f"/retrieval-checks/{check.id}/mark?row={row['id']}&q=market+of+{TOWNS[3]}").text
+    found = page.partition("None of these?")[2]
+    assert f"The market of {TOWNS[3]} is held" in found
+    chosen = int(found.partition('name="passage" value="')[2].partition('"')[0])
+    assert chosen not in row["hits"]["lexical"]
+
+    client.post(f"/retrieval-checks/{check.id}/mark", data={"row": row["id"], "passage": str(chosen)})
+    got = client.get(f"/api/v1/retrieval-checks/{check.id}").json()
+    assert (got["judged"], got["known_by"]["marked"], got["marked"]) == (24, 1, 0)  # nothing is flattered
+    assert got["ways"][0]["recall"][-1]["share"] == pytest.approx(23 / 24)
+    nothing = client.get(f"/retrieval-checks/{check.id}/mark?row={row['id']}&q=zebra").text
+    assert "No other passage has these words." in nothing
+
+
 def test_only_dev_rows_can_be_marked(corpus: Corpus) -> None:
     corpus.index()
     check = corpus.check()

@@ -37,7 +37,7 @@ def test_from_documents_to_an_answer(
         if script:
             good(page)
         page.get_by_role("button", name="Build index").click()
-        expect(page.get_by_role("heading", name="The index is being built")).to_be_visible()
+        expect(page.get_by_role("heading", name="The index waits to be built")).to_be_visible()
         with indexing.engine.connect() as connection:
             row_id = connection.exec_driver_sql("select max(id) from retrieval_indexes").scalar_one()
         page.goto("/health/live")  # a page that follows by itself would leave in the middle of our going

@@ -39,7 +39,7 @@ def test_the_page_says_where_retrieval_stands(client: TestClient, at: str, index
     (file,) = indexing.add(("a.md", b"# Hours\n\nThe shop opens at nine."))
     assert "The documents are not indexed yet." in text(client, at)
     assert client.post(at, data={"size": "100", "overlap": "10", "titles": "on", "embedder": ""}).status_code == 303
-    assert "The index is being built" in text(client, at)
+    assert "The index waits to be built" in text(client, at)
     row_id = client.get(f"/api/v1{at}").json()["newest"]["id"]
     claim = indexing.claim("index", row_id)
     with writing(indexing.engine) as session:

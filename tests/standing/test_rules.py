@@ -44,6 +44,7 @@ CASES: tuple[tuple[str, str, str, str, Situation], ...] = (
     ("needs_data", "Personal data undecided", "open", "/assessments/7/data?tab=personal",
      replace(LEANING, data="ready", undecided=True)),
     ("needs_baselines", "Needs baselines", "open", "/assessments/7/measure", replace(LEANING, baselines="none")),
+    ("needs_baselines", "Baselines queued", "info", "/assessments/7/measure", replace(LEANING, baselines="queued")),
     ("needs_baselines", "Running baselines", "info", "/assessments/7/measure", replace(LEANING, baselines="running")),
     ("needs_baselines", "Baselines failed", "fail", "/assessments/7/measure", replace(LEANING, baselines="failed")),
     ("not_yet", "Fine-tune: not yet", "open", "/assessments/7/measure", LEANING),
