@@ -10,10 +10,14 @@ byte a second would hold a thread for ever.
 Private addresses are open only to model servers that the operator has listed (TUNEGATE_ALLOWED_HOSTS).
 """
 
+import select
+import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +25,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from app.inference.addresses import Policy, Resolver, resolve
+from app.inference.addresses import Address, Policy, Resolver, resolve
 
 SLICE = 0.2  # seconds between looks at the deadline and at "stop" while a server is silent
 CONNECT_SECONDS = 10.0
@@ -42,6 +46,10 @@ class TooLong(Ended):
 
 class TooLarge(Ended):
     """The answer has more bytes than a call may have."""
+
+
+class Lost(Exception):
+    """The connection failed, or what came over it is no HTTP; the text says how."""
 
 
 class Encoded(Ended):
@@ -134,12 +142,21 @@ class _Call(threading.local):
 
 
 class _Stream(httpcore2.NetworkStream):
-    """A connection that looks up from waiting: for the deadline, and for somebody who pressed cancel."""
+    """A connection that looks up from waiting: for the deadline, and for somebody who pressed cancel.
 
-    def __init__(self, inner: httpcore2.NetworkStream, call: _Call, stopping: Callable[[], bool]) -> None:
-        self._inner = inner
+    The socket never blocks, and what is written waits for the next read, so that a request goes out in one piece: with
+    many calls under way, every time that a thread lets go of Python another one may keep it for a while.
+    """
+
+    def __init__(self, opened: socket.socket, call: _Call, stopping: Callable[[], bool]) -> None:
+        opened.setblocking(False)
+        self._socket = opened
         self._call = call
         self._stopping = stopping
+        self._unsent = bytearray()
+        self._waits_for = select.POLLIN
+        self._poll = select.poll()
+        self._poll.register(opened, self._waits_for)
 
     def _left(self) -> float:
         if self._stopping():
@@ -149,32 +166,72 @@ class _Stream(httpcore2.NetworkStream):
             raise TooLong
         return left
 
+    def _wait(self, event: int) -> None:
+        """Return when the socket is ready for this, or broken, which the next try tells."""
+        if event != self._waits_for:
+            self._poll.modify(self._socket, event)
+            self._waits_for = event
+        while not self._poll.poll(1000 * min(SLICE, self._left())):
+            pass
+
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        while True:
-            try:
-                return self._inner.read(max_bytes, min(SLICE, self._left()))
-            except httpcore2.ReadTimeout:
-                continue
+        if self._unsent:
+            with suppress(OSError):  # a server may answer, and hang up, before it has read all of a question
+                self._flush()
+        try:
+            if not (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()):
+                self._wait(select.POLLIN)
+            while True:
+                try:
+                    return self._socket.recv(max_bytes)
+                except (BlockingIOError, ssl.SSLWantReadError):
+                    self._wait(select.POLLIN)
+                except ssl.SSLWantWriteError:
+                    self._wait(select.POLLOUT)
+        except OSError as error:
+            raise httpcore2.ReadError(str(error)) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, self._left())
+        self._unsent += buffer
+
+    def _flush(self) -> None:
+        """Send what was written.
+
+        Raises: OSError: the other side takes no more of it.
+        """
+        unsent, self._unsent = memoryview(bytes(self._unsent)), bytearray()
+        while unsent:
+            try:
+                unsent = unsent[self._socket.send(unsent) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                self._wait(select.POLLOUT)
+            except ssl.SSLWantReadError:
+                self._wait(select.POLLIN)
 
     def close(self) -> None:
-        self._inner.close()
+        self._socket.close()
 
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
         try:
-            secured = self._inner.start_tls(ssl_context, server_hostname, min(CONNECT_SECONDS, self._left()))
-        except httpcore2.ConnectError as error:
+            self._socket.settimeout(min(CONNECT_SECONDS, self._left()))
+            secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+        except OSError as error:
+            self._socket.close()
             if untrusted := _untrusted(error):
                 raise untrusted from error
-            raise
+            raise httpcore2.ConnectError(str(error)) from error
         return _Stream(secured, self._call, self._stopping)
 
     def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+        match info:
+            case "ssl_object":
+                return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
+            case "is_readable":  # of an idle connection: the other side has hung up
+                return self._socket.fileno() < 0 or bool(self._poll.poll(0))
+            case _:
+                return None
 
 
 class _Backend(httpcore2.NetworkBackend):
@@ -185,7 +242,6 @@ class _Backend(httpcore2.NetworkBackend):
         self._resolver = resolver
         self._call = call
         self._stopping = stopping
-        self._sockets = httpcore2.SyncBackend()
 
     def connect_tcp(
         self,
@@ -202,11 +258,12 @@ class _Backend(httpcore2.NetworkBackend):
             if left <= 0:
                 raise TooLong
             try:
-                inner = self._sockets.connect_tcp(address, port, timeout=min(CONNECT_SECONDS, left))
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
+                opened = socket.create_connection((address, port), timeout=min(CONNECT_SECONDS, left))
+            except OSError as error:
+                failure = httpcore2.ConnectError(str(error))
             else:
-                return _Stream(inner, self._call, self._stopping)
+                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return _Stream(opened, self._call, self._stopping)
         raise failure
 
     def checked(self, host: str, port: int) -> list[str]:
@@ -224,8 +281,18 @@ class _Backend(httpcore2.NetworkBackend):
         return addresses
 
 
-class Transport(httpx2.BaseTransport):
-    """Sends a request under the policy and reads the whole answer, within a deadline and a size.
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came back. headers: by their names in small letters, those of one name joined (RFC 9110, 5.3)."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Transport:
+    """Asks one server under the policy and reads its whole answer, within a deadline and a size. Its connections are
+    kept for the next call, one for each that was under way at once.
 
     total_seconds: for one call, from when an answer can be expected to the last byte in (see `_Deadline`). stopping:
     asked a few times a second from the calling threads, so it has to be quick. context: see `trust`.
@@ -233,76 +300,104 @@ class Transport(httpx2.BaseTransport):
 
     def __init__(
         self,
+        address: Address,
         policy: Policy,
         *,
         total_seconds: float,
         max_bytes: int,
-        connections: int,
         stopping: Callable[[], bool] = lambda: False,
         resolver: Resolver = resolve,
         context: ssl.SSLContext | None = None,
     ) -> None:
+        self._address = address
+        self._origin = httpcore2.Origin(address.scheme.encode(), address.host.encode(), address.port)
         self._call = _Call()
         self._lock = threading.Lock()
         self._open: dict[int, _Deadline] = {}
         self._sent = 0
         self._total_seconds = total_seconds
         self._max_bytes = max_bytes
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=context or trust(),
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=KEEP_SECONDS,
-            network_backend=_Backend(policy, resolver, self._call, stopping),
-        )
+        self._context = context or trust()
+        self._backend = _Backend(policy, resolver, self._call, stopping)
+        self._idle: list[httpcore2.HTTPConnection] = []  # the one that was used last comes last, and is used next
+        self._closed = False
 
     def stretched(self, times: float) -> None:
         """Let the calling thread's next calls take that many times as long as usual."""
         self._call.stretch = times
 
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+    def ask(
+        self, method: str, target: str, headers: Sequence[tuple[str, str]] = (), content: bytes | None = None
+    ) -> Received:
+        """One call; what comes back whatever its status. target: what stands behind the address, from its first /.
+
+        Raises:
+            Ended: we ended it.
+            Lost: there is no answer.
+        """
         with self._lock:
             self._sent += 1
             deadline = _Deadline(self._sent, self._total_seconds * self._call.stretch)
             self._open[deadline.number] = deadline
         self._call.deadline = deadline
         try:
-            answered = self._handled(request, deadline.seconds)
+            received = self._asked(self._request(method, target, headers, content))
+        except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
+            raise Lost(str(error) or type(error).__name__) from error
+        else:
             with self._lock:
                 for later in self._open.values():
                     if later.number > deadline.number:
                         later.begin_anew()
-            return answered
+            return received
         finally:
             with self._lock:
                 del self._open[deadline.number]
 
-    def _handled(self, request: httpx2.Request, seconds: float) -> httpx2.Response:
-        request.headers["accept-encoding"] = "identity"
-        request.read()
-        sent = httpcore2.Request(
-            method=request.method,
-            url=httpcore2.URL(
-                scheme=request.url.raw_scheme,
-                host=request.url.raw_host,
-                port=request.url.port,
-                target=request.url.raw_path,
-            ),
-            headers=request.headers.raw,
-            content=request.content,
-            extensions={"timeout": {"pool": seconds}},
-        )
+    def _request(
+        self, method: str, target: str, headers: Sequence[tuple[str, str]], content: bytes | None
+    ) -> httpcore2.Request:
+        address = self._address
+        url = httpcore2.URL(scheme=address.scheme, host=address.host, port=address.port, target=address.path + target)
+        length = [] if content is None else [("Content-Length", str(len(content)))]
+        own = [("Host", address.netloc), ("Accept-Encoding", "identity"), *headers, *length]
+        return httpcore2.Request(method, url, headers=own, content=content)
+
+    def _asked(self, request: httpcore2.Request) -> Received:
+        connection = self._connection()
         try:
-            received = self._pool.handle_request(sent)
+            answered = connection.handle_request(request)
             try:
-                body = self._whole(received)
+                body = self._whole(answered)
             finally:
-                received.close()
-        except httpcore2.PoolTimeout as error:
-            raise TooLong from error
-        except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
-            raise httpx2.TransportError(str(error) or type(error).__name__) from error
-        return httpx2.Response(received.status, headers=received.headers, stream=httpx2.ByteStream(body))
+                answered.close()
+        finally:
+            self._keep(connection)
+        return Received(answered.status, _joined(answered.headers), body)
+
+    def _connection(self) -> httpcore2.HTTPConnection:
+        """One that is open and idle, or a new one."""
+        while True:
+            with self._lock:
+                kept = self._idle.pop() if self._idle else None
+            if kept is None:
+                origin = httpcore2.Origin(
+                    self._address.scheme.encode(), self._address.host.encode(), self._address.port
+                )
+                return httpcore2.HTTPConnection(
+                    origin, self._context, keepalive_expiry=KEEP_SECONDS, network_backend=self._backend
+                )
+            if kept.is_available() and not kept.has_expired():
+                return kept
+            kept.close()
+
+    def _keep(self, connection: httpcore2.HTTPConnection) -> None:
+        with self._lock:
+            keeps = connection.is_available() and not self._closed
+            if keeps:
+                self._idle.append(connection)
+        if not keeps:
+            connection.close()
 
     def _whole(self, received: httpcore2.Response) -> bytes:
         headers = {name.lower(): value for name, value in received.headers}
@@ -316,4 +411,17 @@ class Transport(httpx2.BaseTransport):
         return bytes(body)
 
     def close(self) -> None:
-        self._pool.close()
+        """Close what is idle now, and everything else when its call is over."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+
+def _joined(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
