@@ -158,9 +158,12 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
             if last:
                 return
 
-    def at_once(self, most: int) -> None:
-        """Let at most so many calls be under way at once, from now on."""
+    def at_once(self, most: int, *, named: bool = False) -> None:
+        """Let at most so many calls be under way at once, from now on. named: somebody chose the number for this
+        server, so that it need not be found."""
         self._traffic.most = max(1, min(most, max(MOST, self._limits.concurrency)))
+        if named:
+            self._traffic.wide()
 
     def waiting(self) -> str:
         """Why and how long the server is waited for, as a sentence for the progress; empty while it is not."""
