@@ -8,7 +8,7 @@ from app.baselines import answer_store
 from app.baselines.run_control import RunControl
 from app.jobs.claims import Claim
 
-FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
+FLUSH_SECONDS = 0.2  # answers wait this long at most before they are on the disk, with the moment in which they gather
 FLUSH_ROWS = 32
 FREE_ROWS = 500  # of answers that no model is asked for: they are there again in a moment
 
