@@ -4,6 +4,7 @@ A worker dies with whoever started it: the supervisor holds the other end of its
 stop. It is stopped by SIGTERM or SIGINT too. A stopped job goes back to its line without having failed.
 """
 
+import gc
 import logging
 import math
 import os
@@ -38,6 +39,7 @@ CLEANED_EVERY = 3600.0  # seconds between two looks for records that are old eno
 # Seconds that a thread may keep Python to itself when others could go on. Many of them wait for answers of a model
 # server, and each has to get its turn as soon as one is there: with Python's 5 ms they lost a tenth of their time.
 TURN = 0.0005
+SEARCHED_AFTER = 10_000  # new objects before a search for garbage; Python's 700 meant one every third answer
 # Kind of job -> where its body is. Named as text and imported at the first job, so that the worker is up in a moment.
 BODIES = {
     "check": "app.datasets.job:check",
@@ -297,5 +299,16 @@ class Worker:
 
 def body(kind: str) -> Body:
     module, _, name = BODIES[kind].partition(":")
+    known = module in sys.modules
     function: Body = getattr(import_module(module), name)
+    if not known:
+        settle_in()
     return function
+
+
+def settle_in() -> None:
+    """Leave what is here now, mostly code, out of every later search for garbage: it stays. A search of everything
+    stopped all threads for a fifth of a second, in the middle of calls to a model server."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(SEARCHED_AFTER, 10, 10)

@@ -8,7 +8,7 @@ from app.baselines import answer_store
 from app.baselines.run_control import RunControl
 from app.jobs.claims import Claim
 
-FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
+FLUSH_SECONDS = 0.2  # answers wait this long at most before they are on the disk, with the moment in which they gather
 FLUSH_ROWS = 32
 FREE_ROWS = 500  # of answers that no model is asked for: they are there again in a moment
 
@@ -78,12 +78,14 @@ class Meter:
         """timed: whether they tell how fast the others will come; what asks no model is there at once."""
         self.done += answers
         self.in_stage += answers if timed else 0
-        self.claim.tell(self._progress())
+        if self.claim.due:
+            self.claim.tell(self._progress())
 
     def take(self, answers: int) -> None:
         """So many answers were there from earlier runs: they say nothing of how fast answers come."""
         self.done += answers
-        self.claim.tell(self._progress())
+        if self.claim.due:
+            self.claim.tell(self._progress())
 
     def waits(self, why: str) -> None:
         """Say that nothing comes for now, and why."""

@@ -47,10 +47,14 @@ class RunControl:
 
         def stop() -> bool:
             self._look()
-            generator.at_once(self._most_at_once)
+            lead()
             return self._claim.cancelled()
 
-        generator.at_once(self._most_at_once)
+        def lead() -> None:
+            most = self._most_at_once
+            generator.at_once(most, named=most == self._at_once)
+
+        lead()
         return stop
 
     @property

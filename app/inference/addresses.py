@@ -66,9 +66,14 @@ class Address:
     @property
     def before_door(self) -> str:
         """What stands before `/chat/completions` in the address of a call."""
+        return f"{self.scheme}://{self.netloc}{self.path}"
+
+    @property
+    def netloc(self) -> str:
+        """Host and port as they stand in an address: no usual port, and IPv6 in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = {"http": 80, "https": 443}[self.scheme]
-        return f"{self.scheme}://{host}{'' if self.port == usual else f':{self.port}'}{self.path}"
+        return host if self.port == usual else f"{host}:{self.port}"
 
     @property
     def classic_azure(self) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import httpx2
 import numpy as np
 import orjson
 
@@ -20,6 +19,7 @@ from app.inference import completion, model_names
 from app.inference.embedding import Interrupted, Kind, Vectors
 from app.inference.failures import Busy, RowFailed
 from app.inference.generator import Unusable
+from app.inference.outbound import Received
 from app.inference.schedule import Turn
 from app.inference.server_calls import ServerCalls
 
@@ -136,7 +136,7 @@ class EmbeddingEndpoint(ServerCalls[Batch, Vectors, Embedded]):
         self.answered = True
         return Embedded(question, vectors)
 
-    def _sent(self, question: Batch, learnt: frozenset[str]) -> httpx2.Response:
+    def _sent(self, question: Batch, learnt: frozenset[str]) -> Received:
         return self._posted({"model": self.model, "input": list(question.texts), "encoding_format": "float"})
 
     def _understood(self, content: bytes, question: Batch, learnt: frozenset[str]) -> Vectors:

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-import httpx2
-
 from app.chat import Message
 from app.inference import answer_text, completion, model_list, model_names
 from app.inference.completion import Completion, Trouble
@@ -20,6 +18,7 @@ from app.inference.failures import Busy, RowFailed
 from app.inference.findings import PLAIN, Manner
 from app.inference.generator import Answer, Request, Unusable, folded, joined
 from app.inference.model_list import Listed
+from app.inference.outbound import Received
 from app.inference.schedule import Turn
 from app.inference.server_calls import ServerCalls
 from app.inference.server_constraints import ServerConstraints, Wired
@@ -86,7 +85,7 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
             response = self._listed()
         except (RowFailed, Busy, Unusable):
             return Listed()
-        return model_list.read(response.content, self.model) if response.status_code == 200 else Listed()
+        return model_list.read(response.content, self.model) if response.status == 200 else Listed()
 
     @property
     def remarks(self) -> list[str]:
@@ -137,7 +136,7 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
 
     # -------------------------------------------------------------- one call
 
-    def _sent(self, request: Request, learnt: frozenset[str]) -> httpx2.Response:
+    def _sent(self, request: Request, learnt: frozenset[str]) -> Received:
         messages = folded(request.messages) if "system" in learnt else request.messages
         messages = joined(messages) if "turns" in learnt else messages
         body: dict[str, Any] = {
@@ -154,9 +153,9 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
             self.sent += 1
         return self._posted(body)
 
-    def _lessons(self, response: httpx2.Response, request: Request, learnt: frozenset[str]) -> frozenset[str]:
+    def _lessons(self, response: Received, request: Request, learnt: frozenset[str]) -> frozenset[str]:
         """What of this call the server does not take, so that it can be asked without."""
-        status, content = response.status_code, response.content
+        status, content = response.status, response.content
         lessons: frozenset[str] = frozenset()
         if status in (400, 422):
             sent = ({_limit(learnt), "temperature"} | self._also_sent.keys()) - learnt
@@ -185,7 +184,7 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
         sent."""
         try:
             response = self._sent(request, learnt)
-            return response.status_code < 300 or bool(completion.unsupported(response.content))
+            return response.status < 300 or bool(completion.unsupported(response.content))
         except (RowFailed, Busy, Unusable):
             return False
 

@@ -19,6 +19,8 @@ from app.inference.traffic import LOOK, Traffic
 Question = TypeVar("Question")
 Result = TypeVar("Result")
 BATCH = 64  # results that are handed over at once
+# Seconds at most in which results gather: whoever takes each by itself is in the way of the next questions.
+GATHER = 0.03
 
 
 def always(_: int) -> bool:
@@ -75,6 +77,7 @@ class Schedule(Generic[Question, Result]):
         self._come: SimpleQueue[Result | BaseException | None] = SimpleQueue()
         self._change = threading.Condition()
         self._closed = self._winding_up = False
+        self._took = 0.0  # seconds of the question that was done last
 
     # ------------------------------------------------------------ for who wants the results
 
@@ -92,6 +95,8 @@ class Schedule(Generic[Question, Result]):
         batch: list[Result | BaseException] = []
         try:
             first = self._come.get(timeout=timeout)
+            if self._under_way > 1:
+                time.sleep(min(GATHER, self._took / 2))
             while True:
                 if first is not None:
                     batch.append(first)
@@ -145,7 +150,7 @@ class Schedule(Generic[Question, Result]):
             except BaseException as error:  # noqa: BLE001 - raised where the results are taken
                 came = error
                 self.close()
-            self._done(came)
+            self._done(came, self._clock() - turn.begun)
 
     def _take(self) -> Turn[Question] | None:
         with self._change:
@@ -186,9 +191,10 @@ class Schedule(Generic[Question, Result]):
             else:
                 heapq.heappush(self._again, (time.monotonic() + seconds, next(self._numbers), turn))
 
-    def _done(self, came: Result | BaseException) -> None:
+    def _done(self, came: Result | BaseException, took: float) -> None:
         self._come.put(came)
         with self._change:
+            self._took = took
             self._under_way -= 1
             if self._traffic.allowed > self._under_way + 1:
                 self._change.notify()  # there is room for more than the one that this thread takes next

@@ -13,8 +13,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-import httpx2
-
 from app.inference import addresses, completion, rate_headers
 from app.inference.failures import (
     Busy,
@@ -28,6 +26,7 @@ from app.inference.failures import (
     without_key,
 )
 from app.inference.generator import Unusable
+from app.inference.outbound import Received
 from app.inference.schedule import Later, Schedule, Turn, always
 from app.inference.server_client import USUAL, WAIT_LIMIT, Limits, ServerClient
 from app.inference.traffic import LOOK, MOST, PAUSE_MOST, Traffic
@@ -159,9 +158,12 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
             if last:
                 return
 
-    def at_once(self, most: int) -> None:
-        """Let at most so many calls be under way at once, from now on."""
+    def at_once(self, most: int, *, named: bool = False) -> None:
+        """Let at most so many calls be under way at once, from now on. named: somebody chose the number for this
+        server, so that it need not be found."""
         self._traffic.most = max(1, min(most, max(MOST, self._limits.concurrency)))
+        if named:
+            self._traffic.wide()
 
     def waiting(self) -> str:
         """Why and how long the server is waited for, as a sentence for the progress; empty while it is not."""
@@ -197,10 +199,10 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
             response = self._listed()
         except (RowFailed, Busy, Unusable) as error:
             raise Unusable(self._without_key(str(error))) from error
-        names = completion.listed_models(response.content) if response.status_code == 200 else []
+        names = completion.listed_models(response.content) if response.status == 200 else []
         return [name for name in names if self._without_key(name) == name]
 
-    def _listed(self) -> httpx2.Response:
+    def _listed(self) -> Received:
         try:
             return self._client.listed()
         except Exception as error:  # as for a call: whatever it is, there is no status
@@ -219,7 +221,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         """
 
     @abstractmethod
-    def _sent(self, question: Question, learnt: frozenset[str]) -> httpx2.Response:
+    def _sent(self, question: Question, learnt: frozenset[str]) -> Received:
         """Ask once, without what was learnt that the server does not take (`_posted`)."""
 
     @abstractmethod
@@ -230,7 +232,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
             RowFailed, Busy, Unusable: it is none.
         """
 
-    def _lessons(self, response: httpx2.Response, question: Question, learnt: frozenset[str]) -> frozenset[str]:
+    def _lessons(self, response: Received, question: Question, learnt: frozenset[str]) -> frozenset[str]:
         """What of this call the server does not take, so that it can be asked without."""
         return frozenset()
 
@@ -360,7 +362,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
             response = self._sent(question, learnt)
             if wait := rate_headers.used_up(response.headers, self._tokens_a_call):
                 self._traffic.hold(wait)
-            if response.status_code < 300:
+            if response.status < 300:
                 return self._understood(response.content, question, learnt)
             more = self._lessons(response, question, learnt)
             if not more:
@@ -368,7 +370,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
             with self._lock:  # what one call learns holds for those in flight too: they ask again as well
                 self._learnt |= more
 
-    def _posted(self, body: dict[str, Any]) -> httpx2.Response:
+    def _posted(self, body: dict[str, Any]) -> Received:
         """Send one question; what comes back, whatever its status.
 
         Raises:
@@ -379,15 +381,15 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
         except Exception as error:  # whatever it is, this call has no status
             raise failure_of(error) from error
         self.heard = True
-        if received.status_code >= 300 and len(received.content) > MAX_EXCUSE:
+        if received.status >= 300 and len(received.content) > MAX_EXCUSE:
             # All that is learnt from a refusal is searched for in it, several times over.
             kept = {name: received.headers[name] for name in rate_headers.KEPT if name in received.headers}
-            received = httpx2.Response(received.status_code, headers=kept, content=received.content[:MAX_EXCUSE])
+            received = Received(received.status, kept, received.content[:MAX_EXCUSE])
         return received
 
-    def _refused(self, question: Question, response: httpx2.Response) -> Exception:
+    def _refused(self, question: Question, response: Received) -> Exception:
         """A status that is not success: ask again, give up on the row, or on the run."""
-        status, after = response.status_code, rate_headers.retry_after(response.headers)
+        status, after = response.status, rate_headers.retry_after(response.headers)
         excerpt = self._words(response.content)
         if ended := self._hopeless(question, response, excerpt, after):
             return ended
@@ -400,11 +402,9 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
             return Busy(met, after)
         return RowFailed(f"The model server refused this row (status {status}). {excerpt}".strip())
 
-    def _hopeless(
-        self, question: Question, response: httpx2.Response, excerpt: str, after: float | None
-    ) -> Unusable | None:
+    def _hopeless(self, question: Question, response: Received, excerpt: str, after: float | None) -> Unusable | None:
         """What no waiting mends, for any row."""
-        status, soon = response.status_code, after is not None and after <= WAIT_LIMIT
+        status, soon = response.status, after is not None and after <= WAIT_LIMIT
         later = "Rows that were answered are kept; press Resume"
         if 300 <= status < 400:
             return Unusable(

@@ -1,14 +1,17 @@
-"""The client that a model server is asked with: openai's, on our own guarded transport, and nothing else of it."""
+"""The client that a model server is asked with: JSON, its headers and its key, on the guarded transport.
 
+A call is a POST of JSON and nothing more. openai's client library, which it went through before, took as much time
+again: what that adds (retries, streams, types) is done here otherwise or not at all.
+"""
+
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx2
-
 from app.inference import addresses, outbound
 from app.inference.generator import Unusable
-from app.inference.traffic import MOST
+from app.inference.outbound import Received
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
 TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
@@ -36,6 +39,7 @@ class Limits:
 
 
 USUAL = Limits()
+ENCODED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class ServerClient:
@@ -55,8 +59,6 @@ class ServerClient:
         ca_file: str,
         resolver: addresses.Resolver,
     ) -> None:
-        import openai
-
         try:
             context = outbound.trust(ca_file)
         except OSError as error:
@@ -65,72 +67,36 @@ class ServerClient:
                 "The operator has to name a readable file with certificates in PEM form."
             ) from error
         self.transport = outbound.Transport(
+            address,
             policy,
             total_seconds=limits.total_seconds,
             max_bytes=limits.max_bytes,
-            connections=max(MOST, limits.concurrency),
             stopping=stopping,
             resolver=resolver,
             context=context,
         )
-        self._http = httpx2.Client(
-            transport=self.transport,
-            follow_redirects=False,
-            trust_env=False,
-            timeout=None,  # the transport has a deadline for the whole call, which no timeout here gives
-        )
-        by_bearer = bool(key) and not address.classic_azure
-        leave_out = ("OpenAI-Organization", "OpenAI-Project", *(() if by_bearer else ("Authorization",)))
-        headers: dict[str, Any] = {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}
-        if key and address.classic_azure:
-            headers["api-key"] = key
-        self._options: Any = {"headers": headers}
-        # Every argument that is not given would be read from this process's environment, another key included.
-        self._client = openai.OpenAI(
-            base_url=address.before_door,
-            api_key=key or "none",
-            admin_api_key="",
-            organization="",
-            project="",
-            webhook_secret="",
-            default_query={"api-version": address.version} if address.version else None,
-            http_client=self._http,
-            max_retries=0,
-        )
+        self._query = f"?api-version={address.version}" if address.version else ""
+        self._headers = [("Accept", "application/json"), ("User-Agent", "tunegate")]
+        if key:
+            of_key = ("api-key", key) if address.classic_azure else ("Authorization", f"Bearer {key}")
+            self._headers.append(of_key)
 
-    def post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
+    def post(self, path: str, body: dict[str, Any]) -> Received:
         """Ask one question at a path behind the address; the answer whatever its status.
 
         Raises:
             Exception: there is no status at all; of which kind is read by `failures.failure_of`.
         """
-        import openai
+        headers = [*self._headers, ("Content-Type", "application/json")]
+        return self.transport.ask("POST", path + self._query, headers, ENCODED(body).encode())
 
-        try:
-            return self._client.post(path, body=body, cast_to=httpx2.Response, options=self._options)
-        except openai.APIStatusError as error:
-            return error.response
-        except openai.APIConnectionError as error:
-            if isinstance(error.__cause__, Exception):
-                raise error.__cause__ from error
-            raise
-
-    def listed(self) -> httpx2.Response:
+    def listed(self) -> Received:
         """Ask which models the server has (`GET /models`); the answer whatever its status.
 
         Raises:
             Exception: as `post`.
         """
-        import openai
-
-        try:
-            return self._client.get("/models", cast_to=httpx2.Response, options=self._options)
-        except openai.APIStatusError as error:
-            return error.response
-        except openai.APIConnectionError as error:
-            if isinstance(error.__cause__, Exception):
-                raise error.__cause__ from error
-            raise
+        return self.transport.ask("GET", "/models" + self._query, self._headers)
 
     def close(self) -> None:
-        self._http.close()
+        self.transport.close()

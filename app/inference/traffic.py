@@ -1,9 +1,10 @@
 """How many calls a server gets at once, and when: the one door that every call passes.
 
-The number begins small, doubles while the server takes every call (slow start), then grows by one a round and falls by
-half the share of calls that were turned away, as DCTCP does with marked packets (RFC 8257, 3.3): it settles where the
-server's limit is. One call that is turned away while others are answered waits by itself. Where none is answered any
-more, the server is loading, overloaded or gone: all wait, and one call at a time looks after it.
+The number begins small, unless somebody named it, doubles while the server takes every call (slow start), then grows by
+one a round and falls by half the share of calls that were turned away, as DCTCP does with marked packets (RFC 8257,
+3.3): it settles where the server's limit is. One call that is turned away while others are answered waits by itself.
+Where none is answered any more, the server is loading, overloaded or gone: all wait, and one call at a time looks after
+it.
 """
 
 import math
@@ -57,6 +58,14 @@ class Traffic:
         self._answered = clock() - 1.0
         self.ever = False  # whether this server has answered anything
         self._closed = False
+
+    def wide(self) -> None:
+        """Begin with as many at once as anybody may: somebody who knows the server said how many that are. Nothing of
+        it holds once the server turned calls away."""
+        with self._door:
+            if self._slow_start:
+                self._limit = float(self.most)
+                self._door.notify_all()
 
     def enter(self) -> float | None:
         """Wait for one's turn; gives the moment of entering, None when it is over for everybody."""

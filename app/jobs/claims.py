@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.blobs import Blobs
 from app.db import Queue, reading, utcnow, writing
 from app.jobs import service, store
-from app.jobs.tables import JobEventRow, Status
+from app.jobs.tables import FINAL, JobEventRow, Status
 from app.settings import Settings
 
 EVERY = 1.0  # seconds between two progress events of one job: what a page can usefully show
@@ -86,8 +86,8 @@ class Claim:
             Fenced: this attempt no longer owns the job.
         """
         with writing(self.engine) as session:
-            job = store.get(session, self.job_id)
-            if job.attempt != self.attempt or job.final:
+            attempt, status = store.stands(session, self.job_id)
+            if attempt != self.attempt or status in FINAL:
                 raise Fenced
             yield session
 
@@ -113,8 +113,8 @@ class Claim:
         if time.monotonic() - self._looked >= 0.3:
             self._looked = time.monotonic()
             with reading(self.engine) as session:
-                job = store.get(session, self.job_id)
-                self._cancelled = job.attempt != self.attempt or job.status != Status.RUNNING
+                attempt, status = store.stands(session, self.job_id)
+                self._cancelled = attempt != self.attempt or status != Status.RUNNING
         return self._cancelled
 
     def check(self) -> None:
@@ -138,6 +138,11 @@ class Claim:
         with self.write() as session:
             store.fenced_update(session, self.job_id, self.attempt, progress=progress)
             session.add(self._event("progress", progress))
+
+    @property
+    def due(self) -> bool:
+        """Whether a progress that is told now would be stored; until then nobody need put one together."""
+        return time.monotonic() - self._last >= EVERY
 
     def tell(self, progress: dict[str, Any], *, now: bool = False) -> None:
         """The same in a loop that ends by `cancelled`: what has come by then is still to be kept, so nothing is raised

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, exists, func, or_, select, update
+from sqlalchemy import CursorResult, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.db import installation_of
@@ -25,6 +25,17 @@ def get(session: Session, job_id: int) -> JobRow:
     if job is None:
         raise NotFound("There is no such job.")
     return job
+
+
+def stands(session: Session, job_id: int) -> tuple[int, Status]:
+    """Which attempt a job is at and its status, without the rest of it: asked for with every few answers of a run."""
+    row = session.execute(STANDS, {"job": job_id}).one_or_none()
+    if row is None:
+        raise NotFound("There is no such job.")
+    return row.attempt, row.status
+
+
+STANDS = select(JobRow.attempt, JobRow.status).where(JobRow.id == bindparam("job"))
 
 
 def held(session: Session, job_id: int) -> JobRow:

@@ -39,7 +39,7 @@ from app.db import make_engine, reading, writing
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.settings import Settings
-from app.worker import TURN
+from app.worker import TURN, settle_in
 from tests.support.factories import Make
 from tests.support.measured import claim_of
 from tests.support.processes import cheap
@@ -262,7 +262,8 @@ def main() -> None:
         runners["promptfoo"] = lambda of: promptfoo(of, given.promptfoo)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.ms:g} ms a call, {given.wide} wide")
     sys.setswitchinterval(TURN)
-    ours(Round(40, 1.0, given.wide, 0.0, 0.0), None)  # a worker has its libraries loaded and this pace
+    ours(Round(40, 1.0, given.wide, 0.0, 0.0), None)  # a worker has its libraries loaded, and this pace
+    settle_in()
     for calls in given.calls:
         for name, (slow_down, broken) in FAULTS.items():
             of = Round(calls, given.ms, given.wide, slow_down, broken)

@@ -1,5 +1,8 @@
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import httpx2
 import pytest
@@ -173,9 +176,11 @@ def server() -> Iterator[ModelServer]:
 
 
 def call(policy: Policy, url: str, resolver: addresses.Resolver) -> None:
-    transport = outbound.Transport(policy, total_seconds=2, max_bytes=1000, connections=2, resolver=resolver)
-    with httpx2.Client(transport=transport, trust_env=False) as client:
-        client.get(url)
+    transport = outbound.Transport(addresses.read(url), policy, total_seconds=2, max_bytes=1000, resolver=resolver)
+    try:
+        transport.ask("GET", "/models")
+    finally:
+        transport.close()
 
 
 def test_a_name_is_resolved_once_and_the_checked_address_is_dialled(server: ModelServer) -> None:
@@ -212,5 +217,166 @@ def test_a_name_that_means_nothing_is_a_failed_connection() -> None:
 
     with pytest.raises(outbound.NoSuchName, match="cannot be resolved"):
         call(NOTHING, "http://models.example.org/v1", unknown)
-    with pytest.raises(httpx2.TransportError, match="no address"):
+    with pytest.raises(outbound.Lost, match="no address"):
         call(NOTHING, "http://models.example.org/v1", lambda *_: [])
+
+
+# ------------------------------------------------------------------ connections
+
+LOOPBACK = Policy.read(["127.0.0.0/8"])
+Talk = Callable[[socket.socket], None]
+
+
+def answer(text: str, more: str = "") -> bytes:
+    return f"HTTP/1.1 200 OK\r\n{more}Content-Length: {len(text)}\r\n\r\n{text}".encode()
+
+
+def heard(line: socket.socket) -> bytes:
+    """A whole question with a body of 2 bytes."""
+    data = b""
+    while not data.endswith(b"\r\n\r\n{}"):
+        if not (more := line.recv(65536)):
+            return data
+        data += more
+    return data
+
+
+@contextmanager
+def talking(talk: Talk, **limits: float) -> Iterator[tuple[outbound.Transport, list[int]]]:
+    """A server that does on each of its connections what `talk` says; the client, and the connections so far."""
+    came: list[int] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                line, _ = listening.accept()
+                came.append(len(came))
+                threads.append(threading.Thread(target=spoken, args=(line,)))
+                threads[-1].start()
+
+    def spoken(line: socket.socket) -> None:
+        with line, suppress(OSError):  # the client may have gone
+            talk(line)
+
+    threads = [threading.Thread(target=serve)]
+    threads[0].start()
+    address = addresses.read(f"http://127.0.0.1:{listening.getsockname()[1]}/v1")
+    transport = outbound.Transport(
+        address,
+        LOOPBACK,
+        total_seconds=limits.get("seconds", 20.0),
+        max_bytes=100_000,
+        stopping=lambda: time.monotonic() > limits.get("stop_at", float("inf")),
+    )
+    try:
+        yield transport, came
+    finally:
+        transport.close()
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        for thread in threads:
+            thread.join()
+
+
+def ask(transport: outbound.Transport, content: bytes = b"{}") -> str:
+    return transport.ask("POST", "/chat/completions", [], content).content.decode()
+
+
+def test_one_connection_serves_call_after_call() -> None:
+    def talk(line: socket.socket) -> None:
+        while heard(line):
+            line.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer("x"))
+
+    with talking(talk) as (transport, came):
+        assert [ask(transport) for _ in range(20)] == ["x"] * 20
+    assert len(came) == 1
+
+
+@pytest.mark.parametrize("said", ["Connection: close\r\n", ""])
+def test_a_server_that_hangs_up_between_calls_is_called_again(said: str) -> None:
+    gone = threading.Semaphore(0)
+
+    def talk(line: socket.socket) -> None:
+        heard(line)
+        line.sendall(answer("x", said))
+        line.shutdown(socket.SHUT_RDWR)
+        gone.release()
+
+    with talking(talk) as (transport, came):
+        for _ in range(3):
+            assert ask(transport) == "x"
+            assert gone.acquire(timeout=10)
+    assert len(came) == 3
+
+
+def test_what_nobody_asked_for_is_no_answer_to_the_next_question() -> None:
+    """Two answers to one question: a connection that is one ahead would give every later row the answer of another."""
+
+    def talk(line: socket.socket) -> None:
+        line.recv(65536)
+        line.sendall(answer("mine") + answer("nobody's"))
+        while heard(line):
+            line.sendall(answer("mine"))
+
+    with talking(talk) as (transport, _):
+        assert [ask(transport) for _ in range(4)] == ["mine"] * 4
+
+
+def test_a_refusal_before_the_question_was_read_is_heard() -> None:
+    """A server that takes no long prompts says so at once and stops reading."""
+
+    def talk(line: socket.socket) -> None:
+        line.recv(1000)
+        line.sendall(answer("too long").replace(b"200 OK", b"413 Content Too Large"))
+        line.shutdown(socket.SHUT_WR)
+        while line.recv(65536):
+            pass
+
+    with talking(talk) as (transport, _):
+        received = transport.ask("POST", "/chat/completions", [], b"x" * 8_000_000)
+    assert (received.status, received.content) == (413, b"too long")
+
+
+def test_a_long_question_arrives_whole() -> None:
+    sizes = []
+
+    def talk(line: socket.socket) -> None:
+        data = line.recv(65536)
+        head, _, body = data.partition(b"\r\n\r\n")
+        left = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]) - len(body)
+        while left > 0:
+            time.sleep(0.0005)  # slower than we send, so that we have to wait for room
+            left -= len(line.recv(65536))
+        sizes.append(left)
+        line.sendall(answer("x"))
+
+    with talking(talk) as (transport, _):
+        assert ask(transport, b"x" * 8_000_000) == "x"
+    assert sizes == [0]
+
+
+@pytest.mark.parametrize("content", [b"{}", b"x" * 8_000_000])
+def test_the_deadline_and_cancelling_end_a_call_that_nobody_reads_or_answers(content: bytes) -> None:
+    """The server goes away only when we have."""
+
+    def talk(line: socket.socket) -> None:
+        gone.wait(30)
+
+    for ends, limits in ((outbound.TooLong, {"seconds": 0.2}), (outbound.Stopped, {"stop_at": time.monotonic() + 0.4})):
+        gone = threading.Event()
+        with talking(talk, **limits) as (transport, _):
+            with pytest.raises(ends):
+                ask(transport, content)
+            assert not gone.is_set()
+            gone.set()
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b"220 smtp\r\n\r\n"])
+def test_half_an_answer_is_none(said: bytes) -> None:
+    def talk(line: socket.socket) -> None:
+        heard(line)
+        line.sendall(said)
+
+    with talking(talk) as (transport, _), pytest.raises(outbound.Lost, match=r"\w"):
+        ask(transport)

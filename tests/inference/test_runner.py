@@ -49,6 +49,17 @@ def test_calls_double_from_a_few_to_the_ceiling_while_all_are_answered() -> None
     assert traffic.allowed == 5
 
 
+def test_a_number_that_somebody_named_is_where_it_begins_until_calls_are_turned_away() -> None:
+    traffic = door(48)
+    traffic.wide()
+
+    assert rounds(traffic, 2, room=48) == [48, 48]
+    rounds(traffic, 4, room=6)
+    found = traffic.allowed
+    traffic.wide()
+    assert traffic.allowed == found < 48
+
+
 @pytest.mark.parametrize("room", [3, 6, 13])
 def test_the_number_of_calls_settles_at_the_servers_limit(room: int) -> None:
     asked = rounds(door(48), 60, room=room)[20:]

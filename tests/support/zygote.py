@@ -40,7 +40,7 @@ STANDS_FOR = Path(__file__).with_name("warm") / "sitecustomize.py"  # which Pyth
 # What the bodies of jobs import once they need it stands here too.
 LIGHT = (
     "dbos", "app.__main__", "app.worker", "app.datasets.job", "app.documents.job", "app.inference.job",
-    "app.baselines.job", "app.results.job", "app.demo.job", "openai", "rapidfuzz.distance", "re2", "sacrebleu.metrics",
+    "app.baselines.job", "app.results.job", "app.demo.job", "h11", "rapidfuzz.distance", "re2", "sacrebleu.metrics",
     "sklearn.feature_extraction.text", "sklearn.linear_model", "tokenizers",
 )  # fmt: skip
 HEAVY = (
