@@ -43,7 +43,8 @@ class Release:
     @staticmethod
     def from_json(stored: Mapping[str, Any]) -> "Release":
         return Release(
-            tuple(Check(**check) for check in stored["checks"]), tuple(Slice(**part) for part in stored["slices"])
+            tuple(Check(**check) for check in stored.get("checks", ())),
+            tuple(Slice(**part) for part in stored.get("slices", ())),
         )
 
 

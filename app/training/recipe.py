@@ -5,7 +5,7 @@ field, so that a setting can be argued with. A recipe is part of what a reviewer
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from pydantic import Field as Bounds
 from app import glossary
 from app.errors import FieldError, Invalid
 from app.strict import Expected, Fault, faults
+from app.wording import lower_first
 
 NOT_USABLE = "The training config has settings that cannot be used."
 FEW_ROWS = 2000  # below it a smaller batch gives the short run more steps
@@ -313,6 +314,30 @@ def parse(sent: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
         # The first process answers dev rows; the layers of a sharded base are nobody's alone.
         raise Invalid(NOT_USABLE, [FieldError("#/stop_by", "A sharded base answers no dev rows while it is trained.")])
     return made
+
+
+def stored(settings: Mapping[str, Any]) -> tuple[Recipe, list[FieldError]]:
+    """The recipe of stored settings, whichever version stored them, and what today's version does not take of them:
+    that stands at its default then, so that a page can be drawn, and is not what would be trained."""
+    taken, refused = dict(settings), list[FieldError]()
+    while True:
+        try:
+            return parse(taken), refused
+        except Invalid as refusal:
+            refused += refusal.errors
+            wrong = {error.field for error in refusal.errors} & taken.keys()
+            if not wrong:  # a rule about two settings, of which one was never stored
+                return Recipe(), refused
+            taken = {name: value for name, value in taken.items() if name not in wrong}
+
+
+def outdated(refused: Sequence[FieldError]) -> str:
+    """What of a stored config this version does not take, in a sentence."""
+    named = "; ".join(
+        f"{BY_NAME[error.field].label if error.field in BY_NAME else error.field} ({lower_first(error.detail)})"
+        for error in refused
+    ).replace(".)", ")")
+    return f"The saved training config has what this version does not take: {named}. Look at it and save it again."
 
 
 def _name(fault: Fault) -> str:

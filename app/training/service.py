@@ -57,9 +57,10 @@ def default_recipe(session: Session, assessment_id: int) -> Recipe:
 
 
 def recipe_of(session: Session, assessment_id: int) -> tuple[RecipeRow | None, Recipe]:
-    """The stored recipe, or the defaults while there is none."""
+    """The stored recipe, or the defaults while there is none. Of what an earlier version stored and this one does not
+    take, the default; `plan_of` says so."""
     row = recipe_store.of_assessment(session, assessment_id)
-    return row, recipes.parse(row.settings) if row else default_recipe(session, assessment_id)
+    return row, recipes.stored(row.settings)[0] if row else default_recipe(session, assessment_id)
 
 
 def trainable(session: Session) -> Sequence[ModelRow]:
@@ -151,7 +152,9 @@ def plan_of(facts: Facts) -> Plan:
         raise Conflict("Upload data and freeze its split first: a preflight counts the rows that would be trained.")
     if not model.files:
         raise NotPrepared(f"{model.name} is not set up yet. Open Models and press Set up.")
-    recipe = recipes.parse(row.settings)
+    recipe, refused = recipes.stored(row.settings)
+    if refused:
+        raise Conflict(recipes.outdated(refused))
     instructions = measurements.winning_instructions(facts.baseline) if facts.baseline else ""
     carried = recipe_passages.part(row, facts.baseline, dataset)
     scored = dev_answers.part(row.settings, facts.baseline)
