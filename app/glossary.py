@@ -74,6 +74,7 @@ TERMS: tuple[Term, ...] = (
     Term("release.refusing", "Refusals", "Whether it still declines harmful requests, and answers harmless ones."),
     Term("release.by_heart", "Memorization", "Whether it is much better on training rows, or copies long pieces."),
     Term("release.changing", "Adapter applied", "Whether its answers differ from the base model's at all."),
+    Term("serving.device", "Device", "What models here compute on: TUNEGATE_DEVICE, as in baselines and training."),
     Term("merged.model", "Merged model", "The adapter written into its base model, for servers that take no adapters."),
     Term("merged.base", "Base precision", "Rounded once, to the precision of the base model's files."),
     Term("merged.float32", "32 bits", "Not rounded: for comparing, and for going on from it."),

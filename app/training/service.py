@@ -9,15 +9,16 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import arms, differences, rivals
+from app.baselines import arms, differences, rivals, runs
 from app.baselines import standing as measurements
 from app.baselines import store as baseline_store
-from app.baselines.tables import BaselineRow
+from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, GateClosed, Invalid
-from app.gate import launching, subject
+from app.gate import launching, reviews, subject
+from app.gate import store as review_store
 from app.gate.evidence import Facts, gather, study
 from app.gate.launching import Weighed
 from app.gate.warnings import Caution, cautions
@@ -373,6 +374,21 @@ def note_leg(session: Session, training_id: int, outcome: Mapping[str, Any]) -> 
     """Write down what one of several trainings of a run came to; again takes the place of the first time."""
     kept = store.get(session, training_id).training_facts.get("legs", [])
     note(session, training_id, legs=[*(one for one in kept if one["name"] != outcome["name"]), dict(outcome)])
+
+
+def adapter_arm(session: Session, row: TrainingRow, *, seed: int | None = None) -> ArmRow:
+    """The arm that answers with an adapter of a run, by the prompt that was approved; made where there is none yet.
+    seed: of the adapter, where it is that of another seed than the config's own."""
+    approved = reviews.text_of(review_store.get(session, row.review_id))
+    return runs.add_adapter_arm(
+        session,
+        row.baseline_id,
+        training_id=row.id,
+        title=f"Adapter of run {row.id}" + ("" if seed is None else f", seed {seed}"),
+        instructions=specs.from_subject(approved).instructions,
+        passages=approved["training"].get("passages"),
+        seed=seed,
+    )
 
 
 @dataclass(frozen=True, slots=True)
