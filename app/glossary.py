@@ -69,6 +69,7 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.stop_by", "Early stopping by", "What says which checkpoint is the best one."),
     Term("recipe.scored_rows", "Rows answered per evaluation", "Dev rows that are answered and scored.", "rows"),
     Term("recipe.replay", "Replay ratio", "Share of general rows mixed in against forgetting, 0 to 0.5."),
+    Term("recipe.replay_set", "Replay rows", "What is mixed in: general rows, or refusals of harmful requests, too."),
     # What has to hold of an adapter besides its score.
     Term("release.forgetting", "Forgetting", "Whether it still answers general questions as the base model does."),
     Term("release.refusing", "Refusals", "Whether it still declines harmful requests, and answers harmless ones."),

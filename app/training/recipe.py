@@ -34,7 +34,8 @@ class Recipe:
     a cluster. processes: how many share each step, one a device. base_weights: `whole` on each device, or `sharded`
     over all of them, for a base that does not fit one.
     sweep, seeds, curve: more trainings of the same run (`recipes.legs`). stop_by: what chooses the checkpoint, `loss`
-    or the deciding `metric` on `scored_rows` dev rows. replay: share of general rows among those trained, 0 to 0.5.
+    or the deciding `metric` on `scored_rows` dev rows. replay: share of general rows among those trained, 0 to 0.5;
+    replay_set: which (`replay.SETS`).
     checkpointing: whether layers compute again on the way back what they did not keep: `auto` where it does not fit
     otherwise. pass_tokens: of one pass through the model, 0 for the device's usual; a batch is as many passes as it
     takes, and both change memory and time, not what is learned. kernels: `torch`, or `liger` on CUDA where installed.
@@ -70,6 +71,7 @@ class Recipe:
     stop_by: str = "loss"
     scored_rows: int = 40
     replay: float = 0.0
+    replay_set: str = "general"
     checkpointing: str = "auto"
     pass_tokens: int = 0
     kernels: str = "torch"
@@ -86,6 +88,7 @@ LATER: Mapping[str, Any] = {
     "stop_by": "loss",
     "scored_rows": 40,
     "replay": 0.0,
+    "replay_set": "general",
     "checkpointing": "auto",
     "pass_tokens": 0,
     "kernels": "torch",
@@ -251,6 +254,12 @@ FIELDS = (
     Field(
         "replay", "0; 0.05 to 0.2 where the release checks find that general questions were forgotten. They are "
         "our own rows, and never those that the checks ask.", "number", 0, 0.5, advanced=False, option=True,
+    ),
+    Field(
+        "replay_set", "General rows. With refusals where the release check finds that fewer harmful requests are "
+        "declined: every fifth row is then one, 32 at most. What that gains here was not measured.", "choice", choices=(
+            ("general", "General rows"), ("refusals", "General rows and refusals"),
+        ), option=True,
     ),
 )  # fmt: skip
 BY_NAME = {field.name: field for field in FIELDS}
