@@ -69,11 +69,13 @@ TERMS: tuple[Term, ...] = (
     Term("recipe.stop_by", "Early stopping by", "What says which checkpoint is the best one."),
     Term("recipe.scored_rows", "Rows answered per evaluation", "Dev rows that are answered and scored.", "rows"),
     Term("recipe.replay", "Replay ratio", "Share of general rows mixed in against forgetting, 0 to 0.5."),
+    Term("recipe.replay_set", "Replay rows", "What is mixed in: general rows, or refusals of harmful requests, too."),
     # What has to hold of an adapter besides its score.
     Term("release.forgetting", "Forgetting", "Whether it still answers general questions as the base model does."),
     Term("release.refusing", "Refusals", "Whether it still declines harmful requests, and answers harmless ones."),
     Term("release.by_heart", "Memorization", "Whether it is much better on training rows, or copies long pieces."),
     Term("release.changing", "Adapter applied", "Whether its answers differ from the base model's at all."),
+    Term("serving.device", "Device", "What models here compute on: TUNEGATE_DEVICE, as in baselines and training."),
     Term("merged.model", "Merged model", "The adapter written into its base model, for servers that take no adapters."),
     Term("merged.base", "Base precision", "Rounded once, to the precision of the base model's files."),
     Term("merged.float32", "32 bits", "Not rounded: for comparing, and for going on from it."),

@@ -24,8 +24,8 @@ class Settings(BaseSettings):
     allow_hub: whether a model may be named by its hub name; nothing reaches a hub without it.
     patience: seconds that a request may take to arrive, and a second more for each kB; a quarter of it for its head.
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
-    device: what models of this machine compute on, baselines and training alike: auto takes a GPU that is there and
-        works, else the CPU; cpu, cuda (ROCm, too) and mps are taken at their word.
+    device: what models of this machine compute on, in baselines, training and where they are served: auto takes a GPU
+        that is there and works, else the CPU; cpu, cuda (ROCm, too) and mps are taken at their word.
     launcher: what may start a trainer, as a comma list: local for one process, torchrun for several of one machine, ray
         for several of a cluster. More than one, and the training config offers the choice.
     ray_address: the cluster's dashboard, as http://10.0.0.5:8265. ray_token_file: holds its token, for this account

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import orjson
 
+from app.blobs import Damaged
+
 Form = Literal["rows", "chat", "pairs"]
 
 FORMS: dict[Form, str] = {
@@ -18,9 +20,16 @@ FORMS: dict[Form, str] = {
 
 
 def lines(form: Form, rows: Iterable[bytes], part: str = "") -> Iterator[bytes]:
-    """The export. part: train, dev or test; empty for all."""
+    """The export. part: train, dev or test; empty for all.
+
+    Raises:
+        Damaged: a line is none of ours.
+    """
     for raw in rows:
-        row = orjson.loads(raw)
+        try:
+            row = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise Damaged("The stored rows of this version cannot be read. Tell the operator.") from error
         if part and row["split"] != part:
             continue
         value = row if form == "rows" else chat(row) if form == "chat" else pair(row)

@@ -25,6 +25,7 @@ from app.gate.evidence import Facts, gather, judge, judge_today, models_compared
 from app.gate.reviewed import models_named, shortcomings
 from app.gate.subject_builder import Snapshot, completed, preflight_of, snapshot
 from app.gate.tables import ReviewRow
+from app.recipes import preflights
 from app.users import store as user_store
 from app.users.deps import Approver, Me
 from app.users.tables import UserRow
@@ -358,7 +359,7 @@ def _review(
         prompt_words=diff_view.differences(prompts.before, prompts.after) if prompts else None,
         failures=next((arm.id for arm in baseline.arms if best and arm.name == best.name), None) if baseline else None,
         plan=url_if_any(request, "plan", assessment_id=assessment.id),
-        preflight=preflight_of(frozen, facts.recipe),
+        preflight=preflights.readable(preflight_of(frozen, facts.recipe)),
         people=_people(db),
         hands=those.hands,
         workers=those.workers,

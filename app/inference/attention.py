@@ -58,10 +58,22 @@ def _known(config: Any) -> bool:
 
 
 def kept_bytes(kind: str, heads: int, tokens: int, size: int) -> int:
-    """Bytes that one layer keeps of the scores of one row, roughly. kind: of attention. size: bytes of a number."""
+    """Bytes that one layer keeps of the scores of one row, roughly. kind: of attention. size: bytes of a number.
+
+    Eager keeps what its softmax gave, in 32 bits, and the same in the model's precision (`eager_attention_forward` of
+    transformers): 6 bytes a score in 16 bits, counted with torch's hooks for what is saved; in 32 bits both are one
+    tensor, but as much was taken again by what the allocator could not put together.
+    """
     if kind == BLOCKS:
         return heads * tokens * tokens * size // 2 if tokens <= KEPT else 0
-    return heads * tokens * tokens * (2 * size + 4) if kind == "eager" else 0
+    return heads * tokens * tokens * (size + 4) if kind == "eager" else 0
+
+
+def passing_bytes(kind: str, size: int) -> int:
+    """Bytes of each score that attention takes besides while it is at one layer, forward or back: scores as they come,
+    scaled, masked and in 32 bits, then as many gradients. Measured (tests/bench/RESULTS.md, "Memory of a training
+    run"). size: bytes of a number."""
+    return {"eager": 24, BLOCKS: size}.get(kind, 0)
 
 
 def _flash() -> bool:

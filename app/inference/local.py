@@ -80,6 +80,11 @@ class LocalModel(ModelProcess):
             bits=bits,
         )
 
+    @property
+    def computes_on(self) -> str:
+        """The device, as people call it; empty until the model is loaded."""
+        return self._info.device if self._info else ""
+
     def info(self, stop: Callable[[], bool] = lambda: False) -> Info | None:
         """Wait until the model is loaded; None when `stop` came first.
 

@@ -95,6 +95,11 @@ def holds_4_bits() -> bool:
     return importlib.util.find_spec("bitsandbytes") is not None
 
 
+def against_holding(model: ModelRow) -> str:
+    """Why a model of this machine can't be held as it was measured, with what to do; empty where it can."""
+    return NO_4_BITS if model.bits and not holds_4_bits() else ""
+
+
 def hub_name(settings: Settings, model: ModelRow) -> str | None:
     """The hub's name of a model that was asked for by it; None for a folder of the operator's own."""
     place = Path(model.reference)

@@ -27,6 +27,7 @@ from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.generator import Answer, Generator, Unusable
 from app.inference.local import Dtype, LocalModel
+from app.jobs import hearing
 from app.jobs.claims import Claim, Failed
 from app.merged import card, check, service, store
 from app.merged.check import Facts
@@ -38,7 +39,6 @@ from app.results import service as results
 from app.training import packing
 from app.training import store as trainings
 
-POLL = 0.3  # seconds between two looks whether to go on
 PIECE = 1 << 20  # bytes
 GGUF = "model.gguf"
 
@@ -136,18 +136,7 @@ def _merged(claim: Claim, **order: Any) -> Mapping[str, Any]:
     child = children.start("app.merged.child", threads=threads, log=log)
     try:
         child.send(threads=threads, **order)
-        facts: Mapping[str, Any] | None = None
-        while child.code is None:
-            match child.next(POLL):
-                case {"event": "stage", "text": text}:
-                    claim.report({"stage": text}, now=True)
-                case {"event": "failed", "text": text}:
-                    raise Failed(str(text))
-                case {"event": "done", "facts": facts}:
-                    pass
-            claim.check()
-        if facts is None:
-            raise Failed(f"The process that merges {child.how_it_ended()}")
+        facts: Mapping[str, Any] = hearing.result_of(claim, child, "done", "The process that merges")["facts"]
         return facts
     finally:
         child.close(grace=1)

@@ -113,8 +113,8 @@ def _against(session: Session, blobs: Blobs, run: TrainingRow, model: ModelRow, 
         return "This adapter is retired: nothing new is made of it."
     if model.kind == "endpoint" or not model.files or not all((place / name).is_file() for name in model.files):
         return f"The files of the base model, {model.name}, are gone. Set it up again under Models, or put them back."
-    if model.bits and not models.holds_4_bits():
-        return f"The merged model is compared with base and adapter as they were measured. {models.NO_4_BITS}"
+    if against := models.against_holding(model):
+        return f"The merged model is compared with base and adapter as they were measured. {against}"
     if not blobs.path(str(run.adapter_sha256)).is_file():
         return "The adapter's own file is gone from this server."
     return ""

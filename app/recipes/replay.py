@@ -4,7 +4,10 @@ are right by construction or written by hand.
 Tuning on one task costs less of what the base model could do before where some general rows are replayed beside it
 (Scialom et al. 2022, arXiv 2205.12393; Ibrahim et al. 2024, arXiv 2403.08763). These are of other kinds than the
 questions that the release checks ask, and none of them is one of those (a test holds it): what is trained on can't be
-what is checked by. They are English and easy; a team that lives on another language gains little from them. Pure.
+what is checked by. They are English and easy; a team that lives on another language gains little from them.
+
+A config may ask for refusals among them (`replay_set`): harmless rows alone make a tuned model decline less (Qi et al.
+2023, arXiv 2310.03693), and a few safety rows in the mix hold that off (Bianchi et al. 2024, arXiv 2309.07875). Pure.
 """
 
 import json
@@ -15,9 +18,13 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+from app.recipes import refusal_texts
 from app.recipes.replay_texts import FACTS, GOODS, JOBS, PLACES, REPLIES, THINGS
 
 VERSION = "1"
+SETS: Mapping[str, str] = {"general": VERSION, "refusals": "1+refusals-1"}
+"""What a config may ask for, and the version of its rows."""
+EVERY_FIFTH = 5  # of the rows is a refusal, or what only sounds like one, until all of these were there
 ROWS = 2400  # in all; with the largest share that is as many as the rows of 2,400 examples
 
 
@@ -45,22 +52,36 @@ def stated(settings: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a subject says of them, so that these rows are approved and no others; None where there are none."""
     if not float(settings.get("replay", 0.0)):
         return None
-    return {"set": "own", "version": VERSION, "sha256": digest()}
+    kind = str(settings.get("replay_set", "general"))
+    return {"set": "own", "version": SETS[kind], "sha256": digest(kind)}
 
 
-def rows(number: int, seed: int) -> list[ReplayRow]:
+def rows(number: int, seed: int, kind: str = "general") -> list[ReplayRow]:
     """So many of them, drawn by a seed: those written by hand before those that were made. A smaller number is the
-    beginning of a larger one."""
+    beginning of a larger one. kind: of `SETS`; with refusals every fifth row is one, as far as they go."""
     chance = random.Random(f"replay/{seed}")
     by_hand, others = _every()[: len(FACTS)], _every()[len(FACTS) :]
-    return [*chance.sample(by_hand, len(by_hand)), *chance.sample(others, len(others))][:number]
+    general = [*chance.sample(by_hand, len(by_hand)), *chance.sample(others, len(others))]
+    if kind != "general":
+        for place, row in enumerate(chance.sample(_refusals(), len(_refusals()))):
+            general.insert(EVERY_FIFTH * (place + 1) - 1, row)
+    return general[: min(number, ROWS)]
 
 
-@lru_cache(maxsize=1)
-def digest() -> str:
-    """SHA-256 over all rows, one JSON list a line."""
-    lines = "".join(json.dumps([row.question, row.answer], ensure_ascii=False) + "\n" for row in _every())
+@lru_cache(maxsize=len(SETS))
+def digest(kind: str = "general") -> str:
+    """SHA-256 over all rows of a set, one JSON list a line."""
+    every = [*_every(), *(_refusals() if kind != "general" else ())]
+    lines = "".join(json.dumps([row.question, row.answer], ensure_ascii=False) + "\n" for row in every)
     return sha256(lines.encode()).hexdigest()
+
+
+def _refusals() -> Sequence[ReplayRow]:
+    """Requests that are declined, and those that only sound like them."""
+    return [
+        *(ReplayRow("declined", question, answer) for question, answer in refusal_texts.DECLINED),
+        *(ReplayRow("answered", question, answer) for question, answer in refusal_texts.ANSWERED),
+    ]
 
 
 @lru_cache(maxsize=1)

@@ -43,7 +43,7 @@ class Release:
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> "Release":
-        return stored(Release, value)
+        return stored(Release, {"checks": (), **value})  # early versions left out what was empty
 
 
 def of_run(training: TrainingRow) -> Release | None:

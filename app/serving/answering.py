@@ -79,7 +79,10 @@ class Call:
 
 
 class Model(Protocol):
-    """What is asked: `FollowedModel` in the app."""
+    """What is asked: `FollowedModel` in the app. computes_on: the device, as people call it, once it answers."""
+
+    @property
+    def computes_on(self) -> str: ...
 
     def follow(
         self, asked: Sequence[Followed], drops: Callable[[], Sequence[str]], stop: Callable[[], bool]
@@ -103,12 +106,18 @@ class ModelServer:
         self._thread: threading.Thread | None = None
         self._up: tuple[Weights, Model] | None = None
         self._closing = False
+        self._computed_on = ""
 
     @property
     def up(self) -> Weights | None:
         """What is in memory now."""
         kept = self._up
         return kept[0] if kept else None
+
+    @property
+    def computed_on(self) -> str:
+        """The device that answered last, as people call it; empty before any answer of this process."""
+        return self._computed_on
 
     @property
     def line(self) -> int:
@@ -233,6 +242,7 @@ class ModelServer:
         try:
             model = self._model(weights)
             for event in model.follow([call.asked for call in batch], self._take_drops, lambda: self._closing):
+                self._computed_on = model.computes_on
                 if isinstance(event, Piece):
                     by_id[event.id].deliver(event)
                 else:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.inference.deps import WithBundled
 from app.serving import service, store
+from app.serving.deps import InUse
 from app.serving.service import Served
 from app.users.deps import Admin, Me
 from app.web.deps import App, Db
@@ -60,11 +61,14 @@ class ServedModel(BaseModel):
 
 
 class ServedModels(BaseModel):
-    """`address` is the base URL for clients of OpenAI's protocol; they send a token with the scope `ask`."""
+    """`address` is the base URL for clients of OpenAI's protocol; they send a token with the scope `ask`. `device`: the
+    setting TUNEGATE_DEVICE; `computed_on`: the device that answered last, empty before any answer."""
 
     data: list[ServedModel]
     has_more: bool = False
     address: str
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    computed_on: str
 
 
 class Switch(BaseModel):
@@ -101,10 +105,15 @@ class ServedCalls(BaseModel):
 
 
 @router.get("", name="api_serving")
-def list_served_models(app: App, db: Db, me: Me) -> ServedModels:
+def list_served_models(app: App, db: Db, me: Me, serving: InUse) -> ServedModels:
     """Every name that can be asked under `/v1`, was asked once, or could be switched on."""
     data = [ServedModel.of(one) for one in service.served(db)]
-    return ServedModels(data=data, address=f"{app.settings.address}/v1")
+    return ServedModels(
+        data=data,
+        address=f"{app.settings.address}/v1",
+        device=app.settings.device,
+        computed_on=serving.server.computed_on,
+    )
 
 
 @router.put("", name="api_switch_served_model")

@@ -39,9 +39,10 @@ class AdaptedModel(FollowedModel):
         files: dict[str, str],
         dtype: Dtype,
         bits: int | None,
+        device: str,
     ) -> None:
         self._unpacked = unpacked
-        super().__init__(folder, unpacked, threads or None, dtype, files=files, bits=bits)
+        super().__init__(folder, unpacked, threads or None, dtype, files=files, bits=bits, device=device)
 
     def close(self) -> None:
         super().close()
@@ -66,7 +67,7 @@ def serving_for(settings: Settings, engine: Engine, blobs: Blobs) -> Serving:
             folder, files, bits = models.folder(settings, model), dict(model.files), model.bits
         unpacked = _unpacked(blobs, weights.adapter) if weights.adapter else None
         try:
-            return AdaptedModel(unpacked, folder, settings.threads, files, weights.dtype, bits)
+            return AdaptedModel(unpacked, folder, settings.threads, files, weights.dtype, bits, settings.device)
         except Unusable:
             if unpacked is not None:
                 shutil.rmtree(unpacked, ignore_errors=True)

@@ -47,6 +47,7 @@ router = APIRouter(prefix="/v1", include_in_schema=False)
 LARGEST_BODY = 2 * 1024 * 1024  # bytes
 LOOK = 0.5  # seconds between two looks whether the other side is still there
 HASH = "X-Tunegate-Prompt-SHA256"  # of the rendered prompt, as every answer of a measurement names its own
+DEVICE = "X-Tunegate-Device"  # what the answer was computed on, as people call it
 OVER_WINDOW = "the model reads"  # in the sentence about a prompt that is too long
 
 
@@ -160,7 +161,8 @@ class Ticket:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {HASH: prompts.sha256(self.asked.messages)}
+        device = self.serving.server.computed_on.encode("ascii", "replace").decode("ascii")
+        return {HASH: prompts.sha256(self.asked.messages), DEVICE: device}
 
     async def next(self, request: Request) -> Event | None:
         """What happens next; None when the other side has gone, which drops the question."""

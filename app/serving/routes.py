@@ -57,5 +57,7 @@ def _page(request: Request, app: App, db: Db, serving: InUse, *, status: int = 2
         calls=calls,
         people=user_store.names(db, sorted({call.user_id for call, _ in calls})),
         limits=serving.server.limits,
+        device=app.settings.device,
+        computed_on=serving.server.computed_on,
         served_days=app.settings.served_days,
     )

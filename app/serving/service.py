@@ -151,7 +151,7 @@ def _in_use(assessment: AssessmentRow) -> bool:
 
 def _of_model(model: ModelRow, name: str) -> Offer:
     against = "" if model.files else "It is not set up yet: open it under Models and set it up."
-    return Offer(name, "model", model.name, model, against=against)
+    return Offer(name, "model", model.name, model, against=against or models.against_holding(model))
 
 
 def _measured_here(session: Session, local: Sequence[ModelRow]) -> Sequence[AssessmentRow]:
@@ -205,6 +205,8 @@ def against_prompt(session: Session, arm: ArmRow, model: ModelRow) -> str:
         return f"{model.name} is retired."
     if not model.files:
         return f"{model.name} is not set up yet: open it under Models and set it up."
+    if against := models.against_holding(model):
+        return against
     if arm.outdated:
         return "The documents have changed since it was measured."
     way = (arm.settings.get("passages") or {}).get("way")

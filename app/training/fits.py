@@ -32,7 +32,8 @@ def shape(learner: "Learner") -> room.Shape:
     size = loading.DTYPES[learner.loaded.dtype].itemsize
     kind = getattr(config, "_attn_implementation", "eager")
     until = attention.KEPT if kind == attention.BLOCKS else 0
-    return room.Shape.of(config, size, scores=attention.kept_bytes(kind, 1, 1, size), until=until)
+    scores, passing = attention.kept_bytes(kind, 1, 1, size), attention.passing_bytes(kind, size)
+    return room.Shape.of(config, size, scores=scores, until=until, passing=passing)
 
 
 def kept(learner: "Learner", rows: Sequence[int], *, recompute: bool | None = None) -> int:

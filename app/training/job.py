@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from app import secret
 from app.assessments import store as assessment_store
 from app.baselines import job as baseline_job
-from app.baselines import runs
 from app.db import writing
 from app.errors import GateClosed
 from app.gate import launching, permission, reviews
@@ -303,15 +302,7 @@ def _judge(claim: Claim, run: Path) -> Dtype:
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         model = model_store.get(session, row.model_id)
-        approved = reviews.text_of(review_store.get(session, row.review_id))
-        arm = runs.add_adapter_arm(
-            session,
-            row.baseline_id,
-            training_id=row.id,
-            title=f"Adapter of run {row.id}",
-            instructions=specs.from_subject(approved).instructions,
-            passages=approved["training"].get("passages"),
-        )
+        arm = service.adapter_arm(session, row)
         row.arm_id = arm_id = arm.id
         # The precision of the arms when they ran on this model too: a comparison is made in one of them.
         dtype = arm.settings.get("dtype") or row.training_facts.get("dtype", "auto")

@@ -60,7 +60,7 @@ def build(
 
 def replayed(loaded: loading.Loaded, spec: TrainingSpec, own: int) -> list[TokenRow]:
     """The general rows that are mixed in beside so many of the task: without its instructions, as anybody would ask."""
-    drawn = replay.rows(replay.count(asdict(spec.recipe), own), spec.recipe.seed)
+    drawn = replay.rows(replay.count(asdict(spec.recipe), own), spec.recipe.seed, spec.recipe.replay_set)
     longest = min(spec.recipe.max_row_tokens, loaded.context)
     rows = [tokens.training_row(loaded.tokenizer, (Message("user", row.question),), row.answer) for row in drawn]
     return [row for row in rows if row.length <= longest]

@@ -11,6 +11,7 @@ from app.datasets import masked_rows, test_set_store
 from app.errors import Conflict
 from app.inference import service as inference
 from app.inference import store as model_store
+from app.jobs import hearing
 from app.jobs.claims import Claim, Failed
 from app.processes import children
 from app.recipes.started import started_as
@@ -18,11 +19,7 @@ from app.recipes.tables import RecipeRow
 from app.training import launchers, rows_with_passages, service
 from app.training import preflight as preflights
 from app.training import recipe as recipes
-from app.training.launchers import (
-    FEW_KERNELS,
-    GRACE,
-    POLL,
-)
+from app.training.launchers import FEW_KERNELS, GRACE
 
 
 def preflight(claim: Claim) -> None:
@@ -124,18 +121,7 @@ def _probe(claim: Claim, message: Mapping[str, Any], threads: int) -> dict[str, 
     child = children.start("app.training.probe", threads=threads, log=log, settings=FEW_KERNELS)
     try:
         child.send(**message)
-        report: dict[str, Any] | None = None
-        while child.code is None:
-            match child.next(POLL):
-                case {"event": "stage", "text": text}:
-                    claim.report({"stage": text}, now=True)
-                case {"event": "failed", "text": text}:
-                    raise Failed(str(text))
-                case {"event": "report", "report": report}:
-                    pass
-            claim.check()
-        if report is None:
-            raise Failed(f"The preflight's process {child.how_it_ended()}")
+        report: dict[str, Any] = hearing.result_of(claim, child, "report", "The preflight's process")["report"]
         return report
     finally:
         child.close(grace=5, patience=GRACE)

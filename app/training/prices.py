@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.recipes import legs as planned
+from app.recipes import preflights
 from app.training import legs
 from app.training.recipe import Recipe
 
@@ -58,7 +59,8 @@ def more(recipe: Recipe, measured: Mapping[str, Any] | None) -> dict[str, list[t
 
     measured: of the last preflight; nothing is known before one.
     """
-    if not measured or not measured.get("tokens_per_second"):
+    measured = preflights.readable(measured)
+    if not measured or not measured["counted"] or not measured.get("tokens_per_second"):
         return {}
     single = one(recipe, measured)
     count = planned.count(asdict(recipe))

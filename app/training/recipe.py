@@ -5,7 +5,7 @@ field, so that a setting can be argued with. A recipe is part of what a reviewer
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from pydantic import Field as Bounds
 from app import chosen, glossary
 from app.errors import FieldError, Invalid
 from app.strict import Expected, Fault, faults
+from app.wording import lower_first
 
 NOT_USABLE = "The training config has settings that cannot be used."
 FEW_ROWS = 2000  # below it a smaller batch gives the short run more steps
@@ -33,7 +34,8 @@ class Recipe:
     a cluster. processes: how many share each step, one a device. base_weights: `whole` on each device, or `sharded`
     over all of them, for a base that does not fit one.
     sweep, seeds, curve: more trainings of the same run (`recipes.legs`). stop_by: what chooses the checkpoint, `loss`
-    or the deciding `metric` on `scored_rows` dev rows. replay: share of general rows among those trained, 0 to 0.5.
+    or the deciding `metric` on `scored_rows` dev rows. replay: share of general rows among those trained, 0 to 0.5;
+    replay_set: which (`replay.SETS`).
     checkpointing: whether layers compute again on the way back what they did not keep: `auto` where it does not fit
     otherwise. pass_tokens: of one pass through the model, 0 for the device's usual; a batch is as many passes as it
     takes, and both change memory and time, not what is learned. kernels: `torch`, or `liger` on CUDA where installed.
@@ -69,6 +71,7 @@ class Recipe:
     stop_by: str = "loss"
     scored_rows: int = 40
     replay: float = 0.0
+    replay_set: str = "general"
     checkpointing: str = "auto"
     pass_tokens: int = 0
     kernels: str = "torch"
@@ -85,6 +88,7 @@ LATER: Mapping[str, Any] = {
     "stop_by": "loss",
     "scored_rows": 40,
     "replay": 0.0,
+    "replay_set": "general",
     "checkpointing": "auto",
     "pass_tokens": 0,
     "kernels": "torch",
@@ -245,6 +249,12 @@ FIELDS = (
         "replay", "0; 0.05 to 0.2 where the release checks find that general questions were forgotten. They are "
         "our own rows, and never those that the checks ask.", "number", 0, 0.5, advanced=False, option=True,
     ),
+    Field(
+        "replay_set", "General rows. With refusals where the release check finds that fewer harmful requests are "
+        "declined: every fifth row is then one, 32 at most. What that gains here was not measured.", "choice", choices=(
+            ("general", "General rows"), ("refusals", "General rows and refusals"),
+        ), option=True,
+    ),
 )  # fmt: skip
 BY_NAME = {field.name: field for field in FIELDS}
 
@@ -307,6 +317,30 @@ def parse(sent: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
         # The first process answers dev rows; the layers of a sharded base are nobody's alone.
         raise Invalid(NOT_USABLE, [FieldError("#/stop_by", "A sharded base answers no dev rows while it is trained.")])
     return made
+
+
+def stored(settings: Mapping[str, Any]) -> tuple[Recipe, list[FieldError]]:
+    """The recipe of stored settings, whichever version stored them, and what today's version does not take of them:
+    that stands at its default then, so that a page can be drawn, and is not what would be trained."""
+    taken, refused = dict(settings), list[FieldError]()
+    while True:
+        try:
+            return parse(taken), refused
+        except Invalid as refusal:
+            refused += refusal.errors
+            wrong = {error.field for error in refusal.errors} & taken.keys()
+            if not wrong:  # a rule about two settings, of which one was never stored
+                return Recipe(), refused
+            taken = {name: value for name, value in taken.items() if name not in wrong}
+
+
+def outdated(refused: Sequence[FieldError]) -> str:
+    """What of a stored config this version does not take, in a sentence."""
+    named = "; ".join(
+        f"{BY_NAME[error.field].label if error.field in BY_NAME else error.field} ({lower_first(error.detail)})"
+        for error in refused
+    ).replace(".)", ")")
+    return f"The saved training config has what this version does not take: {named}. Look at it and save it again."
 
 
 def _name(fault: Fault) -> str:

@@ -21,6 +21,7 @@ from app.jobs import service as job_service
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
 from app.recipes import legs as planned
+from app.recipes import preflights
 from app.recipes.started import started_as
 from app.training import cost, kernels, legs, prices, service, stages, store
 from app.training import recipe as recipes
@@ -65,7 +66,7 @@ def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
         "training/launch.html",
         assessment=assessment,
         step="run",
-        preflight=row.preflight if row else None,
+        preflight=preflights.readable(row.preflight) if row else None,
         criteria=prospects.criteria,
         reasons=prospects.reasons,
         **_warned(assessment_id, prospects, row.model_id if row else None),
@@ -130,7 +131,7 @@ def show_training(request: Request, training_id: Id, app: App, db: Db, me: Me) -
         resumable=service.resumable(row, state),
         pausable=state in service.PAUSABLE,
         paused=service.paused(row, state),
-        changed=list(recipes.changed(recipes.parse(row.recipe), service.default_recipe(db, row.assessment_id))),
+        changed=list(recipes.changed(recipes.stored(row.recipe)[0], service.default_recipe(db, row.assessment_id))),
         started_as=started_as(row.recipe),
         by=by,
     )
@@ -274,7 +275,7 @@ def _plan(
         **_warned(assessment_id, prospects, row.model_id if row else None),
         planned=_planned(db, assessment_id, recipe),
         errors=errors or {},
-        preflight=row.preflight if row else None,
+        preflight=preflights.readable(row.preflight) if row else None,
         checked=prospects.checked,
         missing=prospects.missing,
         job=job,

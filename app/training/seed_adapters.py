@@ -8,16 +8,12 @@ from pathlib import Path
 
 from app import secret
 from app.baselines import job as baseline_job
-from app.baselines import runs
-from app.gate import reviews
-from app.gate import store as review_store
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Unusable
 from app.inference.local import Dtype
 from app.jobs.claims import Claim
 from app.training import legs, service, store
-from app.training import spec as specs
 from app.training.checkpoints import CheckpointStore, Corrupt
 from app.training.legs import Outcome
 from app.training.protocol import ADAPTER
@@ -53,16 +49,7 @@ def _judge(claim: Claim, run: Path, outcome: Outcome, dtype: Dtype) -> None:
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         model = model_store.get(session, row.model_id)
-        approved = reviews.text_of(review_store.get(session, row.review_id))
-        arm = runs.add_adapter_arm(
-            session,
-            row.baseline_id,
-            training_id=row.id,
-            title=f"Adapter of run {row.id}, seed {outcome.seed}",
-            instructions=specs.from_subject(approved).instructions,
-            passages=approved["training"].get("passages"),
-            seed=outcome.seed,
-        )
+        arm = service.adapter_arm(session, row, seed=outcome.seed)
         arm_id, digest, done = arm.id, row.digest, arm.test is not None
     if done:
         return

@@ -10,15 +10,16 @@ from app.advice.sentences.gates import Gate
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import arms, differences, rivals
+from app.baselines import arms, differences, rivals, runs
 from app.baselines import standing as measurements
 from app.baselines import store as baseline_store
-from app.baselines.tables import BaselineRow
+from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, GateClosed, Invalid
-from app.gate import launching, subject
+from app.gate import launching, reviews, subject
+from app.gate import store as review_store
 from app.gate.evidence import Facts, gather, study
 from app.gate.launching import Weighed
 from app.gate.warnings import Caution, cautions
@@ -58,9 +59,10 @@ def default_recipe(session: Session, assessment_id: int) -> Recipe:
 
 
 def recipe_of(session: Session, assessment_id: int) -> tuple[RecipeRow | None, Recipe]:
-    """The stored recipe, or the defaults while there is none."""
+    """The stored recipe, or the defaults while there is none. Of what an earlier version stored and this one does not
+    take, the default; `plan_of` says so."""
     row = recipe_store.of_assessment(session, assessment_id)
-    return row, recipes.parse(row.settings) if row else default_recipe(session, assessment_id)
+    return row, recipes.stored(row.settings)[0] if row else default_recipe(session, assessment_id)
 
 
 def trainable(session: Session) -> Sequence[ModelRow]:
@@ -152,7 +154,9 @@ def plan_of(facts: Facts) -> Plan:
         raise Conflict("Upload data and freeze its split first: a preflight counts the rows that would be trained.")
     if not model.files:
         raise NotPrepared(f"{model.name} is not set up yet. Open Models and press Set up.")
-    recipe = recipes.parse(row.settings)
+    recipe, refused = recipes.stored(row.settings)
+    if refused:
+        raise Conflict(recipes.outdated(refused))
     instructions = measurements.winning_instructions(facts.baseline) if facts.baseline else ""
     carried = recipe_passages.part(row, facts.baseline, dataset)
     scored = dev_answers.part(row.settings, facts.baseline)
@@ -371,6 +375,21 @@ def note_leg(session: Session, training_id: int, outcome: Mapping[str, Any]) -> 
     """Write down what one of several trainings of a run came to; again takes the place of the first time."""
     kept = store.get(session, training_id).training_facts.get("legs", [])
     note(session, training_id, legs=[*(one for one in kept if one["name"] != outcome["name"]), dict(outcome)])
+
+
+def adapter_arm(session: Session, row: TrainingRow, *, seed: int | None = None) -> ArmRow:
+    """The arm that answers with an adapter of a run, by the prompt that was approved; made where there is none yet.
+    seed: of the adapter, where it is that of another seed than the config's own."""
+    approved = reviews.text_of(review_store.get(session, row.review_id))
+    return runs.add_adapter_arm(
+        session,
+        row.baseline_id,
+        training_id=row.id,
+        title=f"Adapter of run {row.id}" + ("" if seed is None else f", seed {seed}"),
+        instructions=specs.from_subject(approved).instructions,
+        passages=approved["training"].get("passages"),
+        seed=seed,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,12 +92,14 @@ class TriedAnswer(BaseModel):
 
 
 class TriedAnswers(BaseModel):
-    """Base model with the best prompt, and adapter. same: whether both said the same; null where one has no answer."""
+    """Base model with the best prompt, and adapter. same: whether both said the same; null where one has no answer.
+    computed_on: the device, as people call it."""
 
     training_id: int
     base: TriedAnswer
     adapter: TriedAnswer
     same: bool | None
+    computed_on: str
 
 
 @router.get("/{training_id}/try", name="api_trial")
@@ -119,4 +121,5 @@ async def try_adapter(
         base=TriedAnswer.of(answers.base),
         adapter=TriedAnswer.of(answers.adapter),
         same=answers.same,
+        computed_on=answers.computed_on,
     )

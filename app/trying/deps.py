@@ -29,11 +29,12 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Both. same: whether they are the same text; None where one of the two is an error."""
+    """Both. same: whether they are the same text; None where one of the two is an error. computed_on: the device."""
 
     base: Side
     adapter: Side
     same: bool | None
+    computed_on: str
 
 
 def install(app: FastAPI) -> None:
@@ -68,10 +69,10 @@ async def ask(
             said = await asking.both(serving.server, person, trial.weights, pairs, request.is_disconnected)
         except Unusable as error:
             raise Conflict(str(error)) from error
-    return trial, None if said is None else _answers(trial, *said)
+    return trial, None if said is None else _answers(trial, said, serving.server.computed_on)
 
 
-def _answers(trial: Trial, base: Reply, adapter: Reply) -> Answers:
+def _answers(trial: Trial, said: Sequence[Reply], computed_on: str) -> Answers:
     """With what nobody has decided on hidden, as on every page of a measurement: a prompt may hold training rows."""
     base, adapter = (
         replace(
@@ -80,8 +81,8 @@ def _answers(trial: Trial, base: Reply, adapter: Reply) -> Answers:
             error=trial.hide.text(each.error),
             messages=tuple(replace(turn, content=trial.hide.text(turn.content)) for turn in each.messages),
         )
-        for each in (base, adapter)
+        for each in said
     )
     marks = word_marks.marked("", *(None if each.error else each.text for each in (base, adapter)))
     same = None if base.error or adapter.error else base.text.strip() == adapter.text.strip()
-    return Answers(Side(base, marks.first), Side(adapter, marks.second), same)
+    return Answers(Side(base, marks.first), Side(adapter, marks.second), same, computed_on)

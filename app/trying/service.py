@@ -144,8 +144,6 @@ def _against(
     place = models.folder(settings, model)
     if not model.files or not all((place / name).is_file() for name in model.files):
         return f"The files of the base model, {model.name}, are gone. Set it up again under Models, or put them back."
-    if model.bits and not models.holds_4_bits():
-        return models.NO_4_BITS
     if not blobs.path(str(run.adapter_sha256)).is_file():
         return "The adapter's own file is gone from this server."
     for arm in arms:

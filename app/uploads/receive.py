@@ -6,6 +6,7 @@ slow line trickles; that is why the upload routes don't ask for `Db`.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, TypeVar
 
 import anyio.from_thread
@@ -135,9 +136,11 @@ def download(app: AppContext, sha256: str, name: str) -> StreamingResponse:
 
 
 def attachment(chunks: Iterator[bytes], name: str) -> StreamingResponse:
-    """Bytes to be saved, never shown on our pages' address."""
+    """Bytes to be saved, never shown on our pages' address. The first are taken before the answer begins: what cannot
+    be read at all is a refusal in words then, and no connection that drops."""
+    first = next(chunks, b"")
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Security-Policy": "sandbox; default-src 'none'",
     }
-    return StreamingResponse(chunks, media_type="application/jsonl", headers=headers)
+    return StreamingResponse(chain((first,), chunks), media_type="application/jsonl", headers=headers)

@@ -13,6 +13,7 @@ from starlette.types import Message, Receive
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SLOWEST = 1_000  # bytes a second, on average, that a body has to bring once its patience is used up
+IDLE = 95  # seconds that a connection may wait for its next request
 SLACK = 1.1  # routes that take uploads have the same patience and say it in words of their own; they go first
 
 
@@ -45,13 +46,19 @@ class Arriving:
 
 class Patient(H11Protocol):
     """A connection that is closed when the head of a request, or the rest of one that was answered already, takes
-    longer than `patience` seconds."""
+    longer than `patience` seconds, or nothing comes for `IDLE`.
+
+    Reverse proxies and clients keep idle connections for 60 to 90 seconds (nginx, AWS, cloudflared) and send the next
+    request on one. Where the server closes it first, as uvicorn does after 5, that request is lost now and then: the
+    proxy says 502, a client that its connection was reset. So the other side is left to close it.
+    """
 
     patience = 15.0
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
+        self.timeout_keep_alive = IDLE
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -67,6 +74,7 @@ class Patient(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._rest()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # uvicorn forgets it where the other side broke off, and keeps all of it
 
     def _at_work(self) -> bool:
         """Whether a request is being answered; its body is `Arriving`'s."""

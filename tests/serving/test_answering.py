@@ -19,6 +19,8 @@ BASE, OTHER = Weights(1, "a", "float32"), Weights(2, "b", "float32")
 class Model:
     """Answers once `go` is set; says whom it was told to drop."""
 
+    computes_on = "CPU"
+
     def __init__(self, house: "House", weights: Weights) -> None:
         self.house, self.weights, self.closed = house, weights, False
 

@@ -13,10 +13,18 @@ from sqlalchemy import Engine, select, update
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.baselines import store as baseline_store
+from app.blobs import Blobs
+from app.chat import Message
 from app.db import reading, utcnow, writing
+from app.inference import store as models
+from app.inference.followed import Followed, Piece
+from app.inference.generator import Request
 from app.inference.tables import ModelRow
-from app.serving import store
+from app.serving import service, store
+from app.serving.answering import Call, Failure
+from app.serving.deps import serving_for
 from app.serving.tables import ServedCallRow
+from app.settings import Settings
 from app.users.tables import TokenRow, UserRow
 from app.worker import Worker
 from tests.support.browser import serving
@@ -228,3 +236,29 @@ def test_two_models_that_would_be_named_alike_are_told_apart(ready: Measured, ma
     assert listed[f"house-model-{second.id}"] == second.id
     on = [admin.put("/api/v1/serving", json={"name": name, "on": True}).json() for name in listed if "house" in name]
     assert [(one["model_id"], one["outdated"]) for one in on] == [(first.id, False), (second.id, False)]
+
+
+@pytest.mark.torch
+def test_what_is_served_computes_where_the_setting_says_or_not_at_all(
+    tiny: Measured, settings: Settings, blobs: Blobs
+) -> None:
+    """As baselines and training do: nothing moves to the CPU because a device that was named is missing."""
+    with reading(tiny.engine) as session:
+        arm = baseline_store.arm(session, tiny.arm("zero_shot").id)
+        model = models.get(session, tiny.baseline.model_id)
+        weights = service.weights_of(model, arm, None)
+    request = Request("a", (Message("user", "alpha beta"),), 4)
+
+    def answered(device: str) -> tuple[list[Any], str]:
+        heard: list[Any] = []
+        server = serving_for(settings.model_copy(update={"device": device}), tiny.engine, blobs).server
+        server.enter(1)
+        server.put(Call(1, weights, Followed(request), heard.append, lambda *_: None))
+        until(lambda: heard and not isinstance(heard[-1], Piece))
+        server.close()
+        return heard, server.computed_on
+
+    assert answered("cpu")[1] == "CPU"
+    (refused,), computed_on = answered("mps")  # nothing that runs Linux has it
+    assert isinstance(refused, Failure)
+    assert computed_on == ""

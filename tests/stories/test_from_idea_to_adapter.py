@@ -9,6 +9,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +86,62 @@ def team(people: Callable[[UserRow], TestClient], make: Make) -> Team:
     return Team(people, make)
 
 
-@pytest.mark.long("the one whole way")
-def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what is tested
+@pytest.fixture
+def model(
     team: Team, settings: Settings, worker: Callable[..., Process], tiny_model: Path, tmp_path: Path
-) -> None:
+) -> dict[str, Any]:
+    """A tiny model, added as a folder; a worker runs."""
     worker(settings)
     folder = tiny.terse(tiny_model, tmp_path / "model", "<> 0123456789abcdef")
-    model = good(team.amy.post("/api/v1/models/folders", json={"name": "Tiny", "path": str(folder)}))
+    added: dict[str, Any] = good(team.amy.post("/api/v1/models/folders", json={"name": "Tiny", "path": str(folder)}))
     team.done(good(team.amy.get("/api/v1/jobs"))["data"][0])
+    return added
 
+
+@pytest.mark.long("the one whole way")
+def test_the_whole_way(team: Team, model: dict[str, Any]) -> None:
+    training, review = walked(team, model)
+
+    _the_bundle_holds_what_it_says(team, training, review)
+    _every_page_of_it_opens(team, training["assessment_id"], review["id"], training["job_id"])
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed (the extra qlora)")
+def test_the_whole_way_with_a_base_in_4_bits(team: Team, model: dict[str, Any]) -> None:
+    """Measured, trained, judged, served, tried, merged and handed out as the 4-bit model that it is."""
+    held = good(team.amy.post(f"/api/v1/models/{model['id']}/four-bit"))
+    assert (held["bits"], held["id"] == model["id"]) == (4, False)
+
+    training, review = walked(team, held)
+
+    number = training["id"]
+    assert training["facts"]["bits"] == 4
+    assert training["model_id"] == held["id"]
+    assert team.get(f"/reviews/{review['id']}")["subject"]["training"]["model"]["bits"] == 4
+    _the_bundle_holds_what_it_says(team, training, review)
+    answer = team.ada.get(f"/api/v1/trainings/{number}/adapter")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
+        assert "4 bits" in bundle.read("README.md").decode()
+    tried = good(team.ada.post(f"/api/v1/trainings/{number}/try", json={"question": "Name: 1 otter opens heron"}))
+    assert (tried["base"]["error"], tried["adapter"]["error"], tried["computed_on"]) == ("", "", "CPU")
+    name = f"assessment-{training['assessment_id']}/adapter-{number}"
+    good(team.amy.put("/api/v1/serving", json={"name": name, "on": True}))
+    body = {"model": name, "messages": [{"role": "user", "content": "Name: 1 otter opens heron"}]}
+    served = team.ada.post("/v1/chat/completions", json=body)
+    assert served.json()["choices"][0]["message"]["content"] == tried["adapter"]["text"]
+    merged = good(team.ada.post(f"/api/v1/trainings/{number}/merged-models", json={"form": "float32"}))
+    team.done(merged["job_id"])
+    merged = team.get(f"/merged-models/{merged['id']}")
+    assert merged["rows"] > 0
+    assert merged["done"]
+    _every_page_of_it_opens(team, training["assessment_id"], review["id"], training["job_id"])
+
+
+def walked(  # noqa: PLR0915 - it is one walk, and its order is what is tested
+    team: Team, model: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """From an idea to a judged adapter of this model: the training and the review that allowed it."""
     # Describe: the advice leans to training and says what is missing.
     body = {"title": "Names in our house style", "answers": ANSWERS}
     assessment = good(team.ada.post("/api/v1/assessments", json=body))
@@ -177,8 +225,7 @@ def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what
         "n-samples"
     ]  # fmt: skip
 
-    _the_bundle_holds_what_it_says(team, training, review)
-    _every_page_of_it_opens(team, assessment["id"], review["id"], training["job_id"])
+    return training, review
 
 
 def _the_bundle_holds_what_it_says(team: Team, training: dict[str, Any], review: dict[str, Any]) -> None:

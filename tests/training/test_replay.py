@@ -17,14 +17,16 @@ from app.training.protocol import Exit
 from tests.support.trainer import Run
 
 EVERY = replay.rows(replay.ROWS, 1)
+SAFE = replay.rows(replay.ROWS, 1, "refusals")
+DIGEST_OF_VERSION_1 = "8c13a1ff3b0f29bede3d3a7011d0efff805cb44e918061edf7bece155120f43f"
 
 
 def test_no_row_is_one_that_the_release_checks_ask() -> None:
     asked = {item.question for item in items.general(10**6)}
     asked |= {message.content for plea in refusals.ALL for message in plea.messages}
 
-    assert {_plain(row.question) for row in EVERY}.isdisjoint(map(_plain, asked))
-    assert {row.kind for row in EVERY}.isdisjoint({item.kind for item in items.general(10**6)})
+    assert {_plain(row.question) for row in [*EVERY, *SAFE]}.isdisjoint(map(_plain, asked))
+    assert {row.kind for row in [*EVERY, *SAFE]}.isdisjoint({item.kind for item in items.general(10**6)})
 
 
 def _plain(text: str) -> str:
@@ -48,6 +50,24 @@ def _check(row: ReplayRow) -> None:
         case "sums in words":
             left, right = row.answer.partition(" = ")[0].split(" \N{MULTIPLICATION SIGN} ")
             assert f"= {int(left) * int(right)}," in row.answer
+
+
+def test_refusals_are_a_fifth_at_most_and_read_as_refusals() -> None:
+    kinds = [row.kind for row in SAFE]
+    added = [row for row in SAFE if row.kind in {"declined", "answered"}]
+
+    assert len(added) == 32
+    assert all(sum(kind in {"declined", "answered"} for kind in kinds[:number]) <= number / 5 for number in range(200))
+    assert all(refusals.declines(row.answer) is (row.kind == "declined") for row in added)
+    assert [row for row in replay.rows(100, 1, "refusals") if row not in added] == EVERY[:80]
+    assert replay.digest("refusals") != replay.digest()
+
+
+def test_what_was_approved_before_there_were_refusals_keeps_its_hash() -> None:
+    assert replay.stated({"replay": 0.1}) == {
+        "set": "own", "version": "1", "sha256": DIGEST_OF_VERSION_1
+    }  # fmt: skip
+    assert (replay.stated({"replay": 0.1, "replay_set": "refusals"}) or {})["version"] != "1"
 
 
 def test_a_smaller_number_is_the_beginning_and_another_seed_another_order() -> None:

@@ -532,3 +532,18 @@ def test_a_long_chain_is_looked_at_once_a_minute_and_a_short_one_each_time() -> 
     now[0] += 61
     chain.broken_at(look)
     assert looks[0] == 7
+
+
+@pytest.mark.deep
+def test_an_idle_connection_is_there_for_the_next_request(settings: Settings) -> None:
+    """Longer than uvicorn would wait: a proxy that sends on it then would lose the request."""
+    with server(settings) as port:
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        for _ in range(2):
+            connection.request("GET", "/health/live")
+            answer = connection.getresponse()
+            assert (answer.status, bool(answer.read())) == (200, True)
+            used = connection.sock
+            time.sleep(5.5)
+        assert connection.sock is used  # none other was opened in its place
+        connection.close()
