@@ -20,6 +20,7 @@ from app.users.passwords import Passwords
 from app.users.tables import Role, UserRow
 from app.web.deps import SAFE, App
 from app.web.events import Listener
+from app.web.kept_pages import keeping_of
 from app.web.refusals import SeeFirst, SignInFirst
 
 log = logging.getLogger("tunegate.web")
@@ -104,6 +105,10 @@ def _who(
     if due and request.method in SAFE:
         _notice(app.engine, who)
     request.state.me = who.user
+    keeping = keeping_of(request)
+    if keeping is not None and opened is not None and who.session is not None:
+        row, user = who.session, who.user
+        keeping.checks.append(lambda now: sessions.open_at(row, user, now) and not sessions.due(row, now))
     return who
 
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.settings import Settings
 from app.web import problems
 from app.web.deps import SAFE
+from app.web.kept_pages import KEEPING, Keeping, key_of
 from app.web.params import LARGEST, few_parts
 from app.web.slow_requests import Arriving
 
@@ -76,6 +77,12 @@ class Guard:
             await problems.problem(Request(scope), status, detail, headers=closing)(scope, receive, marked)
             return
         scope["arriving"] = arriving
+        pages = self._owner.state.context.kept_pages
+        if pages is not None and (key := key_of(scope)) is not None:
+            if (page := await pages.find(key)) is not None:
+                await page.send(send)
+                return
+            scope[KEEPING] = send = Keeping(pages, key, send)  # what is kept is what goes out
         await self._app(scope, arriving, self._instead_of_bare(scope, receive, marked))
 
     def _instead_of_bare(self, scope: Scope, receive: Receive, send: Send) -> Send:
