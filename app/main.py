@@ -321,6 +321,7 @@ def run(settings: Settings) -> None:
     # uvicorn raises the signal again once it has stopped, for whoever started it; here nobody is left to hear it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: None)
+    app.prepare()
     gc.freeze()  # what the start made stays for good
     gc.enable()
     server.run()

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, exists, func, or_, select, update
+from sqlalchemy import CursorResult, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.db import installation_of
@@ -95,6 +95,19 @@ def open_of(session: Session, user_id: int, limit: int) -> Sequence[JobRow]:
     """Jobs of this person that wait or run, in the order in which they were asked for."""
     query = select(JobRow).where(IS_OPEN, JobRow.created_by == user_id).order_by(JobRow.id).limit(limit)
     return session.scalars(query).all()
+
+
+def open_of_assessment(session: Session, assessment_id: int, limit: int) -> Sequence[JobRow]:
+    """Jobs of an assessment that wait or run, the newest first."""
+    return session.scalars(_OPEN_OF, {"assessment_id": assessment_id, "most": limit}).all()
+
+
+_OPEN_OF = (  # put together once: every overview asks it
+    select(JobRow)
+    .where(IS_OPEN, JobRow.assessment_id == bindparam("assessment_id"))
+    .order_by(JobRow.id.desc())
+    .limit(bindparam("most"))
+)
 
 
 def failures_of(session: Session, user_id: int, limit: int) -> Sequence[JobRow]:

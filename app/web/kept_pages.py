@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -22,6 +23,7 @@ from app.db import Changes, Mark, utcnow
 
 MOST = 32 * 1024 * 1024
 """Bytes of pages that a process keeps at most; all of them go at the next change anyway."""
+MOST_FACTS = 5_000
 KEEPING = "tunegate.keeping"
 # What else of a request may change its answer: credentials in a header, pieces of pages, parts of files, a body.
 OTHER = frozenset({b"authorization", b"hx-request", b"range", b"content-length", b"transfer-encoding", b"prefer"})
@@ -62,14 +64,29 @@ class KeptPages:
         self._most = most
         self._mark: Mark = None
         self._pages: dict[Key, Page] = {}
+        self._facts: dict[str, Any] = {}
         self._bytes = 0
+
+    @property
+    def quick(self) -> bool:
+        """Whether a mark costs next to nothing: less than whatever could be asked in its place."""
+        return not self._changes.waits
 
     async def mark(self) -> Mark:
         """The mark that the database has now; None where it cannot be said, and then nothing is kept."""
         mark = await run_in_threadpool(self._changes.mark) if self._changes.waits else self._changes.mark()
         if mark is None or mark != self._mark:
-            self._pages, self._bytes, self._mark = {}, 0, mark
+            self._pages, self._facts, self._bytes, self._mark = {}, {}, 0, mark
         return mark
+
+    def fact(self, name: str) -> Any:
+        """What was learned under the mark that was taken last; None where nothing was."""
+        return self._facts.get(name)
+
+    def learn(self, mark: Mark, name: str, fact: object) -> None:
+        """Remember something that rests on the database alone. mark: what `mark` gave before it was read."""
+        if mark is not None and mark == self._mark and len(self._facts) < MOST_FACTS:
+            self._facts[name] = fact
 
     async def find(self, key: Key) -> Page | None:
         """The page that can be sent for this request, if there is one."""

@@ -19,6 +19,7 @@ from app.web import problems
 from app.web.deps import SAFE
 from app.web.kept_pages import KEEPING, Keeping, key_of
 from app.web.params import LARGEST, few_parts
+from app.web.shortlist import Shortlist
 from app.web.slow_requests import Arriving
 
 BODY_LIMIT = 2 * 1024 * 1024  # bytes; routes that take uploads say their own `max_body_size`
@@ -213,6 +214,12 @@ class Web(FastAPI):
             **options,
         )
         self._settings = settings
+        limit: Any = self.router.middleware_stack  # on bodies, around what finds the route
+        limit.app = self._shortlist = Shortlist(self.router)
+
+    def prepare(self) -> None:
+        """Work every route out now and not for the first reader, who would wait for half a second."""
+        self._shortlist.build()
 
     def openapi(self) -> dict[str, Any]:
         """The description of the API; every refusal in it is what it is sent as, a problem document."""

@@ -1,11 +1,9 @@
 """Pages that are sent again while nothing has changed: what must be seen at once, and what no two readers share."""
 
 import re
-import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments.service import Details
 from app.assessments.tables import AssessmentRow
-from app.db import Changes, engine_for, make_engine, reading, utcnow, writing
+from app.db import make_engine, reading, utcnow, writing
 from app.settings import Settings
 from app.users import store as users
 from app.users.identity import NOTICE_EVERY
@@ -25,6 +23,14 @@ from app.web.kept_pages import KeptPages
 from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.deep])])
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """On both databases, for each says in its own way whether anything has changed."""
+    if request.param == "sqlite":
+        return settings
+    return settings.model_copy(update={"database_url": request.getfixturevalue("postgres_url")})
 
 
 @pytest.fixture
@@ -253,46 +259,3 @@ def test_a_change_while_a_page_is_made_is_on_the_next(
     finally:
         over.set()
         thread.join()
-
-
-# ------------------------------------------------------------------ the mark
-
-
-def test_a_mark_moves_with_every_commit_of_another_connection(either: Settings) -> None:
-    ours, theirs = engine_for(either), make_engine(either.url)
-    changes = Changes(ours)
-    statement = "insert into sign_in_failures (account, address, area, at) values ('a', 'b', '', '2026-01-01')"
-
-    first = changes.mark()
-    assert changes.mark() == first
-    seen = {first}
-    for engine in (theirs, ours):
-        before = changes.mark()
-        with engine.begin() as connection:
-            connection.exec_driver_sql(statement)
-            assert changes.mark() == before  # nothing is committed yet
-        seen.add(after := changes.mark())
-        assert after != before
-        with engine.connect() as connection:
-            connection.exec_driver_sql("select 1")
-        assert changes.mark() == after
-
-    assert len(seen) == 3
-    assert None not in seen
-    changes.close()
-    ours.dispose()
-    theirs.dispose()
-
-
-def test_without_a_database_nothing_is_kept(tmp_path: Path) -> None:
-    engine = make_engine(f"sqlite:///{tmp_path / 'missing.db'}")
-    changes = Changes(engine)
-
-    assert changes.mark() is None
-    sqlite3.connect(tmp_path / "missing.db").close()
-    first = changes.mark()
-    assert first is not None
-    changes.close()
-    assert changes.mark() not in (None, first)  # the numbers of two connections say nothing about each other
-    changes.close()
-    engine.dispose()
