@@ -6,16 +6,19 @@ IMMEDIATE for a transaction that may write (it waits for the lock instead of fai
 `query_only` for one that only reads. On PostgreSQL the same two are a read-write and a READ ONLY transaction.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -140,12 +143,14 @@ class Scope:
     """What one transaction carries beside its rows.
 
     queue: where its jobs go; None where nothing may be put in line. afterwards: what to do once it is committed, by
-    name. worked_out: what a reading transaction need not ask the database twice; None in one that may write.
+    name. worked_out: what a reading transaction need not ask the database twice; None in one that may write. until:
+    from when on what was read would be something else by the clock alone; None for never (`not_after`).
     """
 
     queue: Queue | None = None
     afterwards: dict[str, Callable[[], None]] = field(default_factory=dict)
     worked_out: dict[tuple[str, int], Any] | None = None
+    until: datetime | None = None
 
 
 def scope_of(session: Session) -> Scope:
@@ -210,6 +215,13 @@ def prefill(session: Session, known: Mapping[tuple[str, int], object]) -> None:
         kept.update(known)
 
 
+def not_after(session: Session, moment: datetime | None) -> None:
+    """Say that what was read comes to something else from this moment on, though nobody changes a row."""
+    scope = scope_of(session)
+    if moment is not None and moment > utcnow() and (scope.until is None or moment < scope.until):
+        scope.until = moment
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """A consistent view for reading; a write in it is an error of the database."""
@@ -233,3 +245,59 @@ def _for_reading(engine: Engine) -> Engine:
     if (known := _reading_engines.get(engine)) is None:
         known = _reading_engines[engine] = engine.execution_options(postgresql_readonly=True)
     return known
+
+
+# ---------------------------------------------------------------- whether anything has changed
+
+Mark = tuple[int, int] | str | None
+
+
+class Changes:
+    """Whether anything was committed to a database since some moment, by whichever process, in one cheap question.
+
+    Two equal marks of one object mean that every row is as it was in between; from other marks nothing follows.
+    SQLite: `PRAGMA data_version` of a connection that never writes: "different if changes were committed to the
+    database by any other connection" (sqlite.org/pragma). PostgreSQL: the snapshot of a statement, so which
+    transactions it sees; each commit of one that wrote something makes it another one.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.waits = engine.dialect.name != "sqlite"
+        """Whether asking waits for a server, which nobody does in an event loop."""
+        self._file = "" if self.waits else engine.url.database or ""
+        self._connection: sqlite3.Connection | None = None
+        self._opened = 0  # times; the numbers of two connections say nothing about each other
+
+    def mark(self) -> Mark:
+        """None where it cannot be said right now. From one thread at a time."""
+        return self._snapshot() if self.waits else self._data_version()
+
+    def _snapshot(self) -> Mark:
+        try:
+            with self._engine.connect() as connection:
+                mark: str = connection.exec_driver_sql("select pg_current_snapshot()::text").scalar_one()
+        except SQLAlchemyError:
+            return None
+        return mark
+
+    def _data_version(self) -> Mark:
+        try:
+            if self._connection is None:
+                address = f"{Path(self._file).absolute().as_uri()}?mode=rw"
+                # No patience: whoever asks has another way, and others wait behind it.
+                self._connection = sqlite3.connect(
+                    address, timeout=0, isolation_level=None, check_same_thread=False, uri=True
+                )
+                self._opened += 1
+            return self._opened, self._connection.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error:
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """Let go of the connection; the next mark is None of those before."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()

@@ -44,7 +44,7 @@ from app.datasets import api as datasets_api
 from app.datasets import reading_routes as datasets_reading_routes
 from app.datasets import routes as datasets_routes
 from app.datasets import rows_routes as datasets_rows_routes
-from app.db import engine_for, reading, utcnow, writing
+from app.db import Changes, engine_for, reading, utcnow, writing
 from app.demo import api as demo_api
 from app.demo import routes as demo_routes
 from app.documents import api as documents_api
@@ -112,6 +112,7 @@ from app.users import store as user_store
 from app.web import files, health, pages, problems
 from app.web.context import AppContext
 from app.web.events import Hub
+from app.web.kept_pages import KeptPages
 from app.web.security import Web
 from app.web.slow_requests import protocol
 from app.wording import plural
@@ -256,6 +257,7 @@ def create_app(settings: Settings) -> Web:
         objects=objects,
         on_refusal=on_refusal,
         chain=Chain(),
+        kept_pages=KeptPages(Changes(engine)),
     )
 
     @asynccontextmanager
@@ -264,6 +266,8 @@ def create_app(settings: Settings) -> Web:
         context.hub.closing = True
         serving.close(_app)
         context.jobs.close()
+        if context.kept_pages is not None:
+            context.kept_pages.close()
         engine.dispose()
 
     app = Web(
@@ -319,6 +323,7 @@ def run(settings: Settings) -> None:
     # uvicorn raises the signal again once it has stopped, for whoever started it; here nobody is left to hear it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: None)
+    app.prepare()
     gc.freeze()  # what the start made stays for good
     gc.enable()
     server.run()

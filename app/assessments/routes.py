@@ -5,7 +5,6 @@ which sends the form after each pause in typing, gets small pieces for places ou
 a person is typing in is ever replaced.
 """
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -25,8 +24,9 @@ from app.assessments.tables import AssessmentRow
 from app.errors import Invalid, NotFound
 from app.users.deps import Me
 from app.web.context import AppContext
-from app.web.deps import App, Db
+from app.web.deps import App, Db, KeptDb
 from app.web.forms import by_field
+from app.web.kept_pages import fresh_word
 from app.web.pages import page, see, url_if_any, wants_fragment
 from app.web.params import Form as SentForm
 from app.web.params import Id, OneLine, Slug, Text
@@ -201,7 +201,7 @@ def restore(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
 
 
 @router.get("/assessments/{assessment_id}/describe/{section}", name="section")
-def show_section(request: Request, assessment_id: Id, section: Slug, app: App, db: Db, me: Me) -> Response:
+def show_section(request: Request, assessment_id: Id, section: Slug, app: App, db: KeptDb, me: Me) -> Response:
     row = store.get(db, assessment_id)
     questions = _section(section)
     wrong = typed.faults(row.answers, questions.asked)
@@ -288,7 +288,7 @@ def _section_page(
         errors=errors,
         show_summary=status == 422,
         theirs=theirs or [],
-        tab=secrets.token_urlsafe(8),
+        tab=fresh_word(request),
         first=at == 0,
         last=at == len(SECTIONS) - 1,
         advice=advice,

@@ -34,12 +34,11 @@ class Overview:
 def overview(session: Session, assessment: AssessmentRow) -> Overview:
     """Where an assessment stands, at a glance. Nothing is judged for it: what the status rests on is kept with it."""
     glance = standings.kept(session, assessment).glance
-    open_jobs = [job for job in job_store.newest(session, None, 5, assessment_id=assessment.id) if not job.final]
     return Overview(
         glance.lines,
         glance.criteria,
         tuple(_people(session, assessment)),
-        open_jobs,
+        job_store.open_of_assessment(session, assessment.id, 5),
         activity.feed(
             assessment.id,
             store.acts(session, assessment.id, MOST_EVENTS),

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from app.assessments import store as assessment_store
 from app.dossier.overview import overview
 from app.users.deps import Me
-from app.web.deps import Db
+from app.web.deps import KeptDb
 from app.web.pages import page
 from app.web.params import Id
 
@@ -13,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/assessments/{assessment_id}", name="assessment")
-def show_assessment(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+def show_assessment(request: Request, assessment_id: Id, db: KeptDb, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     return page(
         request,

@@ -17,7 +17,7 @@ from app.users import store as user_store
 from app.users.deps import Admin, Listening, Me
 from app.users.tables import Role, UserRow
 from app.web import events
-from app.web.deps import App, Db
+from app.web.deps import App, Db, KeptDb
 from app.web.events import Sent
 from app.web.pages import page, render, see, url_if_any
 from app.web.params import LARGEST, OneLine
@@ -28,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/", name="home")
 def show_home(
     request: Request,
-    db: Db,
+    db: KeptDb,
     me: Me,
     q: Annotated[OneLine, Query(max_length=100)] = "",
     state: Filter = "",

@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.db import memo, prefill, utcnow
+from app.db import memo, not_after, prefill, utcnow
 from app.gate import store as reviews
 from app.gate.approvals import approving
 from app.gate.tables import ReviewRow
@@ -64,6 +64,8 @@ def needs(session: Session, me: UserRow) -> list[Need]:
     failures = jobs.failures_of(session, me.id, MOST) if there.failed else []
     data = store.undecided_data(session, me.id, MOST) if there.data else []
     documents = store.undecided_documents(session, me.id, MOST) if there.documents else []
+    for approval in filter(None, map(approving, answered)):
+        not_after(session, approval.expires_at)
     about = _Named(session, [*to_decide, *answered], failures, [*data, *documents])
     return [
         *(_to_decide(review, me, about) for review in to_decide),

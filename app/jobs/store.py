@@ -108,6 +108,19 @@ def open_of(session: Session, user_id: int, limit: int) -> Sequence[JobRow]:
     return session.scalars(query).all()
 
 
+def open_of_assessment(session: Session, assessment_id: int, limit: int) -> Sequence[JobRow]:
+    """Jobs of an assessment that wait or run, the newest first."""
+    return session.scalars(_OPEN_OF, {"assessment_id": assessment_id, "most": limit}).all()
+
+
+_OPEN_OF = (  # put together once: every overview asks it
+    select(JobRow)
+    .where(IS_OPEN, JobRow.assessment_id == bindparam("assessment_id"))
+    .order_by(JobRow.id.desc())
+    .limit(bindparam("most"))
+)
+
+
 def failures_of(session: Session, user_id: int, limit: int) -> Sequence[JobRow]:
     """Jobs of this person that failed and that they have not looked at, newest first; none that was started again."""
     later = aliased(JobRow)

@@ -12,7 +12,7 @@ from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.db import memo, prefill, utcnow
+from app.db import memo, not_after, prefill, utcnow
 from app.gate import evidence
 from app.gate.evidence_strip import Glance
 from app.standing import keeping, store
@@ -52,9 +52,12 @@ def kept(session: Session, assessment: AssessmentRow) -> Kept:
 def _kept(session: Session, assessment: AssessmentRow) -> Kept:
     row = store.find(session, assessment.id)
     if row is not None and _holds(row, assessment):
+        not_after(session, row.valid_until)
         return _read(row)
     keeping.remember(session, assessment.id)
-    return _of(work_out(session, assessment))
+    made = work_out(session, assessment)
+    not_after(session, made.valid_until)
+    return _of(made)
 
 
 def _read(row: StandingRow) -> Kept:
@@ -116,6 +119,8 @@ def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
     """Read what is kept of a whole list at once (`AppContext.read_ahead`); what is stale is gathered in few queries."""
     rows = store.of_ids(session, [assessment.id for assessment in assessments])
     held = {row.id: rows[row.id] for row in assessments if row.id in rows and _holds(rows[row.id], row)}
+    for row in held.values():
+        not_after(session, row.valid_until)
     prefill(session, {("kept", assessment_id): _read(row) for assessment_id, row in held.items()})
     if stale := [assessment for assessment in assessments if assessment.id not in held]:
         evidence.read_ahead(session, stale)
@@ -131,6 +136,8 @@ def in_states(
 def fresh_lines(session: Session, lines: Sequence[Line]) -> list[Line]:
     """The same lines, those that are stale worked out for this page."""
     now = utcnow()
+    for line in lines:
+        not_after(session, line.valid_until)
     stale = {
         line.id
         for line in lines

@@ -10,9 +10,10 @@ what was true until something changed that reaches many at once; `service.fresh_
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.assessments.store import text_conditions
@@ -112,15 +113,56 @@ _OWN = 9  # columns before the status
 
 def page(session: Session, wanted: Wanted, number: int, size: int) -> Page:
     """One page of the list, last changed first."""
-    conditions = _conditions(session, wanted)
     skipped = (number - 1) * size
-    order = (StandingRow.updated_at.desc(), StandingRow.assessment_id.desc())
-    query = select(*_LISTED).join(AssessmentRow, AssessmentRow.id == StandingRow.assessment_id).where(*conditions)
-    rows: Sequence[Any] = session.execute(query.order_by(*order).limit(size).offset(skipped)).all()
+    kind = _kind(session, wanted)
+    words = text_conditions(wanted.text)
+    given = {"me": wanted.me, "size": size, "skipped": skipped, "most": skipped + MOST_COUNTED}
+    rows: Sequence[Any] = session.execute(_lines(kind).where(*words) if words else _lines(kind), given).all()
     lines = [Line(*(*row[:_OWN], of_row(row), *row[_OWN : _OWN + 3])) for row in rows]
     if number == 1 and len(lines) < size:
         return Page(lines, len(lines))
-    return Page(lines, _counted(session, conditions, skipped + MOST_COUNTED, joined=bool(wanted.text)))
+    return Page(lines, session.scalar(_number(kind, *words) if words else _number_of(kind), given) or 0)
+
+
+def _kind(session: Session, wanted: Wanted) -> str:
+    """The filter, by one of the names that `_condition` knows."""
+    if wanted.list_filter != "mine":
+        return wanted.list_filter if wanted.list_filter in (*FILTERS, "archived") else ""
+    own = select(ContributionRow.assessment_id).where(ContributionRow.user_id == wanted.me).limit(FEW)
+    return "few of mine" if len(session.scalars(own).all()) < FEW else "many of mine"
+
+
+# What every home page asks is put together once: that takes as long as the database does.
+@cache
+def _lines(kind: str) -> Select[*tuple[Any, ...]]:
+    order = (StandingRow.updated_at.desc(), StandingRow.assessment_id.desc())
+    query = select(*_LISTED).join(AssessmentRow, AssessmentRow.id == StandingRow.assessment_id).where(*_condition(kind))
+    return query.order_by(*order).limit(bindparam("size")).offset(bindparam("skipped"))
+
+
+def _number(kind: str, *words: ColumnElement[bool]) -> Select[int]:
+    query: Select[int] = select(StandingRow.assessment_id).where(*_condition(kind), *words).limit(bindparam("most"))
+    if words:
+        query = query.join(AssessmentRow, AssessmentRow.id == StandingRow.assessment_id)
+    return select(func.count()).select_from(query.subquery())
+
+
+@cache
+def _number_of(kind: str) -> Select[int]:
+    return _number(kind)
+
+
+def _condition(kind: str) -> list[ColumnElement[bool]]:
+    """me: of whom something is mine."""
+    if kind in FILTERS or kind == "archived":
+        return [StandingRow.list_filter == kind]
+    there, me = StandingRow.archived.is_(False), ContributionRow.user_id == bindparam("me")
+    if kind == "few of mine":
+        return [there, StandingRow.assessment_id.in_(select(ContributionRow.assessment_id).where(me))]
+    if kind == "many of mine":
+        own = select(ContributionRow.user_id).where(me, ContributionRow.assessment_id == StandingRow.assessment_id)
+        return [there, own.exists()]
+    return [there]
 
 
 def counts(session: Session, me: int) -> dict[str, int]:
@@ -139,34 +181,6 @@ def _counts() -> str:
 
 
 _COUNTS = text(_counts())
-
-
-def _counted(session: Session, conditions: Sequence[ColumnElement[bool]], most: int, *, joined: bool) -> int:
-    query: Select[int] = select(StandingRow.assessment_id).where(*conditions).limit(most)
-    if joined:
-        query = query.join(AssessmentRow, AssessmentRow.id == StandingRow.assessment_id)
-    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
-
-
-def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
-    if wanted.list_filter in FILTERS or wanted.list_filter == "archived":
-        chosen = [StandingRow.list_filter == wanted.list_filter]
-    else:
-        chosen = [StandingRow.archived.is_(False)]
-    if wanted.list_filter == "mine":
-        chosen.append(_mine(session, wanted.me))
-    return [*chosen, *text_conditions(wanted.text)]
-
-
-def _mine(session: Session, me: int) -> ColumnElement[bool]:
-    """Those that this person had a hand in."""
-    own = select(ContributionRow.assessment_id).where(ContributionRow.user_id == me)
-    if len(session.scalars(own.limit(FEW)).all()) < FEW:
-        return StandingRow.assessment_id.in_(own)
-    there = select(ContributionRow.user_id).where(
-        ContributionRow.user_id == me, ContributionRow.assessment_id == StandingRow.assessment_id
-    )
-    return there.exists()
 
 
 # ------------------------------------------------------------------ one assessment

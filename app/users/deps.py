@@ -4,9 +4,12 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -15,11 +18,13 @@ from app.db import reading, utcnow, writing
 from app.errors import Forbidden
 from app.settings import Settings
 from app.users import passwords, sessions, store, tokens
-from app.users.identity import Who
+from app.users.identity import Who, digest
 from app.users.passwords import Passwords
 from app.users.tables import Role, UserRow
+from app.web.context import AppContext
 from app.web.deps import SAFE, App
 from app.web.events import Listener
+from app.web.kept_pages import keeping_of
 from app.web.refusals import SeeFirst, SignInFirst
 
 log = logging.getLogger("tunegate.web")
@@ -86,24 +91,47 @@ def identify(session: Session, secret: str, token: bool) -> tuple[Who, bool]:
     return (tokens.by_token if token else sessions.by_cookie)(session, secret, utcnow())
 
 
-def _who(
+async def _who(
     request: Request,
     app: App,
     _token: Annotated[object, Security(TOKEN)],
     _session: Annotated[object, Security(SESSION)],
 ) -> Who:
     """Answer who asks, in a transaction of its own, so that a long upload or stream holds none; a page that reads has
-    one already, and is answered in it.
-
-    "Last seen" is written on safe methods only: another method's session may already hold the one write transaction.
+    one already, and is answered in it. Where nothing at all was committed since the same cookie was looked up, its rows
+    are the same still, and it is judged by them.
     """
     secret, token = secret_of(request, app.settings)
+    pages = app.kept_pages if request.method in SAFE and not token else None
+    quick = pages if pages is not None and pages.quick else None
+    mark = await quick.mark() if quick is not None else None
+    known: Who | None = quick.fact(name := digest(secret)) if quick is not None else None
+    if known is None or not _still(known, utcnow()):
+        who = await run_in_threadpool(_looked_up, request, app, secret, token)
+        if quick is not None:
+            quick.learn(mark, name, who)
+    else:
+        who = known
+    request.state.me = who.user
+    if who.session is not None and (keeping := keeping_of(request)) is not None:
+        keeping.checks.append(partial(_still, who))
+    return who
+
+
+def _still(who: Who, now: datetime) -> bool:
+    """Whether a session that was looked up opens something at this moment, and need not be written to."""
+    row = who.session
+    return row is not None and sessions.open_at(row, who.user, now) and not sessions.due(row, now)
+
+
+def _looked_up(request: Request, app: AppContext, secret: str, token: bool) -> Who:
+    """Asked of the database. That it was seen is written on safe methods only: another method's session may already
+    hold the one write transaction."""
     opened: Session | None = getattr(request.state, "db", None) if request.method in SAFE else None
     with nullcontext(opened) if opened is not None else reading(app.engine) as session:
         who, due = identify(session, secret, token)
     if due and request.method in SAFE:
         _notice(app.engine, who)
-    request.state.me = who.user
     return who
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
-from app.users.tables import TokenRow, UserRow
+from app.users.tables import SessionRow, TokenRow, UserRow
 
 NOTICE_EVERY = timedelta(minutes=10)  # how often "last seen" and "last used" are worth a write
 # What a token of each scope may do. Approving is no more than writing, and no less: it is something else, so that a
@@ -22,11 +22,12 @@ SCOPES: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Somebody who proved who they are: by a browser session (its hash), or by a token of some scope."""
+    """Somebody who proved who they are: by a browser session (its hash, and its row), or by a token of some scope."""
 
     user: UserRow
     session_sha256: str = ""
     token: TokenRow | None = None
+    session: SessionRow | None = None
 
     def may(self, scope: str) -> bool:
         """Whether the token's scope reaches that far; a browser session reaches everything its role does."""

@@ -204,6 +204,16 @@ def by_cookie(session: Session, secret: str, now: datetime) -> tuple[Who, bool]:
         SignInFirst: there is no such session, it has ended, or the account is disabled.
     """
     row, user = store.find_session(session, digest(secret)) or (None, None)
-    if row is None or user is None or row.expires_at <= now or row.seen_at + IDLE_SESSION <= now or not user.active:
+    if row is None or user is None or not open_at(row, user, now):
         raise SignInFirst("You are not signed in, or your session has ended.")
-    return Who(user, session_sha256=row.token_sha256), now - row.seen_at >= NOTICE_EVERY
+    return Who(user, session_sha256=row.token_sha256, session=row), due(row, now)
+
+
+def open_at(row: SessionRow, user: UserRow, now: datetime) -> bool:
+    """Whether this session opens anything at this moment."""
+    return row.expires_at > now and row.seen_at + IDLE_SESSION > now and user.active
+
+
+def due(row: SessionRow, now: datetime) -> bool:
+    """Whether its "last seen" is worth a write."""
+    return now - row.seen_at >= NOTICE_EVERY

@@ -63,10 +63,11 @@ def active_admins(session: Session) -> Sequence[UserRow]:
 
 def names(session: Session, ids: Sequence[int]) -> dict[int, str]:
     """Names by id, for lists that say who did something."""
-    rows = session.execute(select(UserRow.id, UserRow.name).where(UserRow.id.in_(ids)))
+    rows = session.execute(_NAMES, {"ids": list(ids)})
     return {user_id: name for user_id, name in rows}  # noqa: C416 - a Row is not a pair to the type checker
 
 
+_NAMES = select(UserRow.id, UserRow.name).where(UserRow.id.in_(bindparam("ids", expanding=True)))
 # Every page asks this: put together once.
 _SESSION = (
     select(SessionRow, UserRow)

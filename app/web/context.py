@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.web import thread_limits
 from app.web.events import Hub
 from app.web.files import Files
+from app.web.kept_pages import KeptPages
 from app.web.protocols import (
     Action,
     CallPrice,
@@ -132,7 +133,8 @@ class AppContext:
 
     `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `call_prices`,
     `list_price`, `judges`, `objects`, `on_copy` and `record` belong to concepts above the pages that use them: handed
-    in, because imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
+    in, because imports only go down. `uploads` and `model_tests` bound what keeps threads waiting. Without `kept_pages`
+    each is made every time.
     """
 
     settings: Settings
@@ -156,6 +158,7 @@ class AppContext:
     objects: Objects = field(default_factory=NoObjects)
     on_copy: OnCopy = nothing_more
     on_refusal: OnRefusal = no_record
+    kept_pages: KeptPages | None = None
     chain: Chain = field(default_factory=EachTime)
     uploads: Turns = field(default_factory=thread_limits.uploads)
     model_tests: Turns = field(default_factory=thread_limits.model_tests)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.db import read_session, scope_of, writing
 from app.errors import Refusal
 from app.web.context import AppContext
+from app.web.kept_pages import KEEPING
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -37,6 +38,21 @@ async def _db(request: Request) -> AsyncIterator[Session]:
     async with contextmanager_in_threadpool(_changing(context)) as session:
         request.state.db = session
         yield session
+
+
+async def _kept_db(request: Request) -> AsyncIterator[Session]:
+    """The same for a page that may be kept: the mark of the database is taken before anything is read."""
+    keeping = request.scope.get(KEEPING)
+    if keeping is not None:
+        await keeping.begin()
+    session = read_session(context_of(request).engine)
+    request.state.db = session
+    try:
+        yield session
+    finally:
+        await _closed(session)
+    if keeping is not None:
+        keeping.not_after(scope_of(session).until)
 
 
 @contextmanager
@@ -70,3 +86,7 @@ App = Annotated[AppContext, Depends(_app)]
 # scope="function" commits before the response goes out, so the page that a redirect leads to always sees what was just
 # saved, and a commit that fails is still a 500 and not a promise.
 Db = Annotated[Session, Depends(_db, scope="function")]
+
+# In place of `Db`, for a page that rests on nothing but the database, its address, its cookies and the clock: no file,
+# no setting that changes, nothing in memory, nothing by chance but `kept_pages.fresh_word`. It stands before `Me`.
+KeptDb = Annotated[Session, Depends(_kept_db, scope="function")]

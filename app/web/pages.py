@@ -229,6 +229,7 @@ def make_templates(files: Files) -> Environment:
         autoescape=True,
         undefined=StrictUndefined,
         loader=FileSystemLoader(TEMPLATES),
+        auto_reload=False,  # else every template that a page is made of is looked up on the disk for each page
         trim_blocks=True,
         lstrip_blocks=True,
     )

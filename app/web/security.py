@@ -17,7 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.settings import Settings
 from app.web import problems
 from app.web.deps import SAFE
+from app.web.kept_pages import KEEPING, Keeping, key_of
 from app.web.params import LARGEST, few_parts
+from app.web.shortlist import Shortlist
 from app.web.slow_requests import Arriving
 
 BODY_LIMIT = 2 * 1024 * 1024  # bytes; routes that take uploads say their own `max_body_size`
@@ -76,6 +78,12 @@ class Guard:
             await problems.problem(Request(scope), status, detail, headers=closing)(scope, receive, marked)
             return
         scope["arriving"] = arriving
+        pages = self._owner.state.context.kept_pages
+        if pages is not None and (key := key_of(scope)) is not None:
+            if (page := await pages.find(key)) is not None:
+                await page.send(send)
+                return
+            scope[KEEPING] = send = Keeping(pages, key, send)  # what is kept is what goes out
         await self._app(scope, arriving, self._instead_of_bare(scope, receive, marked))
 
     def _instead_of_bare(self, scope: Scope, receive: Receive, send: Send) -> Send:
@@ -206,6 +214,12 @@ class Web(FastAPI):
             **options,
         )
         self._settings = settings
+        limit: Any = self.router.middleware_stack  # on bodies, around what finds the route
+        limit.app = self._shortlist = Shortlist(self.router)
+
+    def prepare(self) -> None:
+        """Work every route out now and not for the first reader, who would wait for half a second."""
+        self._shortlist.build()
 
     def openapi(self) -> dict[str, Any]:
         """The description of the API; every refusal in it is what it is sent as, a problem document."""
