@@ -26,6 +26,7 @@ from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, TagRoundRow, Ta
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.evaluation.agreement import Agreement, agreement
+from app.labelling import blind_rounds
 from app.users.tables import UserRow
 
 # ------------------------------------------------------------------ one person's word
@@ -232,8 +233,7 @@ def end_round(session: Session, round_id: int, *, by: UserRow) -> TagRoundRow:
     row = tag_store.get_round(session, round_id)
     baseline = store.get(session, row.baseline_id)
     assessment_store.opened(session, baseline.assessment_id)
-    if row.user_id != by.id:
-        raise Forbidden("This round is somebody else's.")
+    blind_rounds.own(row, by)
     if row.done_at is None:
         row.done_at = utcnow()
         session.flush()
