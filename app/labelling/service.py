@@ -200,12 +200,12 @@ def compared(session: Session, dataset_id: int) -> Compared:
     every = store.words_of(session, over) if over else []
     given = Counter(one.round_id for one in every)
     done = {row.id: row for row in over.values() if given[row.id] == len(row.rows)}
-    said = [one for one in every if one.round_id in done]
-    targets = store.targets(session, {one.example_id for one in said}) if said else {}
+    counted = [one for one in every if one.round_id in done]
+    targets = store.targets(session, {one.example_id for one in counted}) if counted else {}
     pairs: list[tuple[str, str]] = []
     judged = wrong = 0
     differences: list[Difference] = []
-    for one in said:
+    for one in counted:
         row, target = done[one.round_id], targets[one.example_id].strip()
         if row.kind == "label":
             pairs.append((target, one.label))
@@ -227,14 +227,14 @@ def measured(session: Session, dataset: DatasetRow | None) -> Evidence:
     """What the gates may know of it: nothing before `ENOUGH` rows. dataset: the version that counts."""
     if dataset is None or not store.rounds(session, dataset.id):
         return Evidence()
-    found = compared(session, dataset.id)
-    agreed = found.agreement
-    enough, judged = agreed.rows >= ENOUGH and agreed.kappa is not None, found.judged >= ENOUGH
+    second = compared(session, dataset.id)
+    agreed = second.agreement
+    enough, judged = agreed.rows >= ENOUGH and agreed.kappa is not None, second.judged >= ENOUGH
     return Evidence(
         agreement_kappa=round(agreed.kappa, 4) if enough and agreed.kappa is not None else None,
         agreement_rows=agreed.rows if enough else None,
-        references_judged=found.judged if judged else None,
-        references_wrong=found.wrong if judged else None,
+        references_judged=second.judged if judged else None,
+        references_wrong=second.wrong if judged else None,
     )
 
 
