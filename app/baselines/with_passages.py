@@ -131,9 +131,9 @@ def _rag(context: Context, index: IndexRow | None, quality: Quality | None, agai
         why = _why(way, ways, quality) if index else ""
         yield offer(way, PASSAGES, why, propose=way == proposed)
     for k in OTHER_DEPTHS if index else ():
-        recall = _recall(quality, proposed, k)
+        found = _recall(quality, proposed, k)
         yield offer(
-            proposed, k, f"{plural(k, 'passage')} instead of {PASSAGES}{recall and ': ' + recall}.", propose=False
+            proposed, k, f"{plural(k, 'passage')} instead of {PASSAGES}{found and ': ' + found}.", propose=False
         )
 
 
@@ -152,13 +152,13 @@ def _why(way: Way, ways: Sequence[Way], quality: Quality | None) -> str:
         if way != ways[-1]:
             return ""
         return "Which way finds the gold passages is not measured yet: check retrieval to choose by it."
-    recall = _recall(quality, way, PASSAGES)
+    found = _recall(quality, way, PASSAGES)
     if way != best.way:
         tied = way in best.tied
-        return f"{recall}{', which these rows cannot tell from the best' if tied else ''}."
+        return f"{found}{', which these rows cannot tell from the best' if tied else ''}."
     if len(ways) == 1:
-        return f"{recall}."
-    return f"Best on dev: {recall}."
+        return f"{found}."
+    return f"Best on dev: {found}."
 
 
 def _recall(quality: Quality | None, way: Way, k: int) -> str:
@@ -278,8 +278,8 @@ def look_up(claim: Claim, arm: ArmRow, examples: Sequence[Example]) -> LookedUp:
             ranked = search(claim, session, index, settings["way"], int(settings["k"]), examples)
         ids = {passage for hits in ranked.values() for passage, _ in hits}
         passages = passages_of(session, claim.blobs, index.id, ids)
-    with_scores = {row: [(passages[one], score) for one, score in hits] for row, hits in ranked.items()}
-    return LookedUp(with_scores, {example.id: gold[example.id] for example in examples if example.id in gold})
+    found = {row: [(passages[one], score) for one, score in hits] for row, hits in ranked.items()}
+    return LookedUp(found, {example.id: gold[example.id] for example in examples if example.id in gold})
 
 
 def search(

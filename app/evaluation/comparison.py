@@ -154,14 +154,14 @@ def _seen(difference: statistics.Difference, rows: int, design: Design | None) -
 def _bound(
     before: Sequence[float],
     after: Sequence[float],
-    difference: statistics.Difference,
+    found: statistics.Difference,
     seed: int,
     confidence: float = CONFIDENCE,
     groups: Codes | None = None,
 ) -> statistics.Difference:
     """What a verdict on graded scores goes by: the interval, widened to where rows that nobody saw could move it."""
     bounded = grouped.paired_bounded(before, after, seed, confidence, groups)
-    return replace(difference, low=min(difference.low, bounded.low), high=max(difference.high, bounded.high))
+    return replace(found, low=min(found.low, bounded.low), high=max(found.high, bounded.high))
 
 
 def _clear(difference: statistics.Difference, p: float, worthwhile: float) -> bool:
@@ -275,9 +275,9 @@ def rival(
     """One that answered the same rows. groups: of rows that belong together."""
     before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
     codes = _codes(pairs, groups)
-    difference = grouped.paired(before, after, binary=binary, seed=seed, confidence=ONE_SIDED, groups=codes)
-    bound = difference if binary else _bound(before, after, difference, seed, ONE_SIDED, codes)
-    return _rival(title, kind, _mean(before), difference, bound)
+    found = grouped.paired(before, after, binary=binary, seed=seed, confidence=ONE_SIDED, groups=codes)
+    bound = found if binary else _bound(before, after, found, seed, ONE_SIDED, codes)
+    return _rival(title, kind, _mean(before), found, bound)
 
 
 def doubt(others: int) -> float:
@@ -297,7 +297,7 @@ def unasked(title: str, first: Comparison, on_dev: statistics.Difference) -> Riv
 
 
 def _rival(
-    title: str, kind: Kind, before: float | None, difference: statistics.Difference, bound: statistics.Difference
+    title: str, kind: Kind, before: float | None, found: statistics.Difference, bound: statistics.Difference
 ) -> Rival:
     """found: what is shown. bound: what the verdict goes by."""
     verdict: Verdict = "inconclusive"
@@ -305,7 +305,7 @@ def _rival(
         verdict = "improved"
     elif bound.high < WORTHWHILE:
         verdict = "regressed" if bound.high < 0 else "not better"
-    return Rival(title, kind, before, difference.delta, difference.low, difference.high, verdict)
+    return Rival(title, kind, before, found.delta, found.low, found.high, verdict)
 
 
 def against_all(first: Comparison, rivals: Sequence[Rival]) -> Comparison:
