@@ -387,8 +387,8 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
         return _OWN_NAMES[name]
     if special := _with_examples(name, known) or _retrieving(name, known) or _by_another_model(name, known):
         return special
-    if found := _NUMBERED.fullmatch(name):
-        family, number, seed = found.group(1), int(found.group(2)), found.group(3)
+    if parts := _NUMBERED.fullmatch(name):
+        family, number, seed = parts.group(1), int(parts.group(2)), parts.group(3)
         if family == "adapter":
             return f"{label('variant.adapter')}, run {number}" + (f", seed {seed}" if seed else "")
         return f"Prompt v{number + 1}{' (optimizer)' if family == 'optimised_prompt' else ''}"
@@ -401,8 +401,8 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
 def _with_examples(name: str, settings: Mapping[str, Any]) -> str:
     """`Few-shot, 3 random (sample 1)`, `Few-shot, 5 nearest`, `Many-shot, 120 examples`; empty for others."""
     examples = settings.get("k")
-    if found := _DRAWN.fullmatch(name):
-        return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {int(found.group(1))})"
+    if parts := _DRAWN.fullmatch(name):
+        return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {int(parts.group(1))})"
     if name == "label_scoring/nearest":
         return f"{label('variant.label_scoring')}, {examples} nearest"
     if name.startswith("embedding_classifier/"):
@@ -418,18 +418,18 @@ def _with_examples(name: str, settings: Mapping[str, Any]) -> str:
 
 def _by_another_model(name: str, settings: Mapping[str, Any]) -> str:
     """`Zero-shot on Qwen 72B`; empty for what the run's own model answers."""
-    if not (found := _BY_OTHERS.fullmatch(name)):
+    if not (parts := _BY_OTHERS.fullmatch(name)):
         return ""
-    prompt = label("variant.zero_shot") if found.group(1) == "zero_shot" else "Best prompt"
+    prompt = label("variant.zero_shot") if parts.group(1) == "zero_shot" else "Best prompt"
     return f"{prompt} on {settings.get('model_as', {}).get('name', 'another model')}"
 
 
 def _retrieving(name: str, settings: Mapping[str, Any]) -> str:
     """`RAG, hybrid, 5 passages`; empty for what retrieves nothing."""
-    if not (found := _RETRIEVING.fullmatch(name)):
+    if not (parts := _RETRIEVING.fullmatch(name)):
         return ""
     passages = (settings.get("passages") or {}).get("k")
-    return f"{label('variant.rag')}, {found.group(1)}{f', {passages} passages' if passages else ''}"
+    return f"{label('variant.rag')}, {parts.group(1)}{f', {passages} passages' if passages else ''}"
 
 
 # Sentences of the policy and of its criteria are part of what was hashed and approved, so they stay as they are stored;

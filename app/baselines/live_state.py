@@ -36,7 +36,7 @@ def values(
     budget, spent = Budget.from_json(baseline.budget), progress.get("spent") or {}
     bounded = bool(budget.limits) or bool(spent.get("taken"))  # else the figures have said it all
     return {
-        "ahead": job_store.ahead(session, job) if not job.final else 0,
+        "ahead": job_store.ahead(session, job),
         "working": job.status != Status.QUEUED or job_store.working(session, utcnow() - timedelta(seconds=lost_after)),
         "progress": progress,
         "money": live_view.money_so_far(progress, budget) if bounded else "",

@@ -60,7 +60,7 @@ from app.inference import store as model_store
 from app.inference import trials
 from app.inference.deps import WithBundled
 from app.inference.tables import ModelRow
-from app.jobs import store as job_store
+from app.jobs import live as job_live
 from app.jobs.tables import JobRow
 from app.scoring import service as scoring
 from app.users.deps import Launcher, Listening, Me
@@ -209,18 +209,16 @@ async def measure_events(
         with reading(app.engine) as session:
             baseline = store.get(session, baseline_id)
             job = runs.last_job(session, baseline)
-            if job is None:
-                return []
-            news = job_store.events_after(session, job.id, after)
-            if not news and not job.final:
-                return []
-            drawn = live_view.signature(baseline.arms)
-            values = _live(request, session, baseline, job, live=True)
-            if drawn not in sent_table:  # at first, too: a variant may have come through since the page was drawn
-                values |= {"table": _table(request, session, baseline, compare=False), "swap": True}
-            sent_table[:] = [drawn]
-            html = render(request, "baselines/_live.html", baseline=baseline, **values)
-            return [Message(news[-1].id if news else after, html, last=job.final)]
+
+            def draw() -> str:
+                drawn = live_view.signature(baseline.arms)
+                values = _live(request, session, baseline, job, live=True) if job else {}
+                if drawn not in sent_table:  # at first, too: a variant may have come through since the page was drawn
+                    values |= {"table": _table(request, session, baseline, compare=False), "swap": True}
+                sent_table[:] = [drawn]
+                return render(request, "baselines/_live.html", baseline=baseline, **values)
+
+            return job_live.news(session, job, after, draw)
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
         yield sent

@@ -46,10 +46,32 @@ def start(
     if before is not None:
         _need_rest(session, before)
         before.archived_at = utcnow()
-    now = utcnow()
     margin = assessments.policy_of(session, planned.assessment).limit(arms.MARGIN)
-    baseline = BaselineRow(
-        assessment_id=assessment_id,
+    baseline = _as_planned(planned, order, by, margin)
+    session.add(baseline)
+    _write_down(session, baseline, order.from_version, by)
+    session.flush()
+    dataset_store.keep_test_keys(session, planned.dataset.id)
+    _run(session, baseline, planned.model, by)
+    assessments.contribute(session, planned.assessment, by, "measure")
+    detail = {
+        "assessment": assessment_id,
+        "model": planned.model.name,
+        "sent_to": planned.model.base_url or None,
+        **({"sent_to_others": also} if (also := _also_sent_to(planned)) else {}),
+        "calls": planned.estimate.calls,
+        "metric": planned.metric,
+        "target": planned.target,
+        **({"budget": limits} if (limits := planned.budget.to_json()) else {}),
+    }
+    audit.record(session, by, "baseline.start", "baseline", baseline.id, detail)
+    return baseline
+
+
+def _as_planned(planned: Plan, order: BaselineRequest, by: UserRow, margin: float) -> BaselineRow:
+    """The row of a measurement, with everything that is noted when it begins. margin: see `_kept`."""
+    return BaselineRow(
+        assessment_id=planned.assessment.id,
         dataset_id=planned.dataset.id,
         model_id=planned.model.id,
         model_as=MeasuredModel.of(planned.model).to_json(),
@@ -71,36 +93,12 @@ def start(
         metric_set_at=planned.assessment.metric_set_at,
         test_looks=[],
         created_by=by.id,
-        created_at=now,
+        created_at=utcnow(),
         arms=[
             ArmRow(family=arm.family, name=arm.name, title=arm.title, settings=_kept(arm, margin))
             for arm in planned.arms
         ],
     )
-    session.add(baseline)
-    _write_down(session, baseline, order.from_version, by)
-    session.flush()
-    dataset_store.keep_test_keys(session, planned.dataset.id)
-    _run(session, baseline, planned.model, by)
-    assessments.contribute(session, planned.assessment, by, "measure")
-    audit.record(
-        session,
-        by,
-        "baseline.start",
-        "baseline",
-        baseline.id,
-        {
-            "assessment": assessment_id,
-            "model": planned.model.name,
-            "sent_to": planned.model.base_url or None,
-            **({"sent_to_others": also} if (also := _also_sent_to(planned)) else {}),
-            "calls": planned.estimate.calls,
-            "metric": planned.metric,
-            "target": planned.target,
-            **({"budget": limits} if (limits := planned.budget.to_json()) else {}),
-        },
-    )
-    return baseline
 
 
 def _kept(arm: arms.Arm, margin: float) -> dict[str, Any]:

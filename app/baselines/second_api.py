@@ -125,13 +125,13 @@ def settle_tag(answer_id: Id, body: Settled, db: Db, me: Author) -> SettledTag:
 
 def _agreement(session: Db, baseline_id: int) -> TagAgreement:
     result = second_view.result(session, store.get(session, baseline_id))
-    found, interval = result.agreement, result.interval
+    agreed, interval = result.agreement, result.interval
     return TagAgreement(
         baseline_id=baseline_id,
-        rows=found.rows,
-        agreed=found.same,
-        share=found.share if found.rows else None,
-        kappa=found.kappa,
+        rows=agreed.rows,
+        agreed=agreed.same,
+        share=agreed.share if agreed.rows else None,
+        kappa=agreed.kappa,
         kappa_low=interval.low if interval else None,
         kappa_high=interval.high if interval else None,
         disagreements=[

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.baselines.tables import AnswerRow, ArmRow, TagRoundRow, TagRow
 from app.db import memo, prefill
 from app.errors import NotFound
+from app.labelling import blind_rounds
 
 
 def of_answers(session: Session, answer_ids: Collection[int]) -> dict[int, list[TagRow]]:
@@ -90,7 +91,7 @@ def read_ahead(session: Session, baseline_ids: Sequence[int]) -> None:
 
 def open_round(session: Session, baseline_id: int, user_id: int) -> TagRoundRow | None:
     """The round that this person has begun and not ended."""
-    return next((row for row in rounds(session, baseline_id) if row.user_id == user_id and row.done_at is None), None)
+    return blind_rounds.open_round(rounds(session, baseline_id), user_id)
 
 
 def hidden_from(session: Session, baseline_id: int, user_id: int) -> frozenset[int]:

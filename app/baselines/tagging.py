@@ -26,6 +26,7 @@ from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, TagRoundRow, Ta
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.evaluation.agreement import Agreement, agreement
+from app.labelling import blind_rounds
 from app.users.tables import UserRow
 
 # ------------------------------------------------------------------ one person's word
@@ -45,14 +46,14 @@ def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) 
     before = [answer.cause for answer in tagged]
     if any(answer.split == "test" for answer in tagged):
         looks.note_opening(session, arm.baseline, [arm], by, "tagged")
-    said = tag_store.of_answers(session, tags)
+    tags_so_far = tag_store.of_answers(session, tags)
     in_rounds = tag_store.in_open_rounds(session, arm.baseline_id)
     changed = 0
     for answer, cause in zip(tagged, tags.values(), strict=True):
         if answer.arm_id != arm_id:
             raise Conflict("Only failed answers of this variant can be tagged. Reload the page.")
         _need_failed(arm, answer)
-        changed += _say(session, answer, cause, by, said.get(answer.id, []), in_rounds.get(answer.id, set()))
+        changed += _say(session, answer, cause, by, tags_so_far.get(answer.id, []), in_rounds.get(answer.id, set()))
     if changed:
         detail: dict[str, Any] = {"arm": arm.name, "answers": changed}
         if len(tagged) == 1:
@@ -62,15 +63,15 @@ def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) 
 
 
 def _say(
-    session: Session, answer: AnswerRow, cause: str, by: UserRow, said: Sequence[TagRow], tagging: set[int]
+    session: Session, answer: AnswerRow, cause: str, by: UserRow, tags_so_far: Sequence[TagRow], tagging: set[int]
 ) -> bool:
     """Keep one person's word, and work out what counts. tagging: who has this answer in a round that is not done.
 
     Returns whether anything is otherwise than before.
     """
-    said = _carried_over(session, answer, said)
-    own = next((row for row in said if row.user_id == by.id), None)
-    others = [row for row in said if row.user_id != by.id]
+    tags_so_far = _carried_over(session, answer, tags_so_far)
+    own = next((row for row in tags_so_far if row.user_id == by.id), None)
+    others = [row for row in tags_so_far if row.user_id != by.id]
     was = (answer.cause, answer.settled_by, own.cause if own else None)
     blind = by.id in tagging or not any(row.user_id not in tagging for row in others)
     _put(session, answer, own, cause, by, blind=blind)
@@ -100,10 +101,10 @@ def _put(session: Session, answer: AnswerRow, own: TagRow | None, cause: str, by
     session.flush()
 
 
-def _carried_over(session: Session, answer: AnswerRow, said: Sequence[TagRow]) -> Sequence[TagRow]:
+def _carried_over(session: Session, answer: AnswerRow, tags_so_far: Sequence[TagRow]) -> Sequence[TagRow]:
     """The tags there are; a word that an earlier version kept with the answer alone becomes its person's."""
-    if said or answer.cause is None or answer.tagged_by is None or answer.settled_by is not None:
-        return said
+    if tags_so_far or answer.cause is None or answer.tagged_by is None or answer.settled_by is not None:
+        return tags_so_far
     first = TagRow(
         answer_id=answer.id, user_id=answer.tagged_by, cause=answer.cause, blind=answer.cause, at=answer.created_at
     )
@@ -114,13 +115,13 @@ def _carried_over(session: Session, answer: AnswerRow, said: Sequence[TagRow]) -
 
 def _recount(session: Session, answer: AnswerRow) -> None:
     """What counts of what everybody said: what most said, if two did, else what the first one said."""
-    said = tag_store.of_answers(session, [answer.id]).get(answer.id, [])
-    if not said:
+    tags_so_far = tag_store.of_answers(session, [answer.id]).get(answer.id, [])
+    if not tags_so_far:
         answer.cause, answer.tagged_by = None, None
         return
-    (word, times), *rest = Counter(row.cause for row in said).most_common()
+    (word, times), *rest = Counter(row.cause for row in tags_so_far).most_common()
     agreed = times > 1 and (not rest or rest[0][1] < times)
-    first = next(row for row in said if not agreed or row.cause == word)
+    first = next(row for row in tags_so_far if not agreed or row.cause == word)
     answer.cause, answer.tagged_by = first.cause, first.user_id
 
 
@@ -176,12 +177,12 @@ def offered(session: Session, baseline: BaselineRow, me: UserRow) -> Offered:
     if arm is None:
         return Offered(None, (), "No variant has a result on the dev set yet.")
     answers = {row.id: row for row in answer_store.answers(session, arm.id, "dev") if _failed(baseline, row)}
-    said = tag_store.of_answers(session, answers)
-    first = {answer_id: _first_tagger(answers[answer_id], said.get(answer_id, [])) for answer_id in answers}
+    tags_so_far = tag_store.of_answers(session, answers)
+    first = {answer_id: _first_tagger(answers[answer_id], tags_so_far.get(answer_id, [])) for answer_id in answers}
     others = {
         answer_id: by
         for answer_id, by in first.items()
-        if by is not None and by != me.id and all(row.user_id != me.id for row in said.get(answer_id, []))
+        if by is not None and by != me.id and all(row.user_id != me.id for row in tags_so_far.get(answer_id, []))
     }
     if not others:
         return Offered(arm, (), "Nobody else has tagged a failure that you have not." if answers else "Nothing failed.")
@@ -232,8 +233,7 @@ def end_round(session: Session, round_id: int, *, by: UserRow) -> TagRoundRow:
     row = tag_store.get_round(session, round_id)
     baseline = store.get(session, row.baseline_id)
     assessment_store.opened(session, baseline.assessment_id)
-    if row.user_id != by.id:
-        raise Forbidden("This round is somebody else's.")
+    blind_rounds.own(row, by)
     if row.done_at is None:
         row.done_at = utcnow()
         session.flush()
@@ -298,8 +298,8 @@ def compared(session: Session, baseline: BaselineRow) -> Compared:
 # ------------------------------------------------------------------ what has to hold
 
 
-def _first_tagger(answer: AnswerRow, said: Sequence[TagRow]) -> int | None:
-    return said[0].user_id if said else answer.tagged_by if answer.cause else None
+def _first_tagger(answer: AnswerRow, tags_so_far: Sequence[TagRow]) -> int | None:
+    return tags_so_far[0].user_id if tags_so_far else answer.tagged_by if answer.cause else None
 
 
 def _failed(baseline: BaselineRow, answer: AnswerRow) -> bool:

@@ -149,13 +149,13 @@ def list_rows(
     masker = masked_rows.masker(store.get(db, dataset_id))
     if words := wanted.q.strip():
         search = row_search.search(db, dataset_id, wanted.row_filter(), words, masker, after=after, most=limit)
-        found = row_search.page_of(db, search, skip=0, limit=limit)
-        data = [Row.of(row) for row in masked_rows.rows(found, masker)]
+        matching = row_search.page_of(db, search, skip=0, limit=limit)
+        data = [Row.of(row) for row in masked_rows.rows(matching, masker)]
         return Rows(data=data, has_more=not search.whole, next_after=None if search.whole else search.last)
     listed = store.listed(db, dataset_id, wanted.row_filter(), after=after, limit=limit + 1)
-    more, shown = len(listed) > limit, listed[:limit]
-    data = [Row.of(row) for row in masked_rows.rows(shown, masker)]
-    return Rows(data=data, has_more=more, next_after=shown[-1].id if more else None)
+    more, page = len(listed) > limit, listed[:limit]
+    data = [Row.of(row) for row in masked_rows.rows(page, masker)]
+    return Rows(data=data, has_more=more, next_after=page[-1].id if more else None)
 
 
 @router.post("/datasets/{dataset_id}/rows/{line}/open")

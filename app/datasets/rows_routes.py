@@ -189,8 +189,8 @@ def _listed(
     if words_sought:
         search = row_search.search(db, dataset.id, row_filter, words_sought, masker)
         total = len(search.ids)
-        found = row_search.page_of(db, search, skip=skip, limit=ROWS)
-        return _Listed(found, total, total if total >= row_search.MOST else 0, search)
+        matching = row_search.page_of(db, search, skip=skip, limit=ROWS)
+        return _Listed(matching, total, total if total >= row_search.MOST else 0, search)
     reported = _reported_number(dataset, row_filter, statuses)
     total = store.number_of(db, dataset.id, row_filter, most=MOST) if reported is None else reported
     rows = store.page_of(db, dataset.id, row_filter, skip=skip, limit=ROWS)
@@ -381,12 +381,12 @@ def show_contradictions(request: Request, dataset_id: Id, db: Db, me: Me, number
     groups = group_store.groups(
         db, dataset_id, skip=(number - 1) * PAIRS, limit=PAIRS + 1, rows_each=MOST_ANSWERS, status=status
     )
-    shown = masked_rows.groups(groups[:PAIRS], masked_rows.masker(dataset))
+    groups_masked = masked_rows.groups(groups[:PAIRS], masked_rows.masker(dataset))
     return page(
         request,
         "datasets/contradictions.html",
         **frame(request, db, dataset, "clusters"),
-        questions=[contradictions_view.question(group) for group in shown],
+        questions=[contradictions_view.question(group) for group in groups_masked],
         rows=dataset.report.counts.contradiction,
         more=len(groups) > PAIRS,
         number=number,

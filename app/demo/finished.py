@@ -61,26 +61,26 @@ def show(session: Session, blobs: Blobs, by: UserRow) -> AssessmentRow:
     if there is not None:
         return assessments.restore(session, there.id, by) if there.archived_at is not None else there
     try:
-        found = recording.read()
+        recorded = recording.read()
     except (OSError, ValueError) as error:
         raise Conflict("The finished example did not come with this installation.") from error
-    for content in found.blobs.values():
+    for content in recorded.blobs.values():
         blobs.put_bytes(content)
-    row = _put(session, found)
-    audit.record(session, by, "demo.finished_example", "assessment", row.id, {"as": found.about.sentence})
+    row = _put(session, recorded)
+    audit.record(session, by, "demo.finished_example", "assessment", row.id, {"as": recorded.about.sentence})
     keeping.keep(session, [row.id])  # its status, too; it was put in past everything that notes a change
     return row
 
 
-def _put(session: Session, found: Recording) -> AssessmentRow:
+def _put(session: Session, recorded: Recording) -> AssessmentRow:
     """Put the rows in as they came about: whatever the database asks of a decision or a run holds for these, too."""
-    placed, rows = Placed(session), found.rows
+    placed, rows = Placed(session), recorded.rows
     user_ids = {row["email"]: row["id"] for row in rows["users"]}
     people = _people(session, rows["users"])
     placed.ids["users"] = {user_ids[email]: user.id for email, user in people.items()}
     placed.put(ModelRow, rows["models"], name=_model_name(rows["models"]), kind="folder")
     (assessment_id,) = placed.put(
-        AssessmentRow, rows["assessments"], title=TITLE, note=NOTE, demo=True, recorded=found.about.sentence
+        AssessmentRow, rows["assessments"], title=TITLE, note=NOTE, demo=True, recorded=recorded.about.sentence
     )
     placed.put(ContributionRow, rows["contributions"])
     placed.put(DatasetRow, [_with_people(row, placed) for row in rows["datasets"]])

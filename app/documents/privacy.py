@@ -23,16 +23,16 @@ def held(text: str) -> list[dict[str, Any]]:
         return []
     ends = [at for at, sign in enumerate(text) if sign == "\n"]
     lines: dict[str, list[int]] = {}
-    shown: dict[str, Counter[str]] = {}
+    hints_of: dict[str, Counter[str]] = {}
     for finding in findings:
         lines.setdefault(finding.kind, []).append(bisect_left(ends, finding.start) + 1)
-        shown.setdefault(finding.kind, Counter())[hint(finding.kind, text[finding.start : finding.end])] += 1
+        hints_of.setdefault(finding.kind, Counter())[hint(finding.kind, text[finding.start : finding.end])] += 1
     return [
         {
             "kind": kind,
             "count": len(lines[kind]),
             "lines": list(dict.fromkeys(lines[kind]))[:LINES],
-            "hints": _commonest(shown[kind]),
+            "hints": _commonest(hints_of[kind]),
         }
         for kind in KINDS
         if kind in lines
@@ -42,7 +42,7 @@ def held(text: str) -> list[dict[str, Any]]:
 def summed(documents: Iterable[tuple[str, Iterable[Mapping[str, Any]]]]) -> list[dict[str, Any]]:
     """What a file's documents hold together: [{kind, count, documents, places: [[name, lines]], hints}]."""
     sums: dict[str, dict[str, Any]] = {}
-    shown: dict[str, Counter[str]] = {}
+    hints_of: dict[str, Counter[str]] = {}
     for name, kinds in documents:
         for held_kind in kinds:
             total = sums.setdefault(
@@ -52,12 +52,12 @@ def summed(documents: Iterable[tuple[str, Iterable[Mapping[str, Any]]]]) -> list
             total["documents"] += 1
             if len(total["places"]) < PLACES:
                 total["places"].append([name, held_kind["lines"]])
-            shown.setdefault(held_kind["kind"], Counter()).update(dict(held_kind["hints"]))
-    return [{**sums[kind], "hints": _commonest(shown[kind])} for kind in KINDS if kind in sums]
+            hints_of.setdefault(held_kind["kind"], Counter()).update(dict(held_kind["hints"]))
+    return [{**sums[kind], "hints": _commonest(hints_of[kind])} for kind in KINDS if kind in sums]
 
 
 def _commonest(counted: Counter[str]) -> list[list[Any]]:
-    return [[shown, times] for shown, times in counted.most_common(HINTS)]
+    return [[hinted, times] for hinted, times in counted.most_common(HINTS)]
 
 
 class File(Protocol):
@@ -101,7 +101,7 @@ def by_kind(files: Iterable[tuple[int, File]]) -> list[HeldKind]:
 
 def _held_kind(kind: str, read: Sequence[tuple[int, File]]) -> HeldKind:
     count = 0
-    shown: Counter[str] = Counter()
+    hints_of: Counter[str] = Counter()
     ids: list[int] = []
     undecided_ids: list[int] = []
     actions: Counter[str] = Counter()
@@ -110,13 +110,13 @@ def _held_kind(kind: str, read: Sequence[tuple[int, File]]) -> HeldKind:
             if one["kind"] != kind:
                 continue
             count += one["count"]
-            shown.update(dict(one.get("hints", ())))  # older readings have none
+            hints_of.update(dict(one.get("hints", ())))  # older readings have none
             ids.append(file_id)
             if kind in file.decisions:
                 actions[file.decisions[kind].action] += 1
             else:
                 undecided_ids.append(file_id)
-    return HeldKind(kind, count, ids, undecided_ids, actions[MASK], actions[KEEP_AS_IS], _commonest(shown))
+    return HeldKind(kind, count, ids, undecided_ids, actions[MASK], actions[KEEP_AS_IS], _commonest(hints_of))
 
 
 def undecided(private: Iterable[Mapping[str, Any]] | None, decisions: Mapping[str, Any]) -> list[str]:

@@ -39,12 +39,12 @@ class Agreement:
 
 def agreement(pairs: Iterable[Pair]) -> Agreement:
     """Share and kappa."""
-    said = list(pairs)
-    first, second, words = _coded(said)
+    listed = list(pairs)
+    first, second, words = _coded(listed)
     same = int((first == second).sum())
     expected = _expected(first, second, words)
-    kappa = None if expected is None else (same / len(said) - expected) / (1 - expected)
-    return Agreement(len(said), same, kappa)
+    kappa = None if expected is None else (same / len(listed) - expected) / (1 - expected)
+    return Agreement(len(listed), same, kappa)
 
 
 def kappa_interval(pairs: Iterable[Pair], seed: int = 0) -> Interval | None:
@@ -54,9 +54,9 @@ def kappa_interval(pairs: Iterable[Pair], seed: int = 0) -> Interval | None:
     agreeing share comes to at the same chance agreement. Without that, two people who agree on each of fifty rows would
     look as if they agreed for sure: no draw of those rows has a disagreement in it.
     """
-    said = list(pairs)
-    first, second, words = _coded(said)
-    expected, total = _expected(first, second, words), len(said)
+    listed = list(pairs)
+    first, second, words = _coded(listed)
+    expected, total = _expected(first, second, words), len(listed)
     if expected is None:
         return None
     cells, counts = np.unique(first * words + second, return_counts=True)

@@ -223,11 +223,7 @@ def decide(
             "Its author has to ask again."
         )
     at = utcnow()
-    if any(d.reviewer_id == me.id and d.kind == kind and d.voided_at is None for d in review.decisions):
-        raise Conflict("You have decided this already.")
-    for earlier in review.decisions:  # one voice each: a new decision of the same person replaces the old one
-        if earlier.reviewer_id == me.id and earlier.voided_at is None and earlier.kind != "comment":
-            earlier.voided_at = at
+    _void_earlier(review, me, kind, at)
     session.flush()  # the old voice goes before the new one comes: the database lets nobody have two
     made = DecisionRow(
         review_id=review.id,
@@ -245,6 +241,20 @@ def decide(
     _move(session, review, _state(review))
     audit.record(session, me, f"review.{kind}", "assessment", review.assessment_id, _recorded(review, made))
     return made
+
+
+def _void_earlier(review: ReviewRow, me: UserRow, kind: str, at: datetime) -> None:
+    """One voice each: a new decision of the same person replaces the old one.
+
+    Raises:
+        Conflict: this person has said the same already.
+    """
+    own = [made for made in review.decisions if made.reviewer_id == me.id and made.voided_at is None]
+    if any(made.kind == kind for made in own):
+        raise Conflict("You have decided this already.")
+    for earlier in own:
+        if earlier.kind != "comment":
+            earlier.voided_at = at
 
 
 def _recorded(review: ReviewRow, made: DecisionRow) -> dict[str, Any]:

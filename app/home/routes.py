@@ -34,7 +34,7 @@ def show_home(
     state: Filter = "",
     page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
 ) -> Response:
-    found = listing.find(db, me, state, q, page_number)
+    matching = listing.find(db, me, state, q, page_number)
     return page(
         request,
         "home/home.html",
@@ -42,14 +42,14 @@ def show_home(
         running=inbox.running(db, me),
         over=False,
         set_up=_set_up(db, me),
-        lines=found.lines,
-        counts=found.counts,
+        lines=matching.lines,
+        counts=matching.counts,
         number=page_number,
-        pages=found.pages,
+        pages=matching.pages,
         q=q,
         state=state,
-        anything=bool(found.lines) or assessment_store.anything(db),
-        names=user_store.names(db, sorted({line.owner_id for line in found.lines})),
+        anything=bool(matching.lines) or assessment_store.anything(db),
+        names=user_store.names(db, sorted({line.owner_id for line in matching.lines})),
         demo_url=url_if_any(request, "start_demo"),
         example_url=url_if_any(request, "show_finished"),
         now=utcnow(),

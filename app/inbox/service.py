@@ -71,8 +71,8 @@ def needs(session: Session, me: UserRow) -> list[Need]:
         *(_to_decide(review, me, about) for review in to_decide),
         *(need for review in answered for need in _answered(review, me, about)),
         *(_failure(job, about) for job in failures),
-        *(_undecided(found, me, about, "data") for found in data),
-        *(_undecided(found, me, about, "documents") for found in documents),
+        *(_undecided(waiting, me, about, "data") for waiting in data),
+        *(_undecided(waiting, me, about, "documents") for waiting in documents),
     ]
 
 
@@ -93,10 +93,10 @@ class _Named:
         failures: Sequence[JobRow],
         undecided: Sequence[store.Undecided],
     ) -> None:
-        ids = {review.assessment_id for review in listed} | {found.assessment_id for found in undecided}
+        ids = {review.assessment_id for review in listed} | {waiting.assessment_id for waiting in undecided}
         ids |= {job.assessment_id for job in failures if job.assessment_id is not None}
         self.assessments = assessment_store.named(session, ids) if ids else {}
-        people = {review.requested_by for review in listed} | {found.by for found in undecided}
+        people = {review.requested_by for review in listed} | {waiting.by for waiting in undecided}
         people |= {decision.reviewer_id for review in listed if review.state != "open" for decision in review.decisions}
         self.people = users.names(session, sorted(people)) if people else {}
 
@@ -162,17 +162,17 @@ def _failure(job: JobRow, about: _Named) -> Need:
     )
 
 
-def _undecided(found: store.Undecided, me: UserRow, about: _Named, where: str) -> Need:
-    kinds = plural(found.kinds, "kind")
+def _undecided(waiting: store.Undecided, me: UserRow, about: _Named, where: str) -> Need:
+    kinds = plural(waiting.kinds, "kind")
     return Need(
         "personal",
         "Decide on personal data",
-        about.title(found.assessment_id),
-        f"{kinds} in {found.what}",
-        about.who(found.by, me),
-        found.at,
+        about.title(waiting.assessment_id),
+        f"{kinds} in {waiting.what}",
+        about.who(waiting.by, me),
+        waiting.at,
         "Decide",
-        f"/assessments/{found.assessment_id}/{where}#personal",
+        f"/assessments/{waiting.assessment_id}/{where}#personal",
     )
 
 

@@ -38,7 +38,7 @@ def undecided_data(session: Session, user_id: int, limit: int) -> Sequence[Undec
     query = select(row.assessment_id, row.filename, row.undecided, row.uploaded_by, row.uploaded_at).where(
         UNDECIDED_ROWS, row.state == "ready", *_of(user_id, row.assessment_id), ~replaced
     )
-    return [Undecided(*found) for found in session.execute(query.order_by(row.uploaded_at).limit(limit))]
+    return [Undecided(*row_of) for row_of in session.execute(query.order_by(row.uploaded_at).limit(limit))]
 
 
 def undecided_documents(session: Session, user_id: int, limit: int) -> Sequence[Undecided]:
@@ -47,7 +47,7 @@ def undecided_documents(session: Session, user_id: int, limit: int) -> Sequence[
     query = select(row.assessment_id, row.filename, row.undecided, row.uploaded_by, row.uploaded_at).where(
         UNDECIDED_FILES, row.removed_at.is_(None), *_of(user_id, row.assessment_id)
     )
-    return [Undecided(*found) for found in session.execute(query.order_by(row.uploaded_at).limit(limit))]
+    return [Undecided(*row_of) for row_of in session.execute(query.order_by(row.uploaded_at).limit(limit))]
 
 
 def _of(user_id: int, assessment_id: InstrumentedAttribute[int]) -> tuple[Exists, Exists]:

@@ -119,13 +119,13 @@ def in_parts(
     cache: of all tokens of the prompt but the last one. It is as it was afterwards.
     """
     known = len(prompt) - 1
-    found = torch.empty((1, sum(len(numbers) for _, numbers in parts)))
+    chances = torch.empty((1, sum(len(numbers) for _, numbers in parts)))
     for labels, numbers in parts:
         if stop():
-            return found[:0]
-        found[0, list(numbers)] = log_chances(loaded, labels, [prompt], known, cache)[0].to(found)
+            return chances[:0]
+        chances[0, list(numbers)] = log_chances(loaded, labels, [prompt], known, cache)[0].to(chances)
         cache.crop(-1 - len(labels.nodes))
-    return found
+    return chances
 
 
 def log_chances(
@@ -182,7 +182,7 @@ def _read(logits: Any, labels: Tree) -> Any:
 def plain(loaded: loading.Loaded, labels: Tree, prompt: list[int], chosen: Sequence[int], at_once: int) -> Any:
     """The same for one prompt and the labels of these numbers, each written out behind the prompt: for models that a
     tree or a shared beginning doesn't fit, and to tell which ones those are. at_once: labels in one pass."""
-    found = []
+    chances = []
     for start in range(0, len(chosen), at_once):
         part = [labels.label(number) for number in chosen[start : start + at_once]]
         width = len(prompt) + max(map(len, part))
@@ -196,9 +196,9 @@ def plain(loaded: loading.Loaded, labels: Tree, prompt: list[int], chosen: Seque
         ).logits
         for number, label in enumerate(part):
             steps = torch.log_softmax(logits[number, : len(label) + 1].float(), -1)
-            said = steps[range(len(label)), label].sum()
-            found.append(said + torch.logsumexp(steps[len(label), list(labels.ends)], -1))
-    return torch.stack(found)
+            written = steps[range(len(label)), label].sum()
+            chances.append(written + torch.logsumexp(steps[len(label), list(labels.ends)], -1))
+    return torch.stack(chances)
 
 
 def tree_fits(loaded: loading.Loaded, labels: Tree, prompt: list[int]) -> bool:

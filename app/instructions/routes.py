@@ -17,7 +17,7 @@ from app.inference import store as model_store
 from app.inference.deps import WithBundled
 from app.instructions import difference, form, offers, service, store, views
 from app.instructions.tables import OptimisationRow
-from app.jobs import store as job_store
+from app.jobs import live
 from app.jobs.tables import Status
 from app.users import store as user_store
 from app.users.deps import Author, Launcher, Listening, Me
@@ -266,15 +266,11 @@ async def optimisation_events(
     def read(after: int) -> list[Message]:
         with reading(app.engine) as session:
             row = store.get(session, optimisation_id)
-            job = service.last_job(session, row)
-            if job is None:
-                return []
-            news = job_store.events_after(session, job.id, after)
-            if not news and not job.final:
-                return []
-            values = _live(session, row) | {"live": True}
-            html = render(request, "instructions/_live.html", **values)
-            return [Message(news[-1].id if news else after, html, last=job.final)]
+
+            def draw() -> str:
+                return render(request, "instructions/_live.html", **_live(session, row) | {"live": True})
+
+            return live.news(session, service.last_job(session, row), after, draw)
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
         yield sent
@@ -303,14 +299,10 @@ def _outcome(db: Db, row: OptimisationRow) -> views.Outcome:
 
 def _live(db: Db, row: OptimisationRow) -> dict[str, Any]:
     """What changes while a run goes on."""
-    job = service.last_job(db, row)
-    outcome = _outcome(db, row)
     return {
+        **live.state(db, service.last_job(db, row)),
         "run": row,
-        "job": job,
-        "ahead": job_store.ahead(db, job) if job and not job.final else 0,
-        "progress": (job.progress or {}) if job else {},
-        "outcome": outcome,
+        "outcome": _outcome(db, row),
         "candidates": views.candidate_lines(row),
         "used": views.used(row),
         "live": False,

@@ -162,12 +162,12 @@ def _of_how_many(result: Mapping[str, Any]) -> str:
 def luck(result: Mapping[str, Any]) -> str:
     """The gain that luck alone gives, beside the gain."""
     scored, gain, floor = int(result["scored"]), float(result["gain"]), float(result["luck"])
-    said = selection.words(scored, floor)
+    by_luck = selection.words(scored, floor)
     if gain <= 0:
-        return f"{said}."
+        return f"{by_luck}."
     if gain <= floor:
-        return f"{said}: this gain is no more than that. The test set decides."
-    return f"{said}. The test set decides."
+        return f"{by_luck}: this gain is no more than that. The test set decides."
+    return f"{by_luck}. The test set decides."
 
 
 def used(run: OptimisationRow) -> str:

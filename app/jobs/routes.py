@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.db import reading, utcnow
-from app.jobs import service, store
+from app.jobs import live, service, store
 from app.jobs.tables import OPEN, JobRow, Status
 from app.users import store as user_store
 from app.users.deps import Admin, Listening, Me
@@ -137,12 +137,12 @@ async def job_events(
     def read(after: int) -> list[Sent]:
         with reading(app.engine) as session:
             job = store.get(session, job_id)
-            new_events = store.events_after(session, job_id, after)
-            if not new_events and not job.final:
-                return []
-            wait = service.why_waiting(session, job, app.settings.worker_lost_after)
-            html = render(request, "jobs/_state.html", job=job, wait=wait, live=True)
-            return [Sent(new_events[-1].id if new_events else after, html, last=job.final)]
+
+            def draw() -> str:
+                wait = service.why_waiting(session, job, app.settings.worker_lost_after)
+                return render(request, "jobs/_state.html", job=job, wait=wait, live=True)
+
+            return live.news(session, job, after, draw)
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
         yield sent

@@ -202,9 +202,9 @@ def running_on(session: Session) -> dict[str, list[JobRow]]:
     return on
 
 
-def ahead(session: Session, job: JobRow) -> int:
+def ahead(session: Session, job: JobRow | None) -> int:
     """How many jobs stand before this one in its queue: those that run and those that start earlier."""
-    if job.status != Status.QUEUED:
+    if job is None or job.status != Status.QUEUED:
         return 0
     jobs, known = waiting(session, job.queue)
     place = next((place for place, one in enumerate(jobs) if one.id == job.id), None)

@@ -12,7 +12,7 @@ from app.baselines import store as baseline_store
 from app.baselines.deps import shown_to
 from app.baselines.tables import BaselineRow
 from app.db import reading
-from app.errors import Conflict, Forbidden, NotFound
+from app.errors import Conflict, NotFound
 from app.inference.deps import WithBundled
 from app.judging import deciding, rounds, service, store, views
 from app.judging.api_models import (
@@ -33,6 +33,7 @@ from app.judging.api_models import (
 from app.judging.label_models import JudgeLabels, JudgeRound
 from app.judging.store import Show
 from app.judging.tables import JudgeRunRow
+from app.labelling import blind_rounds
 from app.users.deps import Author, Launcher, Me
 from app.users.tables import UserRow
 from app.web.deps import App, Db
@@ -165,10 +166,7 @@ def begin_judge_labels(assessment_id: Id, db: Db, me: Author) -> JudgeRound:
 @router.get("/judge-rounds/{round_id}", name="api_judge_labels")
 def show_judge_labels(round_id: Id, db: Db, me: Me) -> JudgeRound:
     """A round of one's own, with the labels that were given so far."""
-    row = store.round_of(db, round_id)
-    if row.user_id != me.id:
-        raise Forbidden("This round is somebody else's.")
-    return JudgeRound.of(db, row)
+    return JudgeRound.of(db, blind_rounds.own(store.round_of(db, round_id), me))
 
 
 @router.put("/judge-rounds/{round_id}/labels", name="api_say_judge_labels")

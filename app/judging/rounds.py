@@ -7,6 +7,7 @@ round is done, and counts if every answer of it was labelled: whoever leaves out
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -20,10 +21,11 @@ from app.baselines.tables import BaselineRow
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
 from app.db import utcnow
-from app.errors import Conflict, FieldError, Forbidden, Invalid
+from app.errors import Conflict, FieldError, Invalid
 from app.evaluation.correction import LEAST, WORDS
 from app.judging import offers, store
 from app.judging.tables import JudgeLabelRow, JudgeRoundRow, RubricRow
+from app.labelling import blind_rounds
 from app.users.tables import UserRow
 
 WHO = "Whoever labels has a hand in this assessment and can't approve it."
@@ -72,8 +74,7 @@ def sample(session: Session, rubric: RubricRow, baseline: BaselineRow) -> list[i
 
 def open_round(session: Session, rubric_id: int, user_id: int) -> JudgeRoundRow | None:
     """The round that this person has begun and not ended."""
-    mine = (row for row in store.rounds(session, rubric_id) if row.user_id == user_id and row.done_at is None)
-    return next(mine, None)
+    return blind_rounds.open_round(store.rounds(session, rubric_id), user_id)
 
 
 def refuse_while_labelling(session: Session, rubric_id: int, by: UserRow) -> None:
@@ -118,25 +119,18 @@ def say(session: Session, round_id: int, place: int, label: str, *, by: UserRow)
         Invalid: the label is neither pass nor fail.
     """
     row = _mine(session, round_id, by)
-    if row.done_at is not None:
-        raise Conflict("This round is done; what was said in it stays.")
+    blind_rounds.refuse_done(row)
     if not 1 <= place <= len(row.answers):
         raise Conflict(f"This round has {len(row.answers)} answers.")
     if label and label not in WORDS:
         raise Invalid("This cannot be stored.", [FieldError("#/label", "Use pass or fail.")])
     answer_id = row.answers[place - 1]
     kept = next((one for one in store.labels_of(session, [round_id]) if one.answer_id == answer_id), None)
-    if not label:
-        if kept is not None:
-            session.delete(kept)
-            session.flush()
-        return None
-    if kept is None:
-        kept = JudgeLabelRow(round_id=round_id, answer_id=answer_id, label=label, at=utcnow())
-        session.add(kept)
-    kept.label, kept.at = label, utcnow()
-    session.flush()
-    return kept
+
+    def new(at: datetime) -> JudgeLabelRow:
+        return JudgeLabelRow(round_id=round_id, answer_id=answer_id, label=label, at=at)
+
+    return blind_rounds.put(session, kept, label, new)
 
 
 def end(session: Session, round_id: int, *, by: UserRow) -> JudgeRoundRow:
@@ -195,9 +189,7 @@ def to_label(session: Session, row: JudgeRoundRow) -> list[ToLabel]:
 def _mine(session: Session, round_id: int, by: UserRow) -> JudgeRoundRow:
     row = store.round_of(session, round_id)
     assessment_store.opened(session, store.rubric(session, row.rubric_id).assessment_id)
-    if row.user_id != by.id:
-        raise Forbidden("This round is somebody else's.")
-    return row
+    return blind_rounds.own(row, by)
 
 
 def _note(session: Session, row: JudgeRoundRow, by: UserRow, act: str, detail: dict[str, object]) -> None:

@@ -15,7 +15,7 @@ from app.errors import Invalid
 from app.evaluation import metrics
 from app.evaluation.correction import LEAST
 from app.inference.deps import WithBundled
-from app.jobs import store as job_store
+from app.jobs import live
 from app.judging import deciding, families, form, offers, outcome, rounds, service, store, views
 from app.judging.order import ENDINGS, USES, money
 from app.judging.store import Show
@@ -243,14 +243,11 @@ async def judge_run_events(
     def read(after: int) -> list[Message]:
         with reading(app.engine) as session:
             row = store.get(session, run_id)
-            job = service.last_job(session, row)
-            if job is None:
-                return []
-            news = job_store.events_after(session, job.id, after)
-            if not news and not job.final:
-                return []
-            html = render(request, "judging/_live.html", **_live(session, row) | {"live": True})
-            return [Message(news[-1].id if news else after, html, last=job.final)]
+
+            def draw() -> str:
+                return render(request, "judging/_live.html", **_live(session, row) | {"live": True})
+
+            return live.news(session, service.last_job(session, row), after, draw)
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
         yield sent
@@ -268,12 +265,9 @@ def go_on(request: Request, run_id: Id, db: Db, me: Launcher, typed: Sent) -> Re
 
 def _live(db: Db, row: JudgeRunRow) -> dict[str, Any]:
     """What changes while a run goes on."""
-    job = service.last_job(db, row)
     return {
+        **live.state(db, service.last_job(db, row)),
         "run": row,
-        "job": job,
-        "ahead": job_store.ahead(db, job) if job and not job.final else 0,
-        "progress": (job.progress or {}) if job else {},
         "outcome": outcome.outcome(db, row),
         "judge": service.judge_of(row),
         "cost": money(row.spent, row.price_in, row.price_out),

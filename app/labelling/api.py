@@ -169,8 +169,8 @@ def _round(session: Db, round_id: int) -> LabelRound:
 
 
 def _agreement(session: Db, dataset_id: int) -> LabelAgreement:
-    found = views.result(session, dataset_store.get(session, dataset_id))
-    agreed, interval = found.agreement, found.interval
+    result = views.result(session, dataset_store.get(session, dataset_id))
+    agreed, interval = result.agreement, result.interval
     return LabelAgreement(
         dataset_id=dataset_id,
         rows=agreed.rows,
@@ -179,11 +179,11 @@ def _agreement(session: Db, dataset_id: int) -> LabelAgreement:
         kappa=agreed.kappa,
         kappa_low=interval.low if interval else None,
         kappa_high=interval.high if interval else None,
-        judged=found.judged,
-        wrong=found.wrong,
-        wrong_low=found.wrong_interval.low if found.wrong_interval else None,
-        wrong_high=found.wrong_interval.high if found.wrong_interval else None,
-        counts=max(agreed.rows, found.judged) >= service.ENOUGH,
+        judged=result.judged,
+        wrong=result.wrong,
+        wrong_low=result.wrong_interval.low if result.wrong_interval else None,
+        wrong_high=result.wrong_interval.high if result.wrong_interval else None,
+        counts=max(agreed.rows, result.judged) >= service.ENOUGH,
         differences=[
             LabelDifference.model_validate(
                 {
@@ -197,6 +197,6 @@ def _agreement(session: Db, dataset_id: int) -> LabelAgreement:
                     "settled_by": one.settled_by or None,
                 }
             )
-            for one in found.differences
+            for one in result.differences
         ],
     )

@@ -11,6 +11,7 @@ What was said stays as it was once the round is done; settling a difference name
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -25,7 +26,7 @@ from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.evaluation.agreement import Agreement, agreement
-from app.labelling import store
+from app.labelling import blind_rounds, store
 from app.labelling.tables import LabelRoundRow, SecondLabelRow
 from app.users.tables import UserRow
 
@@ -78,8 +79,7 @@ def offered(session: Session, dataset: DatasetRow, me: UserRow) -> Offered:
 
 def open_round(session: Session, dataset_id: int, user_id: int) -> LabelRoundRow | None:
     """The round that this person has begun and not ended."""
-    mine = (row for row in store.rounds(session, dataset_id) if row.user_id == user_id and row.done_at is None)
-    return next(mine, None)
+    return blind_rounds.open_round(store.rounds(session, dataset_id), user_id)
 
 
 def begin(session: Session, dataset_id: int, *, by: UserRow) -> LabelRoundRow:
@@ -114,25 +114,18 @@ def say(session: Session, round_id: int, example_id: int, label: str, *, by: Use
         Invalid: the label is none of the list.
     """
     row, dataset = _mine(session, round_id, by)
-    if row.done_at is not None:
-        raise Conflict("This round is done; what was said in it stays.")
+    blind_rounds.refuse_done(row)
     if example_id not in row.rows:
         raise Conflict("This row is not in the round.")
     known = JUDGED if row.kind == "reference" else (*store.labels_of(session, dataset.id), NO_LABEL)
     if label and label not in known:
         raise Invalid("This cannot be stored.", [FieldError("#/label", "Choose one of the list.")])
     kept = next((one for one in store.words_of(session, [round_id]) if one.example_id == example_id), None)
-    if not label:
-        if kept is not None:
-            session.delete(kept)
-            session.flush()
-        return None
-    if kept is None:
-        kept = SecondLabelRow(round_id=round_id, example_id=example_id, label=label, at=utcnow())
-        session.add(kept)
-    kept.label, kept.at = label, utcnow()
-    session.flush()
-    return kept
+
+    def new(at: datetime) -> SecondLabelRow:
+        return SecondLabelRow(round_id=round_id, example_id=example_id, label=label, at=at)
+
+    return blind_rounds.put(session, kept, label, new)
 
 
 def end(session: Session, round_id: int, *, by: UserRow) -> LabelRoundRow:
@@ -207,12 +200,12 @@ def compared(session: Session, dataset_id: int) -> Compared:
     every = store.words_of(session, over) if over else []
     given = Counter(one.round_id for one in every)
     done = {row.id: row for row in over.values() if given[row.id] == len(row.rows)}
-    said = [one for one in every if one.round_id in done]
-    targets = store.targets(session, {one.example_id for one in said}) if said else {}
+    counted = [one for one in every if one.round_id in done]
+    targets = store.targets(session, {one.example_id for one in counted}) if counted else {}
     pairs: list[tuple[str, str]] = []
     judged = wrong = 0
     differences: list[Difference] = []
-    for one in said:
+    for one in counted:
         row, target = done[one.round_id], targets[one.example_id].strip()
         if row.kind == "label":
             pairs.append((target, one.label))
@@ -234,14 +227,14 @@ def measured(session: Session, dataset: DatasetRow | None) -> Evidence:
     """What the gates may know of it: nothing before `ENOUGH` rows. dataset: the version that counts."""
     if dataset is None or not store.rounds(session, dataset.id):
         return Evidence()
-    found = compared(session, dataset.id)
-    agreed = found.agreement
-    enough, judged = agreed.rows >= ENOUGH and agreed.kappa is not None, found.judged >= ENOUGH
+    second = compared(session, dataset.id)
+    agreed = second.agreement
+    enough, judged = agreed.rows >= ENOUGH and agreed.kappa is not None, second.judged >= ENOUGH
     return Evidence(
         agreement_kappa=round(agreed.kappa, 4) if enough and agreed.kappa is not None else None,
         agreement_rows=agreed.rows if enough else None,
-        references_judged=found.judged if judged else None,
-        references_wrong=found.wrong if judged else None,
+        references_judged=second.judged if judged else None,
+        references_wrong=second.wrong if judged else None,
     )
 
 
@@ -253,9 +246,7 @@ def _mine(session: Session, round_id: int, by: UserRow) -> tuple[LabelRoundRow, 
     row = store.get(session, round_id)
     dataset = dataset_store.get(session, row.dataset_id)
     assessment_store.opened(session, dataset.assessment_id)
-    if row.user_id != by.id:
-        raise Forbidden("This round is somebody else's.")
-    return row, dataset
+    return blind_rounds.own(row, by), dataset
 
 
 def _note(

@@ -60,11 +60,11 @@ class Result:
 
 def rows_of(session: Session, dataset: DatasetRow, row: LabelRoundRow) -> list[ToLabel]:
     """The rows of a round in the order of the file. The answers are there only where they are judged."""
-    said = service.by_row(store.words_of(session, [row.id]))
+    labels = service.by_row(store.words_of(session, [row.id]))
     masker = masked_rows.masker(dataset)
     examples = dataset_store.by_ids(session, row.rows)
     return [
-        ToLabel(masked_rows.row(examples[example_id], masker), said.get(example_id, ""))
+        ToLabel(masked_rows.row(examples[example_id], masker), labels.get(example_id, ""))
         for example_id in sorted(row.rows)
         if example_id in examples
     ]
@@ -72,10 +72,10 @@ def rows_of(session: Session, dataset: DatasetRow, row: LabelRoundRow) -> list[T
 
 def result(session: Session, dataset: DatasetRow) -> Result:
     """Agreement, and every difference, those that nobody settled first."""
-    found = service.compared(session, dataset.id)
+    compared = service.compared(session, dataset.id)
     masker = masked_rows.masker(dataset)
-    examples = dataset_store.by_ids(session, {one.kept.example_id for one in found.differences})
-    people = {by for one in found.differences for by in (one.by, one.kept.settled_by) if by}
+    examples = dataset_store.by_ids(session, {one.kept.example_id for one in compared.differences})
+    people = {by for one in compared.differences for by in (one.by, one.kept.settled_by) if by}
     names = user_store.names(session, sorted(people))
     listed = [
         Difference(
@@ -87,14 +87,14 @@ def result(session: Session, dataset: DatasetRow) -> Result:
             one.kept.settled or "",
             names.get(one.kept.settled_by or 0, ""),
         )
-        for one in found.differences
+        for one in compared.differences
     ]
     listed.sort(key=lambda one: (bool(one.settled), one.row.line))
     return Result(
-        found.agreement,
-        kappa_interval(found.pairs, dataset.seed),
-        found.judged,
-        found.wrong,
-        wilson(found.wrong, found.judged) if found.judged else None,
+        compared.agreement,
+        kappa_interval(compared.pairs, dataset.seed),
+        compared.judged,
+        compared.wrong,
+        wilson(compared.wrong, compared.judged) if compared.judged else None,
         listed,
     )

@@ -227,9 +227,9 @@ def sliced(parts: Sequence[Slice]) -> Check:
         return not_measured(name, f"No part of the test rows has {SLICE_ROWS} rows or more.")
     worst, rows = parts[0], sum(part.rows for part in parts)
     looked_at = f"{plural(len(parts), 'part')} of the test rows looked at"
-    said = f"{worst.name} {worst.value}: {signed_points(worst.delta)} points against the best prompt"
+    compared = f"{worst.name} {worst.value}: {signed_points(worst.delta)} points against the best prompt"
     if worst.state == "fail":
-        return Check(name, "fail", f"{said}. {looked_at}.", rows, worst.delta, worst.low, worst.high)
+        return Check(name, "fail", f"{compared}. {looked_at}.", rows, worst.delta, worst.low, worst.high)
     if (doubtful := next((part for part in parts if part.state == "open"), None)) is not None:
         words = (
             f"{doubtful.name} {doubtful.value}: {signed_points(doubtful.delta)} points on "
@@ -264,11 +264,11 @@ def copied(answers: Sequence[tuple[str, str]], learnt: Iterable[str]) -> int:
                 places.setdefault(span, set()).add(number)
     if not places:
         return 0
-    found: set[int] = set()
+    copied_from: set[int] = set()
     for text in learnt:
         for span in _spans(text):
-            found |= places.get(span, set())
-    return len(found)
+            copied_from |= places.get(span, set())
+    return len(copied_from)
 
 
 def _spans(text: str) -> Iterator[int]:

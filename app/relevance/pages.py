@@ -133,9 +133,9 @@ def parts(text: str, answer: str) -> list[tuple[str, bool]]:
     pattern = re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
     pieces: list[tuple[str, bool]] = []
     end = 0
-    for found in pattern.finditer(text):
-        pieces += [(text[end : found.start()], False), (found[0], True)]
-        end = found.end()
+    for match in pattern.finditer(text):
+        pieces += [(text[end : match.start()], False), (match[0], True)]
+        end = match.end()
     return [piece for piece in (*pieces, (text[end:], False)) if piece[0]]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.blobs import Blobs
 from app.datasets import store as dataset_store
@@ -109,12 +110,7 @@ def start(session: Session, assessment_id: int, by: UserRow, *, consent: bool = 
     assessment = assessment_store.opened(session, assessment_id)
     index, dataset = _index(session, assessment_id), _frozen(session, assessment_id)
     model = server(session, index)
-    if against := own_servers.against_sending(assessment, model):
-        raise Conflict(against)
-    if model is not None and not consent:
-        host = urlsplit(model.base_url).netloc
-        text = f"Confirm that rows may be sent to {host}."
-        raise Invalid("Retrieval can't be checked like this.", [FieldError("#/consent", text)])
+    _refuse_sending(assessment, model, consent=consent)
     row = RetrievalCheckRow(
         assessment_id=assessment_id,
         index_id=index.id,
@@ -144,6 +140,18 @@ def start(session: Session, assessment_id: int, by: UserRow, *, consent: bool = 
     detail = {"check": row.id, "index": index.id, **({"sent_to": model.base_url} if model else {})}
     audit.record(session, by, "retrieval.check", "assessment", assessment_id, detail)
     return row
+
+
+def _refuse_sending(assessment: AssessmentRow, model: ModelRow | None, *, consent: bool) -> None:
+    """
+    Raises:
+        Conflict, Invalid: the questions may not go to the server that embeds them.
+    """
+    if against := own_servers.against_sending(assessment, model):
+        raise Conflict(against)
+    if model is not None and not consent:
+        text = f"Confirm that rows may be sent to {urlsplit(model.base_url).netloc}."
+        raise Invalid("Retrieval can't be checked like this.", [FieldError("#/consent", text)])
 
 
 def job_of(session: Session, row: RetrievalCheckRow) -> JobRow | None:

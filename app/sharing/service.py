@@ -7,6 +7,7 @@ archived, and when the operator shortens how long links may live (`share_days`; 
 """
 
 import secrets
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -55,15 +56,7 @@ def share(
     if not lives(most_days):
         raise Forbidden("Links are switched off on this server. An operator can allow them (TUNEGATE_SHARE_DAYS).")
     label, now = typed.one_line(label), utcnow()
-    errors = []
-    if not label:
-        errors.append(FieldError("#/label", "Say whom it is for, so that somebody can tell later whether to end it."))
-    if len(label) > LONGEST_LABEL:
-        errors.append(FieldError("#/label", f"At most {LONGEST_LABEL} characters; these are {len(label):,}."))
-    if days not in lives(most_days):
-        allowed = ", ".join(str(number) for number in lives(most_days))
-        errors.append(FieldError("#/days", f"Pick one of {allowed} days."))
-    if errors:
+    if errors := list(_faults(label, days, most_days)):
         raise Invalid("The link was not made.", errors)
     assessment = assessment_store.changing(session, assessment_id)
     assessment_store.refuse_recorded(assessment)
@@ -87,6 +80,15 @@ def share(
     detail = {"share": row.id, "label": label, "days": days} | ({"costs": True} if costs else {})
     audit.record(session, me, "share.add", "assessment", assessment_id, detail)
     return row, secret
+
+
+def _faults(label: str, days: int, most_days: int) -> Iterator[FieldError]:
+    if not label:
+        yield FieldError("#/label", "Say whom it is for, so that somebody can tell later whether to end it.")
+    if len(label) > LONGEST_LABEL:
+        yield FieldError("#/label", f"At most {LONGEST_LABEL} characters; these are {len(label):,}.")
+    if days not in lives(most_days):
+        yield FieldError("#/days", f"Pick one of {', '.join(map(str, lives(most_days)))} days.")
 
 
 def revoke(session: Session, assessment_id: int, share_id: int, me: UserRow) -> ShareRow:

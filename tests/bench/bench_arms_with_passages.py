@@ -126,7 +126,7 @@ def _measured(corpus: Corpus, name: str) -> dict[str, Any]:
         baseline = store.get(session, number)
         gain = facts.oracle_gain(session, baseline)
         gathered = evidence.gather(session, assessment_store.get(session, corpus.assessment.id))
-        advised = evidence.judge(session, gathered)
+        advised = evidence.judge(gathered)
         arms = {arm.name: _of_arm(session, arm) for arm in baseline.arms if not arm.family.startswith("trivial")}
     return {
         "set": name,

@@ -57,7 +57,7 @@ class Labelled:
     def g8(self) -> Any:
         with reading(self.engine) as session:
             row = session.get_one(AssessmentRow, self.id)
-            advised = evidence.judge(session, evidence.gather(session, row))
+            advised = evidence.judge(evidence.gather(session, row))
         return next(gate for gate in advised.gates if gate.id == "G8")
 
 

@@ -92,7 +92,7 @@ def test_an_adapter_is_trained_and_judged_with_passages_in_its_rows(
 
     with reading(corpus.engine) as session:
         facts = evidence.gather(session, assessment_store.get(session, corpus.assessment.id))
-        advised = evidence.judge(session, facts)
+        advised = evidence.judge(facts)
         assert facts.evidence.rows_carry_context is True
         assert (advised.approach, advised.training) == ("hybrid", "ready"), [
             (gate.id, gate.measured) for gate in advised.gates if gate.state not in ("pass", "not_applicable")
