@@ -220,7 +220,7 @@ class MetricOption(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     name: str
-    kind: Literal["text", "long", "flag", "database", "scorer"]
+    kind: Literal["text", "long", "flag", "database", "scorer", "judge"]
     title: str
     help: str
     required: bool
