@@ -115,6 +115,7 @@ KEPT = {
     "advice/policy_check.py": "for whoever writes a policy file",
     "advice/sentences/gates.py": "part of what is approved",
     "advice/sentences/scores.py": "part of what is approved",
+    "evaluation/correction.py": "about the LLM judge alone",
     "economics/prices.py": "prices are looked up in a price list",
     "glossary.py": "what it replaces",
     "standing/keeping.py": "for the log",
@@ -123,14 +124,15 @@ KEPT = {
 }
 
 
-JUDGE = ("judging/", "judg")  # the room of the LLM judge, where the word is the term
+JUDGE = ("judging/", "judg")  # the room of the LLM judge, where the word is the term; so it is in files named by it
 
 
 def private_word(name: str, text: str) -> str:
     """The first private word of a text in that file; empty where there is none."""
     room, term = JUDGE
     words = (match.group(0) for match in SAID.finditer(text))
-    return next((word for word in words if not (name.startswith(room) and word.lower().startswith(term))), "")
+    at_home = name.startswith(room) or term in name.rpartition("/")[2]
+    return next((word for word in words if not (at_home and word.lower().startswith(term))), "")
 
 
 def drawn(source: str) -> Iterator[str]:

@@ -39,7 +39,7 @@ USUAL: Mapping[str, Act] = {
 
 DOCUMENTS = Act("Add documents", "documents", "days")
 PLAN = Act("Choose variants to run", "measure", "minutes")
-JUDGE = Act("Look at the judge", "judging", "minutes")
+JUDGE = Act("Look at the LLM judge", "judging", "minutes")
 SECOND_LABELS = Act("Label rows as second person", "second-labels", "minutes")
 
 BY_REASON: Mapping[tuple[str, str], Act] = {

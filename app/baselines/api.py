@@ -78,9 +78,10 @@ class NewBaseline(BaseModel):
     the answer is not there. `arms`: keys or names of single variants instead of kinds, as `/baselines/offers` lists
     them; none takes what is proposed. `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `racing`: what
     surely loses on the dev rows is asked no more. `consent`: the rows may be sent to the model server; `consents`: ids
-    of other models, for variants that they answer. `at_once`: calls to a server under way at once, as many as the
-    installation allows where it is null. `fresh`: ask anew what an earlier measurement of this assessment has answers
-    to. `budget_calls`, `budget_tokens`, `budget_money`: the run ends when one is used up; `go-on` takes a higher one.
+    of other models, for variants that they answer, and of an LLM judge that decides. `at_once`: calls to a server under
+    way at once, as many as the installation allows where it is null. `fresh`: ask anew what an earlier measurement of
+    this assessment has answers to. `budget_calls`, `budget_tokens`, `budget_money`: the run ends when one is used up;
+    `go-on` takes a higher one.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -215,12 +215,12 @@ class SurenessOf(BaseModel):
 
 class MetricOption(BaseModel):
     """One setting of a metric, for `metric_options`. `kind`: text, long (of several lines), flag for true and false,
-    or the SHA-256 of a stored database or scorer."""
+    the SHA-256 of a stored database or scorer, or the `key` of an LLM judge (`/assessments/{id}/judges`)."""
 
     model_config = ConfigDict(from_attributes=True)
 
     name: str
-    kind: Literal["text", "long", "flag", "database", "scorer"]
+    kind: Literal["text", "long", "flag", "database", "scorer", "judge"]
     title: str
     help: str
     required: bool

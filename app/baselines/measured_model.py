@@ -98,9 +98,9 @@ def against_judge(session: Session, baseline: BaselineRow, decides: DecidingJudg
     if against := own_servers.against_sending(assessment_store.get(session, baseline.assessment_id), model):
         return against
     if model.retired_at is not None:
-        return f"The judge {decides.name} is retired. Measure again with another judge or metric."
+        return f"The LLM judge {decides.name} is retired. Measure again with another LLM judge or metric."
     if not answers_as(decides.model, model):
-        return f"The connection of the judge {decides.name} was changed since it judged. Measure again."
+        return f"The connection of the LLM judge {decides.name} was changed since it scored. Measure again."
     return ""
 
 

@@ -38,8 +38,8 @@ MOST_AT_ONCE = 64  # calls at once
 PATTERN_COVERAGE = 0.9  # least share of wanted answers in which a pattern has to find anything
 NOTHING = Known()
 NO_JUDGE = (
-    "No judge can decide yet. Measure by another metric first, write the rubric on the page LLM judge, start a judge "
-    "on pass or fail, and have people label 50 answers: its agreement with them has to reach the policy's kappa."
+    "No LLM judge can decide yet. Measure by another metric first; on the page LLM judge write the rubric, start it on "
+    "pass or fail, and have people label 50 answers. Its agreement with them has to reach the policy's kappa."
 )
 
 
@@ -146,13 +146,13 @@ def _judge(context: Context, options: Mapping[str, Any], known: Known) -> tuple[
     if judge is None:
         usable = any(not one.against for one in there)
         reasons = " ".join(f"{one.label}: {one.against}" for one in there if one.against)
-        return None, [FieldError(pointer, "Choose one of the judges." if usable else reasons or NO_JUDGE)]
+        return None, [FieldError(pointer, "Choose the LLM judge." if usable else reasons or NO_JUDGE)]
     if judge.against:
         return None, [FieldError(pointer, judge.against)]
     order = context.order
     if judge.host and judge.model_id not in {*order.consents, *([order.model_id] if order.consent else [])}:
         return judge, [
-            FieldError("#/consents", f"Confirm that rows and answers may be sent to {judge.host}, the judge.")
+            FieldError("#/consents", f"Confirm that rows and answers may be sent to {judge.host}, the LLM judge.")
         ]
     return judge, []
 

@@ -50,7 +50,7 @@ def _judge(claim: Claim, baseline: BaselineRow) -> Judge:
     """
     decides = deciding_judge.of(baseline.judge)
     if decides is None:
-        raise Failed("No judge is kept with this measurement. Start a new one.")
+        raise Failed("No LLM judge is kept with this measurement. Start a new one.")
     with claim.read() as session:
         model = model_store.get(session, decides.model_id)
         against = measured_model.against_judge(session, baseline, decides)
@@ -61,7 +61,7 @@ def _judge(claim: Claim, baseline: BaselineRow) -> Judge:
     try:
         generator = inference.generator(claim.settings, model, asked_as=decides.manner)
     except Unusable as why:
-        raise Failed(f"The judge cannot be asked. {why}") from why
+        raise Failed(f"The LLM judge cannot be asked. {why}") from why
     return Judge(decides.passes_if, decides.with_expected, generator, hide, claim.cancelled)
 
 
@@ -99,7 +99,7 @@ def ahead(
         scorer.ahead(wanted)
     except Unusable as why:
         claim.check()
-        raise Failed(f"The judge cannot be asked. {why}") from why
+        raise Failed(f"The LLM judge cannot be asked. {why}") from why
     claim.check()
 
 
@@ -114,7 +114,7 @@ def score(scorer: Scoring, output: str, example: Example) -> Score:
     except Unavailable as why:
         raise Failed(str(why)) from why
     except Unusable as why:
-        raise Failed(f"The judge cannot be asked. {why}") from why
+        raise Failed(f"The LLM judge cannot be asked. {why}") from why
 
 
 def settle(

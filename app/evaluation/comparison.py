@@ -115,7 +115,7 @@ def compare(
     design = grouped.design([pair.after - pair.before for pair in pairs], codes) if codes else None
     needed = None
     if verdict == "inconclusive" and len(pairs) > 1:
-        told = correction.told(labels) if labels is not None else 1.0  # a judge's words differ by less
+        told = correction.discernment(labels) if labels is not None else 1.0  # a judge's words differ by less
         needed = _needed(pairs, difference.delta * told, worthwhile * told, design, binary=binary, assured=assured)
     return Comparison(
         rows=len(pairs),

@@ -193,7 +193,7 @@ def corrected(arm: Tally, labels: Labels, pool: Sequence[Tally] = (), seed: int 
     return Corrected(float(middle), float(low), float(high))
 
 
-def told(labels: Labels) -> float:
+def discernment(labels: Labels) -> float:
     """What the judge tells, sensitivity + specificity - 1, 0 to 1: the factor by which it shrinks every difference."""
     return max(TELLS / 10, float(np.median(_telling(labels, np.random.default_rng(0)))))
 
@@ -214,7 +214,7 @@ def difference(
     telling = np.maximum(_telling(labels, draw), TELLS / 10)
     low, high = np.quantile((seen.delta + around * sides) / telling, [(1 - confidence) / 2, (1 + confidence) / 2])
     first, second = corrected(before, labels, seed=seed), corrected(after, labels, seed=seed)
-    delta = second.share - first.share if first and second else seen.delta / told(labels)
+    delta = second.share - first.share if first and second else seen.delta / discernment(labels)
     return Difference(delta, max(-1.0, min(float(low), delta)), min(1.0, max(float(high), delta)))
 
 

@@ -64,7 +64,7 @@ def not_worse(
     shares, told = (fmean(first), fmean(second)), 1.0
     if labels is not None:
         seen, shares = by_judge(seen, first, second, labels, ONE_SIDED)
-        told = correction.told(labels)
+        told = correction.discernment(labels)
     finding: Finding = "not worse" if seen.low > -margin else "worse" if seen.high < -margin else "open"
     needed = _rows_needed(first, second, margin * told, groups) if finding == "open" else None
     needed = needed if needed is not None and needed > len(first) else None

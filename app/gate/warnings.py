@@ -233,15 +233,15 @@ def _judge_decides(judge: str, labels: int | None, kappa: float | None) -> str:
     agreed = "" if kappa is None else f", kappa {kappa:.2f}".replace("-", MINUS)
     return (
         f"An LLM judge decides ({judge}): compared with {plural(labels or 0, 'label')} by people{agreed}. None of them "
-        "is of an adapter's answer, and an adapter that learns the judge's taste would win by it. It is sent the "
+        "is of an adapter's answer, and an adapter that learns its taste would win by that. It is sent the "
         "adapter's answers to the test rows."
     )
 
 
 KIN = {
-    "same_model": "The LLM judge that decides wrote some of these answers itself. Judges prefer their own answers.",
-    "same_family": "The LLM judge that decides is of the family of a model whose answers it scores. Judges prefer "
-    "answers of their own family: take one of another.",
+    "same_model": "The LLM judge that decides wrote some of these answers itself. LLM judges prefer their own answers.",
+    "same_family": "The LLM judge that decides is of the family of a model whose answers it scores. LLM judges "
+    "prefer answers of their own family: take one of another.",
     "teacher": "The LLM judge that decides is of the family of the stronger model. What learns from that model would "
     "win by its taste.",
     "unknown": "Nobody can tell whether the LLM judge that decides is of the family of the models that it scores.",

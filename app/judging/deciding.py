@@ -97,7 +97,7 @@ def _against(
     elif model.retired_at is not None:
         yield "It is retired."
     elif not MeasuredModel(**run.judge_as).answers_as(model):
-        yield "Its connection was changed since it judged. Start it again, so that it is compared with people anew."
+        yield "Its connection was changed since it judged. Start it again, to compare it with people as it is now."
     elif model.kind != "endpoint":
         yield FOLDER
     yield from against_labels(calibrated)

@@ -38,7 +38,7 @@ def against(settings: Mapping[str, Any], scored: Mapping[str, Any] | None) -> st
     if metric.name == deciding_judge.METRIC:
         return (
             "The metric is an LLM judge, which a trainer has no way to ask. Choose early stopping by dev loss; the "
-            "test rows are scored by the judge all the same."
+            "test rows are scored by the LLM judge all the same."
         )
     if metric.executed:
         return (

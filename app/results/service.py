@@ -41,8 +41,8 @@ NEVER_STOPS = (
     0.1  # above this share of answers cut at the limit (and above the best prompt's), an adapter does not stop
 )
 UNLABELLED = (
-    "No label is of the adapter's own answers: read some of the rows that it fixed, since one that has learnt the "
-    "judge's taste wins by it."
+    "No label is of the adapter's own answers: read some of the rows that it fixed, since one that has "
+    "taken on the LLM judge's taste wins by it."
 )
 SAMPLES = 3  # prompts that go with the weights: enough to see how a question stands
 TOKENIZER = frozenset(

@@ -34,7 +34,7 @@ class Judge:
     generator: Generator
     hide: Masker
     stopped: Callable[[], bool]
-    said: dict[tuple[Message, ...], Score] = field(default_factory=dict)
+    words: dict[tuple[Message, ...], Score] = field(default_factory=dict)
 
     def asked(self, output: str, target: str, row: AboutRow) -> tuple[Message, ...]:
         """What the judge is asked about one answer."""
@@ -50,17 +50,17 @@ class Judge:
             Unusable: the judge cannot be asked any more.
         """
         wanted = dict.fromkeys(self.asked(*one) for one in answers)
-        unsaid = [asked for asked in wanted if asked not in self.said]
+        unsaid = [asked for asked in wanted if asked not in self.words]
         requests = [Request(str(place), asked, REPLY_TOKENS) for place, asked in enumerate(unsaid)]
         if not requests:
             return
         for answer in self.generator.answer(requests, self.stopped):
-            self.said[unsaid[int(answer.id)]] = _read(answer)
+            self.words[unsaid[int(answer.id)]] = _read(answer)
 
     def score(self, output: str, target: str, row: AboutRow) -> Score:
         """1 for pass, 0 for fail, with the judge's reason."""
         self.ahead([(output, target, row)])
-        return self.said.get(self.asked(output, target, row), Score(None, "Not judged: the run was stopped."))
+        return self.words.get(self.asked(output, target, row), Score(None, "Not judged: the run was stopped."))
 
     def close(self) -> None:
         self.generator.close()

@@ -36,8 +36,9 @@ WITH_IT = 2
 """So many that somebody found stale are worked out at the end of a writing transaction that settles anyway."""
 MOST_REMEMBERED = 1000
 
-WEIGHED = frozenset({"goals", "metric", "target"})
-"""Answers that what was measured depends on; with `efficiency` among the goals, costs depend on many more."""
+WEIGHED = frozenset({"goals", "metric", "target", "data_location"})
+"""Answers that what was measured depends on, the last where an LLM judge decides; with `efficiency` among the goals,
+costs depend on many more."""
 MADE = "statuses made in this transaction"
 
 _found_stale: dict[str, set[int]] = {}  # by database: what readers of this process had to work out themselves

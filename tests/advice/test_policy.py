@@ -77,6 +77,7 @@ def codes(maker: str) -> set[tuple[str, str]]:
 
 HELPERS = {
     "_other_base": "G5", "_few_answered": "G6", "_teacher": "G6", "_why_no_standing": "G6", "_agreement": "G8",
+    "_judge_fails": "G8",
     "_too_few_tagged": "G9", "_tagged_twice": "G9", "_no_trainable_goal": "G9",
 }  # fmt: skip
 

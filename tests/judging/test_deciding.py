@@ -124,7 +124,7 @@ def test_without_word_from_above_no_judge_decides(case: Judgeable, make: Make) -
     order = case.case.order(metric_options={"judge": choice(case).key}, consents=(case.judge.id,))
     with writing(case.engine) as session, pytest.raises(Invalid) as refused:
         runs.start(session, case.case.assessment.id, order, by=case.case.author)
-    assert "No judge can decide yet" in str(refused.value.errors)
+    assert "No LLM judge can decide yet" in str(refused.value.errors)
     without = case.case.order(metric_options={"judge": choice(case).key})
     known = Known(case.settings, None, deciding.choices)
     with writing(case.engine) as session, pytest.raises(Invalid) as unasked:
@@ -204,7 +204,7 @@ def test_the_gate_shuts_when_labels_rubric_or_judge_change(case: Judgeable, make
     with writing(case.engine) as session:
         session.get_one(ModelRow, case.judge.id).reference = "claude-other"
     assert gate(case)[0]["judge_fault"] == "judge"
-    with pytest.raises(Failed, match="connection of the judge"):
+    with pytest.raises(Failed, match="connection of the LLM judge"):
         scored.scorer_of(claim, after)
     with writing(case.engine) as session:
         session.get_one(ModelRow, case.judge.id).reference = "claude-judge"

@@ -69,13 +69,13 @@ def test_every_page_of_a_measurement_by_a_judge_is_there(
     baseline = decided(case)
     case.label(make.author("Max"))
     two = sorted(arm.id for arm in baseline.arms if arm.dev)[:2]
-    arms = f"first={two[0]}&second={two[1]}"
+    arms, beside = (f"{a}={two[0]}&{b}={two[1]}&split=dev" for a, b in (("first", "second"), ("a", "b")))
     there = f"/assessments/{case.case.assessment.id}"
     with TestClient(app, base_url="http://127.0.0.1:1", follow_redirects=False) as client:
         sign_in(client, own, case.case.author)
         for address in (
             f"{there}/measure", f"{there}/judging", f"{there}/metrics", f"{there}/verdict", there, "/", "/jobs",
-            f"/baselines/{baseline.id}/comparison?{arms}&split=dev", f"/baselines/{baseline.id}/side-by-side?a={two[0]}&b={two[1]}&split=dev",
+            f"/baselines/{baseline.id}/comparison?{arms}", f"/baselines/{baseline.id}/side-by-side?{beside}",
             f"/baselines/{baseline.id}/reruns", f"/api/v1{there}/judges", f"/api/v1/baselines/{baseline.id}/judge",
             f"/api/v1{there}/judge-runs", f"/api/v1/baselines/{baseline.id}/answers.promptfoo.json",
             "/judge-runs/1", "/judge-runs/1/judgements?show=differ", "/api/v1/judge-runs/1/judgements?show=labelled",

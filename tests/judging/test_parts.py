@@ -211,7 +211,7 @@ def test_a_corrected_difference_is_as_sure_of_its_side_and_less_of_its_size() ->
     assert (made.p, made.fixed, made.broken) == (said.p, said.fixed, said.broken), "the test is of the judge's words"
     assert said.low > 0
     assert made.low > 0
-    assert made.high - made.low > (said.high - said.low) / correction.told(labels)
+    assert made.high - made.low > (said.high - said.low) / correction.discernment(labels)
     assert said.verdict == made.verdict == "improved"
     turned = [Pair(pair.id, pair.after, pair.before) for pair in pairs]
     assert compare(turned, binary=True, labels=labels).verdict == "regressed"
