@@ -226,6 +226,11 @@ def test_an_archived_assessment_offers_no_review(client: TestClient, engine: Eng
 
     assert "Restore it" in page
     assert "<h2>Request review</h2>" not in page
+    for step in ("data", "measure", "plan", "run", "result", "describe/goal"):
+        page = client.get(f"/assessments/1/{step}").text
+        assert "Restore to change it" in page, step
+        assert 'class="page read-only"' in page, step
+    assert 'id="upload"' not in client.get("/assessments/1/data").text
 
 
 def test_two_models_are_said_beside_the_scores(client: TestClient, engine: Engine) -> None:

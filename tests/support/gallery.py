@@ -11,9 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
-from app.baselines.tables import BaselineRow
+from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import job as checking
 from app.datasets import uploads_service
 from app.datasets.tables import DatasetRow
@@ -123,7 +125,7 @@ class Gallery:
         with writing(self.make.engine) as session:
             row = session.get_one(BaselineRow, baseline.id)
             row.concluded_at, row.test_looks = None, []
-            for arm in row.arms:
+            for arm in session.scalars(select(ArmRow).where(ArmRow.baseline_id == row.id)):
                 arm.test = None
                 arm.dev = arm.dev if arm.name in {"zero_shot", "few_shot_random/1"} else None
         progress = {"stage": "Few-shot, 5 nearest: dev rows", "done": 410, "total": 1000}
