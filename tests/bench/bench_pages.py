@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -24,44 +23,17 @@ from app import schema
 from app.db import engine_for
 from app.jobs import engine as job_engine
 from app.main import create_app
-from app.users.tables import UserRow
 from tests.support import gallery
 from tests.support.browser import FLAGS, Visits, serving
 from tests.support.factories import Make
 from tests.support.fold import seen
-from tests.support.gallery import Gallery
+from tests.support.gallery import Gallery, Shown, eight
 from tests.support.processes import cheap
 from tests.support.ready import ready
 
 HEIGHT = 800
 SECTIONS = ("goal", "success", "knowledge", "examples", "use", "upkeep")
 TABS = ("criteria", "thresholds", "weights", "sources", "versions")
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A page in one state. who: sees it; None without an account."""
-
-    name: str
-    path: str
-    who: UserRow | None
-
-
-def eight(made: Gallery) -> Iterator[Shown]:
-    """The pages that are to be read in a minute, in the states in which they say most."""
-    of, ada, amy = made.ids, made.author, made.admin
-    yield Shown("home", "/", ada)
-    for state in ("ready", "example"):
-        yield Shown(f"overview, {state}", f"/assessments/{of[state]}", ada)
-    for state in ("data", "example"):
-        yield Shown(f"data, {state}", f"/assessments/{of[state]}/data", ada)
-    for state in ("frozen", "ready", "example"):
-        yield Shown(f"baselines, {state}", f"/assessments/{of[state]}/measure", ada)
-    for state in ("frozen", "ready", "regressed", "example"):
-        yield Shown(f"verdict, {state}", f"/assessments/{of[state]}/verdict", ada)
-    yield Shown("review", f"/reviews/{made.reviews['in review']}", made.reviewer)
-    yield Shown("policy", "/policy", ada)
-    yield Shown("audit", "/audit", amy)
 
 
 STEPS = {

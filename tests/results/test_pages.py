@@ -200,8 +200,9 @@ def test_a_run_that_failed_says_why_where_its_status_leads(client: TestClient, e
 
     page = client.get("/assessments/1/run").text
 
-    assert "Out of memory at step 3." in page
+    assert page.count("Out of memory at step 3.") == 1
     assert "Trained" not in page
+    assert "Out of memory at step 3." in client.get("/assessments/1").text
 
 
 def test_nothing_is_launched_beside_a_run_that_goes_on(client: TestClient, engine: Engine) -> None:
