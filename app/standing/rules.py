@@ -60,7 +60,7 @@ class Situation:
     measured_on, trains_on: names of the two models, where they are not the same. base: the id of the model to train.
 
     The rest is for the steps alone. usable_rows: of the data. variants: how many were measured; measured: a measurement
-    was begun. last_review: state of the newest review, over or not; moved_on: the revision is another by now.
+    was begun. failure: why the newest run failed, as its job says. last_review: state of the newest review, over or not; moved_on: the revision is another by now.
     judged: whether any run was; result: the newest run's verdict. costs: something was said to count with.
     """
 
@@ -102,6 +102,7 @@ class Situation:
     judged: bool = False
     result: str = ""
     costs: bool = False
+    failure: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -142,7 +143,8 @@ def _ended(now: Situation) -> Standing:
         "cancelled": ("Training cancelled", "The training run was cancelled.", "open"),
         "refused": ("Training refused", "The training run was refused at its start.", "fail"),
     }.get(now.run, ("Training failed", "The training run failed.", "fail"))
-    return _made(now, "training_failed", label, sentence, tone, ("See what happened", "run"), why=_earlier(now))
+    why = " ".join(part for part in (now.failure, _earlier(now)) if part)
+    return _made(now, "training_failed", label, sentence, tone, ("See what happened", "run"), why=why)
 
 
 WORDS: Mapping[State, str] = {

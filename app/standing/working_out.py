@@ -139,7 +139,7 @@ def _situation(
     assessment, measured = facts.assessment, facts.evidence
     run = runs[0] if runs else None
     judged = next((row for row in runs if row.result), None)
-    run_state = _run_state(session, run)
+    run_state, failure = _run_state(session, run)
     best = measurements.best(facts.baseline) if facts.baseline else None
     return Situation(
         assessment.id,
@@ -152,6 +152,7 @@ def _situation(
         review=_review(session, review, facts, advice),
         review_id=review.id if review else None,
         run=run_state,
+        failure=failure,
         outcome=_outcome(judged),
         newest=_newest(assessment, review, run),
         measured_on=(measured.baseline_ran_on or "") if measured.trains_on else "",
@@ -224,11 +225,13 @@ def _review(session: Session, review: ReviewRow | None, facts: Facts, advice: Ad
     return state
 
 
-def _run_state(session: Session, run: TrainingRow | None) -> rules.Run:
+def _run_state(session: Session, run: TrainingRow | None) -> tuple[rules.Run, str]:
+    """The state of a run, and why it failed."""
     if run is None:
-        return "none"
-    state: rules.Run = trainings.standing(session, run)[0]  # type: ignore[assignment]  # a state of runs or of jobs
-    return "paused" if trainings.paused(run, state) else state
+        return "none", ""
+    known, job = trainings.standing(session, run)
+    state: rules.Run = known  # type: ignore[assignment]  # a state of runs or of jobs
+    return "paused" if trainings.paused(run, state) else state, (job.failure or "") if job else ""
 
 
 def _outcome(run: TrainingRow | None) -> Outcome | None:

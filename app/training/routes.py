@@ -68,7 +68,7 @@ def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
         step="run",
         preflight=preflights.readable(row.preflight) if row else None,
         criteria=prospects.criteria,
-        reasons=prospects.reasons,
+        reasons=prospects.besides,
         **_warned(assessment_id, prospects, row.model_id if row else None),
         planned=_planned(db, assessment_id, recipe),
         trainings=planned.count(asdict(recipe)),

@@ -395,13 +395,14 @@ def adapter_arm(session: Session, row: TrainingRow, *, seed: int | None = None) 
 @dataclass(frozen=True, slots=True)
 class Prospects:
     """What the pages of plan and run say before a launch. missing: why there can be no preflight, or empty. reasons:
-    what stands in the way of a launch besides criteria, which are open; cautions: what does not stand in the way, and
-    should be known all the same."""
+    all that stands in the way of a launch; criteria: those of them that are open; besides: the other reasons. cautions:
+    what does not stand in the way, and should be known all the same."""
 
     checked: bool
     missing: str
-    criteria: Sequence[Gate]
     reasons: Sequence[str]
+    criteria: Sequence[Gate]
+    besides: Sequence[str]
     cautions: Sequence[Caution]
 
 
@@ -417,7 +418,7 @@ def prospects(session: Session, assessment_id: int) -> Prospects:
     advised, reasons = weighed.now.advised, reasons_against(weighed)
     criteria = [gate for gate in advised.blockers if launching.of_criterion(gate) in reasons]
     said = {launching.of_criterion(gate) for gate in criteria}
-    return Prospects(checked, missing, criteria, [one for one in reasons if one not in said], warned)
+    return Prospects(checked, missing, reasons, criteria, [one for one in reasons if one not in said], warned)
 
 
 def measured_models(session: Session, assessment_id: int) -> frozenset[int]:

@@ -200,8 +200,9 @@ def test_a_run_that_failed_says_why_where_its_status_leads(client: TestClient, e
 
     page = client.get("/assessments/1/run").text
 
-    assert "Out of memory at step 3." in page
+    assert page.count("Out of memory at step 3.") == 1
     assert "Trained" not in page
+    assert "Out of memory at step 3." in client.get("/assessments/1").text
 
 
 def test_nothing_is_launched_beside_a_run_that_goes_on(client: TestClient, engine: Engine) -> None:
@@ -226,6 +227,11 @@ def test_an_archived_assessment_offers_no_review(client: TestClient, engine: Eng
 
     assert "Restore it" in page
     assert "<h2>Request review</h2>" not in page
+    for step in ("data", "measure", "plan", "run", "result", "describe/goal"):
+        page = client.get(f"/assessments/1/{step}").text
+        assert "Restore to change it" in page, step
+        assert 'class="page read-only"' in page, step
+    assert 'id="upload"' not in client.get("/assessments/1/data").text
 
 
 def test_two_models_are_said_beside_the_scores(client: TestClient, engine: Engine) -> None:

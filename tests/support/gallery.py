@@ -5,15 +5,17 @@ factories make it. Nothing here is asserted: tests and the bench of pages look a
 """
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
-from app.baselines.tables import BaselineRow
+from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import job as checking
 from app.datasets import uploads_service
 from app.datasets.tables import DatasetRow
@@ -123,7 +125,7 @@ class Gallery:
         with writing(self.make.engine) as session:
             row = session.get_one(BaselineRow, baseline.id)
             row.concluded_at, row.test_looks = None, []
-            for arm in row.arms:
+            for arm in session.scalars(select(ArmRow).where(ArmRow.baseline_id == row.id)):
                 arm.test = None
                 arm.dev = arm.dev if arm.name in {"zero_shot", "few_shot_random/1"} else None
         progress = {"stage": "Few-shot, 5 nearest: dev rows", "done": 410, "total": 1000}
@@ -244,3 +246,32 @@ def fill(make: Make, queue: job_engine.Client) -> Gallery:
     ids["archived"] = archived.id
     ids["example"] = made.write(finished.show, make.blobs, made.admin).id
     return made
+
+
+# ---------------------------------------------------------------- pages
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page in one state. who: sees it; None without an account."""
+
+    name: str
+    path: str
+    who: UserRow | None
+
+
+def eight(made: Gallery) -> Iterator[Shown]:
+    """The pages that are to be read in a minute, in the states in which they say most."""
+    of, ada, amy = made.ids, made.author, made.admin
+    yield Shown("home", "/", ada)
+    for state in ("ready", "example"):
+        yield Shown(f"overview, {state}", f"/assessments/{of[state]}", ada)
+    for state in ("data", "example"):
+        yield Shown(f"data, {state}", f"/assessments/{of[state]}/data", ada)
+    for state in ("frozen", "ready", "example"):
+        yield Shown(f"baselines, {state}", f"/assessments/{of[state]}/measure", ada)
+    for state in ("frozen", "ready", "regressed", "example"):
+        yield Shown(f"verdict, {state}", f"/assessments/{of[state]}/verdict", ada)
+    yield Shown("review", f"/reviews/{made.reviews['in review']}", made.reviewer)
+    yield Shown("policy", "/policy", ada)
+    yield Shown("audit", "/audit", amy)
