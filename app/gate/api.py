@@ -209,7 +209,10 @@ def _standing(db: Db, assessment_id: int, *, more: bool = False) -> Standing:
         warnings=[
             Warned.of(one)
             for one in cautions(
-                weighed.now.facts.evidence, study=study(db, weighed.now.facts), robustness=advised.robustness
+                weighed.now.facts.evidence,
+                study=study(db, weighed.now.facts),
+                robustness=advised.robustness,
+                technique=advised.technique,
             )
         ],
         today=None if today.policy_sha256 == advised.policy_sha256 else _advice_given(today, more=more),

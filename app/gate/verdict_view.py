@@ -32,7 +32,7 @@ def values(
     study: None where costs are not shown. models_named: whether the reader may see what the team's models are called.
     """
     said = explanation.sentence(advised)
-    cautions = warnings.cautions(evidence, study=study, robustness=advised.robustness)
+    cautions = warnings.cautions(evidence, study=study, robustness=advised.robustness, technique=advised.technique)
     if not models_named:
         cautions = warnings.without_names(cautions)
     return {

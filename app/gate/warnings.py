@@ -73,15 +73,20 @@ class Caution:
 
 
 def cautions(
-    evidence: Evidence, *, study: Study | None = None, robustness: Robustness | None = None
+    evidence: Evidence,
+    *,
+    study: Study | None = None,
+    robustness: Robustness | None = None,
+    technique: str | None = None,
 ) -> tuple[Caution, ...]:
     """Every warning, what weighs most first.
 
     evidence: as it stands or as it was frozen. study: the costs at the prices of today, where they are known.
-    robustness: of the verdict, where it was worked out.
+    robustness: of the verdict, where it was worked out. technique: what the advice beside them names; where that is an
+    arm without a model, the same is no warning.
     """
     statements = [
-        *_free_ahead(evidence),
+        *(_free_ahead(evidence) if technique not in NO_MODEL else ()),
         *_other_model(evidence),
         *(_costs(study) if study is not None else ()),
         *_target(evidence),

@@ -74,6 +74,14 @@ def robust(share: float) -> Robustness:
     return Robustness(share, 300, "fragile" if share < 0.8 else "stable", share, share, ())
 
 
+def test_what_the_advice_names_is_no_warning_beside_it() -> None:
+    arms = {"small_classifier": Score(passed=210, total=220, split="test")}
+    evidence = Evidence(baseline=BEST, arms=arms)
+
+    assert [one.code for one in warnings.cautions(evidence)] == ["free_ahead"]
+    assert warnings.cautions(evidence, technique="small_classifier") == ()
+
+
 @pytest.mark.parametrize(
     ("arms", "expected"),
     [

@@ -4,7 +4,7 @@ Conditions, actions and titles are sentences of the policy; their text is part o
 under it, so they stay as they are. Where a number of one would make such a sentence wrong, `FOR_ONE` has another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.advice.facts import Facts, Score, interval
@@ -13,7 +13,7 @@ from app.advice.gates.judge import condition
 from app.advice.policy import Policy
 from app.advice.schema import Case
 from app.advice.sentences.scores import ARM_NAMES, listed, score_text
-from app.glossary import named
+from app.glossary import known, named
 from app.wording import MINUS, Statement, Wording, joined, percent, plural
 
 NOTHING = "Nothing; this criterion is met."
@@ -53,7 +53,7 @@ def in_words(gate: str, finding: Finding, case: Case, facts: Facts, policy: Poli
         " ".join(OBSERVED[gate](statement) for statement in finding.observed),
         _of_policy(gate, condition(gate, case, facts, policy), policy),
         " ".join(_of_policy(gate, action, policy) for action in finding.actions) or NOTHING,
-        _meanwhile(gate, finding, case, policy),
+        _meanwhile(gate, finding, case, facts, policy),
     )
 
 
@@ -71,10 +71,13 @@ def _value(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else listed(value) if isinstance(value, list) else str(value)
 
 
-def _meanwhile(gate: str, finding: Finding, case: Case, policy: Policy) -> str:
+def _meanwhile(gate: str, finding: Finding, case: Case, facts: Facts, policy: Policy) -> str:
     if not finding.locks:
         return NOTHING_TO_DO
     sentence, baseline = policy.gates[gate].meanwhile, case.measured.baseline
+    free = (case.measured.arms or {}).get(facts.free_lead) if facts.free_lead is not None else None
+    if free is not None and facts.free_lead is not None and gate not in ("G5", "G7"):
+        return f"{sentence} Best so far: {ARM_NAMES[facts.free_lead]}, {percent(interval(free)[0])}."
     if baseline is not None and baseline.there and baseline.best_arm and gate not in ("G5", "G7"):
         return f"{sentence} Best so far: {ARM_NAMES[baseline.best_arm]}, {percent(interval(baseline)[0])}."
     return sentence
@@ -171,6 +174,11 @@ def _arms_run(arms: int, revised: bool, by_optimizer: bool = False) -> str:
 
 def _ran_on(ran: str | None) -> str:
     return ran or "another model"
+
+
+def _aim(tail: str) -> Callable[[str, float], str]:
+    """Metric and target, and what is to be said of when they were set."""
+    return lambda metric, target: f"{known('metric', metric)}, target {percent(target)}{tail}"
 
 
 def _free(arm: str, score: Score) -> str:
@@ -323,10 +331,10 @@ OBSERVED = {
     "G7": Wording({
         "unset": _unset,
         "measured_anyway": "Prompting was measured all the same.",
-        "late": "{metric}, target {target:%1}, set after the results were known.",
-        "order_unknown": "{metric}, target {target:%1}; not known whether before or after the results.",
-        "changed_once": "{metric}, target {target:%1}, changed once after results were known; once is allowed.",
-        "first": "{metric}, target {target:%1}, set before any result.",
+        "late": _aim(", set after the results were known."),
+        "order_unknown": _aim("; not known whether before or after the results."),
+        "changed_once": _aim(", changed once after results were known; once is allowed."),
+        "first": _aim(", set before any result."),
     }),
     "G8": Wording({
         "agreement": _agreement,
