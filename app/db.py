@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy import JSON, CursorResult, DateTime, Dialect, Engine, Executable, MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -122,8 +122,14 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     read_only = bool(connection.get_execution_options().get("postgresql_readonly"))
-    connection.exec_driver_sql(f"PRAGMA query_only={int(read_only)}")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    if read_only:
+        # Said to the driver itself: two words that nothing has to be put together for, and that wait for nobody.
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("PRAGMA query_only=1")
+        driver.execute("BEGIN")
+        return
+    connection.exec_driver_sql("PRAGMA query_only=0")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def installation_of(session: Session) -> Installation | None:
@@ -213,6 +219,14 @@ def prefill(session: Session, known: Mapping[tuple[str, int], object]) -> None:
     kept = scope_of(session).worked_out
     if kept is not None:
         kept.update(known)
+
+
+def ask(session: Session, statement: Executable, values: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
+    """Columns and no objects, past the part of the session that would look for some; for what every page asks.
+
+    What was added or changed in the session and not flushed is not seen.
+    """
+    return session.connection().execute(statement, values)
 
 
 def not_after(session: Session, moment: datetime | None) -> None:

@@ -86,7 +86,7 @@ def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) ->
 
 
 @router.get("/assessments/{assessment_id}/describe", name="describe")
-def show_overview(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
+def show_overview(request: Request, assessment_id: Id, app: App, db: KeptDb, me: Me) -> Response:
     row = store.get(db, assessment_id)
     measured = app.evidence(db, row) or {}
     return page(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.datasets.tables import UNDECIDED as UNDECIDED_ROWS
 from app.datasets.tables import DatasetRow
+from app.db import ask
 from app.documents.tables import UNDECIDED as UNDECIDED_FILES
 from app.documents.tables import DocumentFileRow
 from app.gate.store import NUMBER_WAITING
@@ -92,4 +93,4 @@ ROUGH = text(
 
 
 def rough(session: Session, user_id: int) -> Rough:
-    return Rough(*session.execute(ROUGH, {"me": user_id}).one())
+    return Rough(*ask(session, ROUGH, {"me": user_id}).one())

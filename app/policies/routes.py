@@ -19,7 +19,7 @@ from app.policies.tables import PolicyRow
 from app.users import store as user_store
 from app.users.deps import Admin, Me
 from app.web.context import AppContext
-from app.web.deps import App, Db
+from app.web.deps import App, Db, KeptDb
 from app.web.forms import by_field
 from app.web.pages import page, see
 from app.web.params import LARGEST, OneLine
@@ -56,7 +56,7 @@ Searched = Annotated[OneLine, Query(max_length=200)]
 
 
 @router.get("/policy", name="policy")
-def show_policy(request: Request, db: Db, me: Me, tab: Tab = "", q: Searched = "") -> Response:
+def show_policy(request: Request, db: KeptDb, me: Me, tab: Tab = "", q: Searched = "") -> Response:
     newest = store.newest(db)
     return _policy(request, db, newest.number if newest else BUILT_IN, tab, q)
 
@@ -67,7 +67,7 @@ def show_form(request: Request, db: Db, me: Admin) -> Response:
 
 
 @router.get("/policy/{number}", name="policy_version")
-def show_version(request: Request, number: Number, db: Db, me: Me, tab: Tab = "", q: Searched = "") -> Response:
+def show_version(request: Request, number: Number, db: KeptDb, me: Me, tab: Tab = "", q: Searched = "") -> Response:
     return _policy(request, db, number, tab, q)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments.store import text_conditions
 from app.assessments.tables import AssessmentRow, ContributionRow
+from app.db import ask
 from app.standing.tables import StandingRow
 from app.web.protocols import Action, Standing
 
@@ -117,11 +118,11 @@ def page(session: Session, wanted: Wanted, number: int, size: int) -> Page:
     kind = _kind(session, wanted)
     words = text_conditions(wanted.text)
     given = {"me": wanted.me, "size": size, "skipped": skipped, "most": skipped + MOST_COUNTED}
-    rows: Sequence[Any] = session.execute(_lines(kind).where(*words) if words else _lines(kind), given).all()
-    lines = [Line(*(*row[:_OWN], of_row(row), *row[_OWN : _OWN + 3])) for row in rows]
+    found: Sequence[Any] = ask(session, _lines(kind).where(*words) if words else _lines(kind), given).all()
+    lines = [Line(*(*row[:_OWN], of_row(row), *row[_OWN : _OWN + 3])) for row in found]
     if number == 1 and len(lines) < size:
         return Page(lines, len(lines))
-    return Page(lines, session.scalar(_number(kind, *words) if words else _number_of(kind), given) or 0)
+    return Page(lines, ask(session, _number(kind, *words) if words else _number_of(kind), given).scalar_one())
 
 
 def _kind(session: Session, wanted: Wanted) -> str:
@@ -167,7 +168,7 @@ def _condition(kind: str) -> list[ColumnElement[bool]]:
 
 def counts(session: Session, me: int) -> dict[str, int]:
     """How many each filter shows, by its name in `ALL_FILTERS`; `MOST_COUNTED` stands for that many or more."""
-    row = session.execute(_COUNTS, {"me": me, "most": MOST_COUNTED}).one()
+    row = ask(session, _COUNTS, {"me": me, "most": MOST_COUNTED}).one()
     return dict(zip(ALL_FILTERS, row, strict=True))
 
 

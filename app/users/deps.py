@@ -130,6 +130,9 @@ def _looked_up(request: Request, app: AppContext, secret: str, token: bool) -> W
     opened: Session | None = getattr(request.state, "db", None) if request.method in SAFE else None
     with nullcontext(opened) if opened is not None else reading(app.engine) as session:
         who, due = identify(session, secret, token)
+        if who.session is not None:  # other requests may be answered with these rows while this session is still open
+            session.expunge(who.user)
+            session.expunge(who.session)
     if due and request.method in SAFE:
         _notice(app.engine, who)
     return who

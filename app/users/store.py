@@ -7,6 +7,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
+from app.db import ask
 from app.errors import NotFound
 from app.users.tables import FailureRow, PlaceRow, Role, SessionRow, SetupRow, TokenRow, UserRow
 
@@ -63,8 +64,8 @@ def active_admins(session: Session) -> Sequence[UserRow]:
 
 def names(session: Session, ids: Sequence[int]) -> dict[int, str]:
     """Names by id, for lists that say who did something."""
-    rows = session.execute(_NAMES, {"ids": list(ids)})
-    return {user_id: name for user_id, name in rows}  # noqa: C416 - a Row is not a pair to the type checker
+    found = ask(session, _NAMES, {"ids": list(ids)})
+    return {user_id: name for user_id, name in found}  # noqa: C416 - a Row is not a pair to the type checker
 
 
 _NAMES = select(UserRow.id, UserRow.name).where(UserRow.id.in_(bindparam("ids", expanding=True)))
