@@ -198,8 +198,8 @@ FIELDS = (
     ),
     Field(
         "pass_tokens", f"0 takes what is usual: {batches.MICRO_TOKENS:,} on a CPU, {batches.WIDE_TOKENS:,} on a GPU, "
-        "less where memory runs out. A batch is gone through in as many passes as it takes (gradient accumulation), with "
-        "the same result.",
+        "less where memory runs out. A batch is gone through in as many passes as it takes (gradient accumulation), "
+        "with the same result.",
         "whole", 0, 1_000_000,
     ),
     Field(
