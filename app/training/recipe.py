@@ -16,6 +16,7 @@ from pydantic import Field as Bounds
 from app import chosen, glossary
 from app.errors import FieldError, Invalid
 from app.strict import Expected, Fault, faults
+from app.training import batches
 from app.wording import lower_first
 
 NOT_USABLE = "The training config has settings that cannot be used."
@@ -196,8 +197,9 @@ FIELDS = (
         choices=chosen.choices("recipe.checkpointing"),
     ),
     Field(
-        "pass_tokens", "0 takes what is usual: 1,024 on a CPU, 16,384 on a GPU, less where memory runs out. A batch is "
-        "gone through in as many passes as it takes (gradient accumulation), with the same result.",
+        "pass_tokens", f"0 takes what is usual: {batches.MICRO_TOKENS:,} on a CPU, {batches.WIDE_TOKENS:,} on a GPU, "
+        "less where memory runs out. A batch is gone through in as many passes as it takes (gradient accumulation), "
+        "with the same result.",
         "whole", 0, 1_000_000,
     ),
     Field(

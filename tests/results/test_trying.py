@@ -31,7 +31,8 @@ def test_both_answer_as_they_do_alone_and_nothing_is_kept(
     assert told["base"]["prompt_tokens"] > 0
     assert told["base"]["completion_tokens"] == 8
     assert told["base"]["text"] != told["adapter"]["text"]
-    assert told["same"] is False
+    assert (told["same"], told["computed_on"]) == (False, "CPU")
+    assert "Computed on CPU" in page.text
     # The base's answer is that of a process that never saw an adapter.
     trial = client.get("/api/v1/trainings/1/try").json()
     assert trial["against"] == ""

@@ -55,6 +55,7 @@ def test_instructions_and_examples_are_those_of_the_measurement(tiny: Measured) 
             body = served.json()
             assert served.status_code == 200, body
             assert served.headers["x-tunegate-prompt-sha256"] == answer.prompt_sha256
+            assert served.headers["x-tunegate-device"] == "CPU"
             assert body["usage"]["prompt_tokens"] == answer.prompt_tokens
             assert body["usage"]["completion_tokens"] == answer.completion_tokens
             assert body["choices"][0]["message"]["content"] == answer.output
