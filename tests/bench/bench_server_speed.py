@@ -8,9 +8,9 @@ of the calls away (429, Retry-After: 1) and breaks 1 % (500). The ideal is calls
 client needs at least that loses nothing but what it is told to wait. Ours is the real path of a measurement's job: one
 variant on so many dev rows, prompts put together, answers scored and written to the database, the result summed up,
 nothing taken from earlier runs. Others are run where they are given: `lm_eval[api]` (local-chat-completions, by its own
-API), promptfoo (its OpenAI provider, cache off). --bare: threads that send the same bytes and read what comes, which is
-as fast as anybody can be with this server on this machine (no faults only). Prints a line each: seconds, shares of ideal and floor, rows that came
-out wrong although the server's answers were right, rows without an answer.
+API), promptfoo (its OpenAI provider, cache off). --bare: threads that send the same bytes and read what comes, as fast
+as anybody can be with this server on this machine (without faults only). Prints a line each: seconds, shares of ideal
+and floor, rows that came out wrong although the server's answers were right, rows without an answer.
 """
 
 import argparse
