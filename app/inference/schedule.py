@@ -76,6 +76,8 @@ class Schedule(Generic[Question, Result]):
         self._under_way = self._not_taken = self._threads = 0
         self._come: SimpleQueue[Result | BaseException | None] = SimpleQueue()
         self._change = threading.Condition()
+        self._nobody = threading.Event()  # set while nothing is under way: nothing more gathers then
+        self._nobody.set()
         self._closed = self._winding_up = False
         self._took = 0.0  # seconds of the question that was done last
 
@@ -96,7 +98,7 @@ class Schedule(Generic[Question, Result]):
         try:
             first = self._come.get(timeout=timeout)
             if self._under_way > 1:
-                time.sleep(min(GATHER, self._took / 2))
+                self._nobody.wait(min(GATHER, self._took / 2))
             while True:
                 if first is not None:
                     batch.append(first)
@@ -158,6 +160,7 @@ class Schedule(Generic[Question, Result]):
                 if self._under_way < self._traffic.allowed and not self._traffic.opens_in():
                     if (turn := self._next()) is not None:
                         self._under_way += 1
+                        self._nobody.clear()
                         return turn
                     if self._nothing_left and not self._under_way:
                         break
@@ -185,7 +188,7 @@ class Schedule(Generic[Question, Result]):
 
     def _put_back(self, turn: Turn[Question], seconds: float) -> None:
         with self._change:
-            self._under_way -= 1
+            self._ended()
             if self._winding_up:
                 self._not_taken -= 1
             else:
@@ -195,9 +198,14 @@ class Schedule(Generic[Question, Result]):
         self._come.put(came)
         with self._change:
             self._took = took
-            self._under_way -= 1
+            self._ended()
             if self._traffic.allowed > self._under_way + 1:
                 self._change.notify()  # there is room for more than the one that this thread takes next
+
+    def _ended(self) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._nobody.set()
 
     @property
     def _nothing_left(self) -> bool:

@@ -1,26 +1,30 @@
 """How much of a model server's time a run uses, beside lm-evaluation-harness and promptfoo.
 
     python tests/bench/bench_server_speed.py [--calls 400 4000] [--wide 16] [--ms 50] [--times 3]
-        [--lm-eval PYTHON] [--promptfoo NODE_MODULES/.bin/promptfoo] [--profile FILE]
+        [--lm-eval PYTHON] [--promptfoo NODE_MODULES/.bin/promptfoo] [--bare] [--profile FILE]
 
 A light server in a process of its own answers every call after so many milliseconds; in the second round it turns 5 %
 of the calls away (429, Retry-After: 1) and breaks 1 % (500). The ideal is calls x time / width. The floor is what a
 client needs at least that loses nothing but what it is told to wait. Ours is the real path of a measurement's job: one
 variant on so many dev rows, prompts put together, answers scored and written to the database, the result summed up,
 nothing taken from earlier runs. Others are run where they are given: `lm_eval[api]` (local-chat-completions, by its own
-API), promptfoo (its OpenAI provider, cache off). Prints a line each: seconds, shares of ideal and floor, rows that came
-out wrong although the server's answers were right, rows without an answer.
+API), promptfoo (its OpenAI provider, cache off). --bare: threads that send the same bytes and read what comes, as fast
+as anybody can be with this server on this machine (without faults only). Prints a line each: seconds, shares of ideal
+and floor, rows that came out wrong although the server's answers were right, rows without an answer.
 """
 
 import argparse
 import cProfile
 import heapq
+import itertools
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -172,6 +176,28 @@ def _nothing() -> Iterator[None]:
     yield None
 
 
+def bare(of: Round) -> Came:
+    """The server's own limit: nothing is put together, understood or kept."""
+    body = json.dumps({"model": "light", "messages": [{"role": "user", "content": question(1)}]}).encode()
+    sent = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    with server(of) as url:
+        numbers = itertools.count()
+
+        def ask() -> None:
+            with socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0]))) as line:
+                while next(numbers) < of.calls:
+                    line.sendall(sent)
+                    line.recv(65536)
+
+        threads = [threading.Thread(target=ask) for _ in range(of.wide)]
+        begun, worked = time.perf_counter(), time.process_time()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return Came(time.perf_counter() - begun, 0, 0, log_of(url), time.process_time() - worked)
+
+
 # ---------------------------------------------------------------- others
 
 LM_EVAL = """
@@ -253,6 +279,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--lm-eval", default="")
     parser.add_argument("--promptfoo", default="")
+    parser.add_argument("--bare", action="store_true")
     parser.add_argument("--profile", type=Path)
     given = parser.parse_args()
     runners: dict[str, Any] = {"ours": lambda of: ours(of, given.profile)}
@@ -269,7 +296,7 @@ def main() -> None:
             of = Round(calls, given.ms, given.wide, slow_down, broken)
             print(f"{calls:,} calls, {name}: ideal {of.ideal:.2f} s, floor {of.floor():.2f} s", flush=True)
             for _ in range(given.times):
-                for runner, run in runners.items():
+                for runner, run in {**({"bare": bare} if given.bare and not slow_down else {}), **runners}.items():
                     came = run(of)
                     share, at_best = of.ideal / came.seconds, of.floor() / came.seconds
                     print(

@@ -195,7 +195,7 @@ def test_a_server_that_turns_away_what_is_too_much_gets_no_more_than_it_takes() 
             inside[0] += 1
             full = inside[0] > 4
             turned_away[0] += full
-        time.sleep(0.0 if full else 0.01)
+        time.sleep(0.0 if full else 0.03)
         with lock:
             inside[0] -= 1
         return Raw(status=429) if full else "x"
