@@ -211,8 +211,9 @@ def held(session: Session, baseline: BaselineRow) -> Held | None:
     elif today.labels != judge.counted:
         fault = "labels"
         sentence = (
-            f"People labelled more since: {plural(today.labels.total, 'label')} by now, the scores are corrected by "
-            f"{judge.counted.total}. Correct the scores by all of them; nothing is asked again."
+            f"There are other labels or judgements of labelled answers since: {plural(today.labels.total, 'label')} by "
+            f"now, the scores are corrected by {judge.counted.total}. Correct the scores by all of them; nothing is "
+            "asked again."
         )
     return Held(judge, today, fault, sentence)
 
