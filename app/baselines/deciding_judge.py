@@ -13,7 +13,7 @@ from typing import Any
 from app.baselines.arms import ArmResult
 from app.evaluation import correction
 from app.evaluation.correction import Labels, Tally
-from app.frozen import Frozen
+from app.strict import Frozen
 from app.inference.findings import PLAIN, Manner
 
 METRIC = "llm_judge"

@@ -60,8 +60,9 @@ class Situation:
     measured_on, trains_on: names of the two models, where they are not the same. base: the id of the model to train.
 
     The rest is for the steps alone. usable_rows: of the data. variants: how many were measured; measured: a measurement
-    was begun. failure: why the newest run failed, as its job says. last_review: state of the newest review, over or not; moved_on: the revision is another by now.
-    judged: whether any run was; result: the newest run's verdict. costs: something was said to count with.
+    was begun. failure: why the newest run failed, as its job says. last_review: state of the newest review, over or
+    not; moved_on: the revision is another by now. judged: whether any run was; result: the newest run's verdict.
+    costs: something was said to count with.
     """
 
     assessment_id: int
@@ -299,13 +300,13 @@ def _data(now: Situation) -> Standing | None:
         sentence = "Some rows seem to hold personal data or a secret. Decide on them, then freeze the split."
         action = ("Decide on personal data", "data?tab=personal")
         return _made(now, "needs_data", "Personal data undecided", sentence, "open", action, why=_earlier(now))
-    label, sentence, tone, action = {
+    label, sentence, tone, button = {
         "none": ("Needs data", "Upload examples: prompting is measured on your own rows.", "open", "Upload examples"),
         "checking": ("Checking data", "The upload is being checked.", "info", "Watch the check"),
         "rejected": ("Data rejected", "The upload can't be used.", "fail", "See what is wrong"),
     }.get(now.data, ("Needs a frozen split", "The data is checked. Freeze the split before you measure.", "open",
                      "Freeze the split"))  # fmt: skip
-    return _made(now, "needs_data", label, sentence, tone, (action, "data"), why=_earlier(now))
+    return _made(now, "needs_data", label, sentence, tone, (button, "data"), why=_earlier(now))
 
 
 def _baselines(now: Situation) -> Standing | None:

@@ -100,7 +100,7 @@ def gate(case: Judgeable) -> tuple[Mapping[str, Any], bool, str]:
     """What was measured, whether the criterion on labels locks, and its sentence."""
     with reading(case.engine) as session:
         found = evidence.gather(session, session.get_one(AssessmentRow, case.case.assessment.id))
-        advised = evidence.judge(session, found)
+        advised = evidence.judge(found)
         line = next(one for one in advised.gates if one.id == "G8")
         return found.evidence.to_json(), advised.findings["G8"].locks, f"{line.measured} {line.change}"
 

@@ -103,7 +103,7 @@ def test_a_preflight_without_its_counts_says_so_and_keeps_what_stood_against_a_s
 
 def test_the_plan_opens_with_any_part_of_its_preflight_missing(ada: TestClient, engine: Engine) -> None:
     left = list(without(PREFLIGHT))
-    closed = {}
+    closed: dict[str, int] = {}
     for where, preflight in left if DEEP else left[::12]:
         store(engine, preflight)
         closed |= {f"{path} {where}": status for path in ("/assessments/1/plan", "/api/v1/assessments/1/recipe")
