@@ -13,8 +13,8 @@ from typing import Any
 from app.baselines.arms import ArmResult
 from app.evaluation import correction
 from app.evaluation.correction import Labels, Tally
-from app.strict import Frozen
 from app.inference.findings import PLAIN, Manner
+from app.strict import Frozen
 
 METRIC = "llm_judge"
 

@@ -16,20 +16,18 @@ from app.errors import Conflict, NotFound
 from app.inference.deps import WithBundled
 from app.judging import deciding, rounds, service, store, views
 from app.judging.api_models import (
-    DecidingJudge,
-    Judge,
     JudgeEstimate,
     JudgeGoOn,
     Judgement,
     Judgements,
     JudgeRun,
     JudgeRuns,
-    Judges,
     NewJudgeRun,
     NewRubric,
     Rubric,
     Rubrics,
 )
+from app.judging.deciding_models import DecidingJudge, Judge, Judges
 from app.judging.label_models import JudgeLabels, JudgeRound
 from app.judging.store import Show
 from app.judging.tables import JudgeRunRow
