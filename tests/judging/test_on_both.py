@@ -65,9 +65,10 @@ def test_every_page_of_a_measurement_by_a_judge_is_there(
     case: Judgeable, app: FastAPI, own: Engine, either: Settings
 ) -> None:
     make = Make(own, either)
-    case.label(make.author("Lea"))
+    lea, max_ = (make.user(name=name, email=f"{name}@example.org") for name in ("lea", "max"))
+    case.label(lea)
     baseline = decided(case)
-    case.label(make.author("Max"))
+    case.label(max_)
     two = sorted(arm.id for arm in baseline.arms if arm.dev)[:2]
     arms, beside = (f"{a}={two[0]}&{b}={two[1]}&split=dev" for a, b in (("first", "second"), ("a", "b")))
     there = f"/assessments/{case.case.assessment.id}"
