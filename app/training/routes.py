@@ -69,6 +69,7 @@ def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
         preflight=preflights.readable(row.preflight) if row else None,
         criteria=prospects.criteria,
         reasons=prospects.besides,
+        in_the_way=len(prospects.besides) + bool(prospects.criteria),
         **_warned(assessment_id, prospects, row.model_id if row else None),
         planned=_planned(db, assessment_id, recipe),
         trainings=planned.count(asdict(recipe)),
