@@ -24,7 +24,18 @@ from sqlalchemy.orm import Session
 
 from app import main as web
 from app.assessments import store as assessment_store
-from app.baselines import other_models, planning, run_control, runs, spending, standing, store
+from app.baselines import (
+    answers_view,
+    live_store,
+    live_view,
+    other_models,
+    planning,
+    run_control,
+    runs,
+    spending,
+    standing,
+    store,
+)
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Known, Outline
 from app.baselines.spending import UNITS, Budget
@@ -51,6 +62,7 @@ from app.wording import plural
 
 MOST_ARMS = 100  # that a plan may name, as by the API
 POLL = 0.2  # seconds between two looks at the job
+LAST_ERRORS = 3  # that are named, the same ones of a variant together
 LINE_EVERY = 15.0  # seconds between two lines about how far it is
 
 
@@ -97,8 +109,8 @@ def main(settings: Settings, file: Path, budget: Sequence[tuple[str, str]]) -> i
     try:
         run = _begin(settings, engine, queue, plan, limits)
         with _worker(settings, engine):
-            reason = _watch(engine, run)
-        outcome = _outcome(engine, run, reason)
+            reason = _watch(engine, run, limits)
+        outcome = _outcome(engine, run, reason, settings.address)
     except Unready as refusal:
         return _cannot(refusal.args)
     except Invalid as refusal:
@@ -110,8 +122,20 @@ def main(settings: Settings, file: Path, budget: Sequence[tuple[str, str]]) -> i
         engine.dispose()
     print(json.dumps(outcome, ensure_ascii=False, indent=2))
     if outcome["status"] != "done":
-        print(outcome["reason"], file=sys.stderr)
+        _explain(outcome)
     return 0 if outcome["status"] == "done" else 2
+
+
+def _explain(outcome: dict[str, Any]) -> None:
+    """Why it ended before it had a result, what stood in the way, and how to go on from here."""
+    print(outcome["reason"], file=sys.stderr)
+    for one in outcome["errors"]:
+        print(f"{one['arm']}, {plural(one['rows'], one['split'] + ' row')}: {one['error']}", file=sys.stderr)
+    print(
+        f"Its page: {outcome['page']}\nOr give this command again: answers that came are taken from this run, unless "
+        "the plan says “fresh”.",
+        file=sys.stderr,
+    )
 
 
 def _cannot(reasons: Sequence[str]) -> int:
@@ -246,7 +270,7 @@ def _worker(settings: Settings, engine: Engine) -> Iterator[None]:
         ours.stop()
 
 
-def _watch(engine: Engine, run: Run) -> str:
+def _watch(engine: Engine, run: Run, budget: Budget) -> str:
     """Look at the job until it is over. Returns why it was ended from here; empty where it was not."""
     reason, said = "", 0.0
     while True:
@@ -261,13 +285,18 @@ def _watch(engine: Engine, run: Run) -> str:
             return reason
         if time.monotonic() - said > LINE_EVERY:
             said = time.monotonic()
-            print(_how_far(job), file=sys.stderr, flush=True)
+            print(_how_far(job, budget), file=sys.stderr, flush=True)
 
 
-def _how_far(job: JobRow) -> str:
+def _how_far(job: JobRow, budget: Budget) -> str:
+    """In one line: what is there of all answers, what the model was asked for of the budget, and what is asked now."""
     progress = job.progress or {}
-    done, total = progress.get("done", 0), progress.get("total", 0)
-    return f"{progress.get('stage', 'Waiting for a worker')}: {done:,} of {plural(int(total), 'answer')}"
+    if not progress.get("stage"):
+        return "Waiting for a worker."
+    so_far = f"{progress.get('done', 0):,} of {plural(int(progress.get('total', 0)), 'answer')}"
+    calls = int((progress.get("spent") or {}).get("calls", 0))
+    bounded = live_view.money_so_far(progress, budget) if budget.limits else ""
+    return f"{so_far} ({bounded or plural(calls, 'call')}). Now: {progress['stage']}"
 
 
 def _cancel(engine: Engine, run: Run) -> None:
@@ -279,7 +308,8 @@ def _cancel(engine: Engine, run: Run) -> None:
 # ---------------------------------------------------------------- what it came to
 
 
-def _outcome(engine: Engine, run: Run, reason: str) -> dict[str, Any]:
+def _outcome(engine: Engine, run: Run, reason: str, address: str) -> dict[str, Any]:
+    """What is printed as JSON. errors: those that came last, the same ones of a variant together."""
     with reading(engine) as session:
         baseline, job = store.get(session, run.baseline_id), job_store.get(session, run.job_id)
         best = standing.best(baseline)
@@ -294,6 +324,7 @@ def _outcome(engine: Engine, run: Run, reason: str) -> dict[str, Any]:
             "reason": reason,
             "assessment": baseline.assessment_id,
             "baseline": baseline.id,
+            "page": f"{address}/assessments/{baseline.assessment_id}/measure",
             "at": utcnow().isoformat(),
             "model": model_store.get(session, baseline.model_id).name,
             "metric": baseline.metric,
@@ -306,8 +337,18 @@ def _outcome(engine: Engine, run: Run, reason: str) -> dict[str, Any]:
             "currency": spent.currency,
             "estimated": spent.estimated,
             "arms": [_arm(baseline, arm) for arm in baseline.arms],
+            "errors": _errors(session, baseline),
             "advice": evidence.judge(evidence.gather(session, assessment)).to_json(),
         }
+
+
+def _errors(session: Session, baseline: BaselineRow) -> list[dict[str, Any]]:
+    names = {arm.id: arm.name for arm in baseline.arms}
+    masker = answers_view.masking(session, baseline)
+    return [
+        {"arm": names[one.arm_id], "split": one.split, "rows": one.rows, "error": printable(masker.text(one.error))}
+        for one in live_store.failing(session, list(names), LAST_ERRORS)
+    ]
 
 
 def _arm(baseline: BaselineRow, arm: ArmRow) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import reading, utcnow, writing
@@ -139,7 +140,8 @@ def _looked_up(request: Request, app: AppContext, secret: str, token: bool) -> W
 
 
 def _notice(engine: Engine, who: Who) -> None:
-    with writing(engine) as session:
+    """A database that is too busy for it costs nobody an answer: the next request says it again."""
+    with suppress(OperationalError), writing(engine) as session:
         if who.token is not None:
             store.used(session, who.token.id, utcnow())
         else:

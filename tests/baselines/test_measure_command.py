@@ -13,13 +13,15 @@ from sqlalchemy import Engine
 from app import measure_command
 from app.__main__ import main as command_line
 from app.baselines import store
+from app.baselines.spending import Budget
 from app.db import reading
 from app.jobs import service as jobs
+from app.jobs.tables import JobRow
 from app.settings import Settings
 from tests.support.depth import DEEP
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case, clever
-from tests.support.model_server import ModelServer, serving
+from tests.support.model_server import ModelServer, Raw, last_user, serving
 from tests.support.places import ROOT
 from tests.support.processes import Process, environment, until
 
@@ -107,7 +109,36 @@ def test_a_budget_ends_it_cleanly_with_a_worker_of_its_own(
     came = json.loads(done.stdout)
     assert came["status"] == "stopped"
     assert "budget of 10 calls" in came["reason"]
+    assert came["page"] in done.stderr
     assert 10 <= came["calls"] <= asked < 2 * DEV + TEST
+
+
+@pytest.mark.deep
+def test_what_the_server_refused_is_said_with_its_words(
+    make: Make, engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    """Rows with errors above the policy's share: no result, exit 2, and the sentence that the server gave for them."""
+    refusal = Raw(b'{"error": {"message": "this text cannot be processed"}}', 400)
+    settings = open_to_loopback(settings)
+    with serving(lambda body: refusal if hash(last_user(body)) % 3 == 0 else clever(body)) as server:
+        case = a_small_case(make, engine, server)
+        done = run(settings, written(tmp_path, case))
+
+    came = json.loads(done.stdout)
+    assert (done.returncode, came["status"], came["best_arm"]) == (2, "failed", None)
+    assert came["reason"].startswith("No variant can be evaluated")
+    assert {one["arm"] for one in came["errors"]} == {"zero_shot", "few_shot_nearest"}
+    assert "dev rows: The model server refused this row (status 400). this text cannot be processed" in done.stderr
+
+
+def test_a_line_says_how_far_it_is_and_what_is_left_of_the_budget() -> None:
+    spent = {"calls": 9, "tokens": 378, "money": None, "currency": "", "estimated": False, "taken": 0}
+    job = JobRow(progress={"stage": "Zero-shot: 20 dev rows", "done": 69, "total": 388, "spent": spent})
+
+    assert measure_command._how_far(JobRow(), Budget()) == "Waiting for a worker."
+    assert measure_command._how_far(job, Budget()) == "69 of 388 answers (9 calls). Now: Zero-shot: 20 dev rows"
+    said = measure_command._how_far(job, Budget(calls=15, tokens=1000))
+    assert said == "69 of 388 answers (9 of 15 calls · 378 of 1,000 tokens). Now: Zero-shot: 20 dev rows"
 
 
 def test_what_cannot_start_is_said_on_standard_error(
