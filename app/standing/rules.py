@@ -59,10 +59,11 @@ class Situation:
     newest: which of the three was touched last; `work` stands for answers, data, measurements, costs and the plan.
     measured_on, trains_on: names of the two models, where they are not the same. base: the id of the model to train.
 
+    failure: why the newest run failed, as its job says.
+
     The rest is for the steps alone. usable_rows: of the data. variants: how many were measured; measured: a measurement
-    was begun. failure: why the newest run failed, as its job says. last_review: state of the newest review, over or
-    not; moved_on: the revision is another by now. judged: whether any run was; result: the newest run's verdict.
-    costs: something was said to count with.
+    was begun. last_review: state of the newest review, over or not; moved_on: the revision is another by now.
+    judged: whether any run was; result: the newest run's verdict. costs: something was said to count with.
     """
 
     assessment_id: int
