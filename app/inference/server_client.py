@@ -1,13 +1,10 @@
-"""The client that a model server is asked with: JSON, its headers and its key, on the guarded transport.
+"""The client that a model server is asked with: openai's, on our own guarded transport, and nothing else of it."""
 
-A call is a POST of JSON and nothing more. openai's client library, which it went through before, took as much time
-again: what that adds (retries, streams, types) is done here otherwise or not at all.
-"""
-
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import httpx2
 
 from app.inference import addresses, outbound
 from app.inference.generator import Unusable
@@ -39,7 +36,8 @@ class Limits:
 
 
 USUAL = Limits()
-ENCODED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+RECEIVED = "tunegate.received"
+OURS = frozenset((b"host", b"accept-encoding", b"connection", b"content-length"))  # headers that the transport sets
 
 
 class ServerClient:
@@ -59,6 +57,8 @@ class ServerClient:
         ca_file: str,
         resolver: addresses.Resolver,
     ) -> None:
+        import openai
+
         try:
             context = outbound.trust(ca_file)
         except OSError as error:
@@ -75,11 +75,30 @@ class ServerClient:
             resolver=resolver,
             context=context,
         )
-        self._query = f"?api-version={address.version}" if address.version else ""
-        self._headers = [("Accept", "application/json"), ("User-Agent", "tunegate")]
-        if key:
-            of_key = ("api-key", key) if address.classic_azure else ("Authorization", f"Bearer {key}")
-            self._headers.append(of_key)
+        self._http = httpx2.Client(
+            transport=_Guarded(self.transport, httpx2.URL(address.before_door).raw_path),
+            follow_redirects=False,
+            trust_env=False,
+            timeout=None,  # the transport has a deadline for the whole call, which no timeout here gives
+        )
+        by_bearer = bool(key) and not address.classic_azure
+        leave_out = ("OpenAI-Organization", "OpenAI-Project", *(() if by_bearer else ("Authorization",)))
+        headers: dict[str, Any] = {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}
+        if key and address.classic_azure:
+            headers["api-key"] = key
+        self._options: Any = {"headers": headers}
+        # Every argument that is not given would be read from this process's environment, another key included.
+        self._client = openai.OpenAI(
+            base_url=address.before_door,
+            api_key=key or "none",
+            admin_api_key="",
+            organization="",
+            project="",
+            webhook_secret="",
+            default_query={"api-version": address.version} if address.version else None,
+            http_client=self._http,
+            max_retries=0,
+        )
 
     def post(self, path: str, body: dict[str, Any]) -> Received:
         """Ask one question at a path behind the address; the answer whatever its status.
@@ -87,8 +106,9 @@ class ServerClient:
         Raises:
             Exception: there is no status at all; of which kind is read by `failures.failure_of`.
         """
-        headers = [*self._headers, ("Content-Type", "application/json")]
-        return self.transport.ask("POST", path + self._query, headers, ENCODED(body).encode())
+        return self._whatever(
+            lambda: self._client.post(path, body=body, cast_to=httpx2.Response, options=self._options)
+        )
 
     def listed(self) -> Received:
         """Ask which models the server has (`GET /models`); the answer whatever its status.
@@ -96,7 +116,43 @@ class ServerClient:
         Raises:
             Exception: as `post`.
         """
-        return self.transport.ask("GET", "/models" + self._query, self._headers)
+        return self._whatever(lambda: self._client.get("/models", cast_to=httpx2.Response, options=self._options))
+
+    def _whatever(self, ask: Callable[[], httpx2.Response]) -> Received:
+        import openai
+
+        try:
+            response = ask()
+        except openai.APIStatusError as error:
+            response = error.response
+        except openai.APIConnectionError as error:
+            if isinstance(error.__cause__, Exception):
+                raise error.__cause__ from error
+            raise
+        received: Received = response.extensions[RECEIVED]
+        return received
 
     def close(self) -> None:
+        self._http.close()
         self.transport.close()
+
+
+class _Guarded(httpx2.BaseTransport):
+    """The guarded transport where httpx expects one. path: of the address, which the transport sets before a target."""
+
+    def __init__(self, transport: outbound.Transport, path: bytes) -> None:
+        self._transport = transport
+        self._path = path.rstrip(b"/")
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in request.headers.raw
+            if name.lower() not in OURS
+        ]
+        target = request.url.raw_path.removeprefix(self._path).decode("latin-1")
+        content = request.read() if request.method == "POST" else None
+        received = self._transport.ask(request.method, target, headers, content)
+        return httpx2.Response(
+            received.status, headers=received.headers, content=received.content, extensions={RECEIVED: received}
+        )
