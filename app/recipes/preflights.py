@@ -54,9 +54,14 @@ def readable(stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {
         **kept,
         "blockers": list(stored.get("blockers") or ()),
-        "counted": all(name in kept for name in COUNTED),
+        "counted": counted(stored),
         "memory_bytes": sum(memory.values()),
     }
+
+
+def counted(stored: Mapping[str, Any]) -> bool:
+    """Whether rows and steps are known."""
+    return all(stored.get(name) is not None and _whole(name, stored[name]) for name in COUNTED)
 
 
 def _whole(name: str, value: Any) -> bool:

@@ -59,8 +59,9 @@ def more(recipe: Recipe, measured: Mapping[str, Any] | None) -> dict[str, list[t
 
     measured: of the last preflight; nothing is known before one.
     """
-    measured = preflights.readable(measured)
-    if not measured or not measured["counted"] or not measured.get("tokens_per_second"):
+    if not measured or not preflights.counted(measured):
+        return {}
+    if not measured.get("tokens_per_second") or "dev_seconds" not in measured:
         return {}
     single = one(recipe, measured)
     count = planned.count(asdict(recipe))
