@@ -212,6 +212,7 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "judge.go_on": "{who} resumed the LLM judge of {what}",
     "judge.label_begin": "{who} began to label [labelled] of {what} for the LLM judge",
     "judge.label_end": "{who} finished labelling [labelled] of {what} for the LLM judge",
+    "baseline.correct": "{who} corrected the scores of [baseline] by newer labels of people",
     "baseline.tag": "{who} tagged [failures] of [variant]",
     "baseline.second_begin": "{who} began to tag [failures] as second person",
     "baseline.second_end": "{who} finished tagging [failures] as second person",

@@ -93,7 +93,8 @@ def test_every_criterion_can_be_gone_to() -> None:
     assert {path.removeprefix("describe/") for path in paths if path.startswith("describe/")} <= {
         section.slug for section in SECTIONS
     }
-    assert {path for path in paths if "/" not in path} == {"data", "documents", "measure", "costs", "second-labels"}
+    pages = {path for path in paths if "/" not in path}
+    assert pages == {"data", "documents", "measure", "costs", "second-labels", "judging"}
 
 
 ANSWERS = st.fixed_dictionaries(

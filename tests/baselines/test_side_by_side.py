@@ -204,6 +204,7 @@ def test_a_page_asks_no_more_of_twelve_variants_with_four_hundred_rows(both: Bot
     both.page(which="both_wrong")
     few = len(asked)
     _grow(both)
+    both.page()  # who asks is looked up once more after a change
     asked.clear()
 
     page = both.page(which="both_wrong", mark="cut")

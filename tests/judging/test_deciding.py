@@ -1,6 +1,5 @@
 """A judge as the deciding metric: only with people's agreement, corrected by their labels, shut again when it fails."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -14,7 +13,7 @@ from app.baselines import belonging, deciding_judge, facts, runs, scored
 from app.baselines import job as measuring
 from app.baselines import store as baseline_store
 from app.baselines.outlines import Known
-from app.baselines.tables import AnswerRow, BaselineRow
+from app.baselines.tables import AnswerRow
 from app.db import reading, utcnow, writing
 from app.errors import Conflict, Invalid
 from app.evaluation.comparison import Pair
@@ -23,22 +22,16 @@ from app.inference import service as inference
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
-from app.jobs.claims import Claim, Failed
+from app.jobs.claims import Failed
 from app.judging import deciding
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support.deciding import begun, choice, decided, lenient, measured
 from tests.support.factories import Make
-from tests.support.judged import Judgeable, between, fair, judgeable, says
+from tests.support.judged import Judgeable, between, judgeable, says
 from tests.support.measured import baseline_of, claim_of, clever, finish_job
 from tests.support.model_server import ModelServer
 from tests.support.optimised import serve
-
-
-def lenient(body: dict[str, Any]) -> str:
-    """A judge that passes one in five wrong answers, and fails one in ten right ones."""
-    word, luck = fair(body), hashlib.sha256(between(body, "answer").encode()).digest()[0] / 256
-    right = between(body, "answer") == between(body, "expected answer")
-    return says("fail" if luck < 0.1 else "pass") if right else says("pass" if luck < 0.2 else "fail") if word else ""
 
 
 @pytest.fixture
@@ -62,38 +55,6 @@ def case(
         row = session.get_one(AssessmentRow, there.case.assessment.id)
         row.answers, row.metric_set_at = {**row.answers, "metric": "llm_judge"}, utcnow()
     return there
-
-
-def choice(case: Judgeable) -> Any:
-    with reading(case.engine) as session:
-        (one,) = deciding.choices(session, session.get_one(AssessmentRow, case.case.assessment.id))
-        return one
-
-
-def begun(case: Judgeable, **different: Any) -> BaselineRow:
-    order = case.case.order(
-        metric_options={"judge": choice(case).key}, variants=("zero_shot", "few_shot_nearest"),
-        consents=(case.judge.id,), **different,
-    )  # fmt: skip
-    with writing(case.engine) as session:
-        jobs.bind(session, case.queue)
-        known = Known(case.settings, None, deciding.choices)
-        return runs.start(session, case.case.assessment.id, order, by=case.case.author, known=known)
-
-
-def measured(case: Judgeable) -> tuple[BaselineRow, Claim]:
-    """Measured by the judge; the job's claim still holds."""
-    baseline = begun(case)
-    claim = claim_of(case.engine, case.settings, case.queue, baseline.id)
-    measuring.measure(claim)
-    return baseline_of(case.engine, baseline.id), claim
-
-
-def decided(case: Judgeable) -> BaselineRow:
-    """The same, and the job is over."""
-    baseline, claim = measured(case)
-    finish_job(case.engine, claim)
-    return baseline
 
 
 def gate(case: Judgeable) -> tuple[Mapping[str, Any], bool, str]:

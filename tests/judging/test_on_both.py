@@ -12,7 +12,7 @@ from app.db import engine_for, utcnow, writing
 from app.jobs import engine as job_engine
 from app.main import create_app
 from app.settings import Settings
-from tests.judging.test_deciding import decided, lenient
+from tests.support.deciding import decided, lenient
 from tests.support.factories import Make, sign_in
 from tests.support.judged import Judgeable, judgeable
 from tests.support.measured import clever

@@ -69,7 +69,7 @@ def test_a_rubric_is_written_and_the_judge_started_without_a_script(page: TestCl
     assert saved.status_code == 303
     assert "This is version 1. Change it first." in twice.text
     assert RULE in shown
-    assert "decides nothing" in shown
+    assert "they decide nothing" in shown
     assert "Not calibrated: 0 of 50 answers labelled by a person." in shown
     assert "Nobody can tell whether the judge is of the family" in shown
     assert "calls</b>" in estimate.text

@@ -94,13 +94,12 @@ def test_measured_on_one_model_and_trained_on_another_is_said_before_anything_st
     base = f"/assessments/{row.id}"
 
     with visit(make.creator(row)) as page:
-        for place in (f"{base}/verdict", f"{base}/plan", f"/reviews/{review.id}"):
+        for place in (f"{base}/verdict", f"{base}/plan", f"/reviews/{review.id}", f"{base}/run"):
             page.goto(place)
             warning = page.get_by_text(re.compile(f"Baselines ran on {measured_on}.*Small base.*comparable"))
             expect(warning.first).to_be_visible()
 
-        page.goto(f"{base}/run")
-        expect(page.get_by_text(f"They ran on {measured_on}; training would be on Small base.").first).to_be_visible()
+        expect(page.get_by_role("link", name="Prompting tried first")).to_be_visible()
         expect(page.get_by_role("button", name="Start training")).to_have_count(0)
 
         page.goto(base)

@@ -53,7 +53,7 @@ def test_htmx_is_served_where_it_is_installed(tmp_path: Path) -> None:
 
 
 def test_our_own_script_stays_small() -> None:
-    assert len((OWN / "app.js").read_bytes()) < 2500
+    assert len((OWN / "app.js").read_bytes()) < 3200  # 700 of it for lists by days
     assert len((OWN / "upload.js").read_bytes()) < 7000  # only where one uploads; 900 of it for dropped folders
 
 

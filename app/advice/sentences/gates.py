@@ -4,7 +4,7 @@ Conditions, actions and titles are sentences of the policy; their text is part o
 under it, so they stay as they are. Where a number of one would make such a sentence wrong, `FOR_ONE` has another.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.advice.facts import Facts, Score, interval
@@ -13,7 +13,7 @@ from app.advice.gates.judge import condition
 from app.advice.policy import Policy
 from app.advice.schema import Case
 from app.advice.sentences.scores import ARM_NAMES, listed, score_text
-from app.glossary import known, named
+from app.glossary import named
 from app.wording import MINUS, Statement, Wording, joined, percent, plural
 
 NOTHING = "Nothing; this criterion is met."
@@ -176,11 +176,6 @@ def _ran_on(ran: str | None) -> str:
     return ran or "another model"
 
 
-def _aim(tail: str) -> Callable[[str, float], str]:
-    """Metric and target, and what is to be said of when they were set."""
-    return lambda metric, target: f"{known('metric', metric)}, target {percent(target)}{tail}"
-
-
 def _free(arm: str, score: Score) -> str:
     return f"{ARM_NAMES[arm]} reaches {score_text(score)} without a language model"
 
@@ -331,10 +326,11 @@ OBSERVED = {
     "G7": Wording({
         "unset": _unset,
         "measured_anyway": "Prompting was measured all the same.",
-        "late": _aim(", set after the results were known."),
-        "order_unknown": _aim("; not known whether before or after the results."),
-        "changed_once": _aim(", changed once after results were known; once is allowed."),
-        "first": _aim(", set before any result."),
+        # As in every subject that was ever approved: a label in place of the metric's name would end those approvals.
+        "late": "{metric}, target {target:%1}, set after the results were known.",
+        "order_unknown": "{metric}, target {target:%1}; not known whether before or after the results.",
+        "changed_once": "{metric}, target {target:%1}, changed once after results were known; once is allowed.",
+        "first": "{metric}, target {target:%1}, set before any result.",
     }),
     "G8": Wording({
         "agreement": _agreement,
