@@ -227,7 +227,7 @@ def test_vectors_that_are_whole_are_kept_over_a_kill(
 
     corpus.do(corpus.claim("index", row.id), job.build)
 
-    assert done == building.AT_ONCE
+    assert done in (building.AT_ONCE, 2 * building.AT_ONCE)  # what was under way at the stop may come in time, whole
     with reading(corpus.engine) as session:
         ready = store.get(session, row.id)
     assert ready.passages == building.AT_ONCE * 2 + 8
