@@ -2,11 +2,12 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from app.baselines import answer_store
 from app.baselines.run_control import RunControl
 from app.jobs.claims import Claim
+from app.jobs.progress import Progress, SpentSoFar
 
 FLUSH_SECONDS = 0.2  # answers wait this long at most before they are on the disk, with the moment in which they gather
 FLUSH_ROWS = 32
@@ -91,8 +92,8 @@ class Meter:
         """Say that nothing comes for now, and why."""
         self.claim.tell(self._progress(why), now=True)
 
-    def _progress(self, waiting: str = "") -> dict[str, Any]:
-        progress: dict[str, Any] = {
+    def _progress(self, waiting: str = "") -> Progress:
+        progress: Progress = {
             "stage": waiting or self.stage,
             "done": self.done,
             "total": max(self.total, self.done),
@@ -104,7 +105,7 @@ class Meter:
         if waiting:
             progress["waiting"] = waiting
         if self.control is not None:
-            progress["spent"] = self.control.spent.to_json()
+            progress["spent"] = cast("SpentSoFar", self.control.spent.to_json())
         if self.in_stage >= 4 and not waiting:
             rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
             progress |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}

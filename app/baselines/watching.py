@@ -157,7 +157,7 @@ def _score(
     waiting = [answer for answer in answers if answer.id not in known]
     for start in range(0, len(waiting), AT_ONCE):
         claim.check()
-        made = []
+        made: list[scoring_store.NewScore] = []
         for answer in waiting[start : start + AT_ONCE]:
             example = rows[answer.example_id]
             score = scorer.score(answer.output, example.target, scored.about(example))
@@ -170,7 +170,7 @@ def _score(
     values = [score for score in score_of.values() if score is not None]
     binary = metrics.get(watched.metric).binary
     interval = statistics.mean_interval(values, binary=binary, seed=arm.baseline.seed)
-    result = {
+    result: scoring_store.NewResult = {
         "n": len(values),
         "unscored": len(score_of) - len(values),
         "score": sum(values) / len(values) if values else 0.0,

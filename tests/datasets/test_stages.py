@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 import pytest
 
 from app.datasets import job
 from app.datasets.tables import DatasetRow
 from app.jobs.claims import Claim
+from app.jobs.progress import Progress
 from tests.support.examples import Upload, pairs
 
 
@@ -16,9 +16,9 @@ from tests.support.examples import Upload, pairs
 class Heard(Claim):
     """A claim that remembers what was reported."""
 
-    told: list[dict[str, Any]] = field(default_factory=list)
+    told: list[Progress] = field(default_factory=list)
 
-    def report(self, progress: dict[str, Any], *, now: bool = False) -> None:
+    def report(self, progress: Progress, *, now: bool = False) -> None:
         self.told.append(progress)
         super().report(progress, now=now)
 

@@ -1,6 +1,5 @@
 """The evidence strip: what each line says, its mark, and that nothing better than the best prompt is overlooked."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,12 +11,13 @@ from app.baselines.arms import ArmResult
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
+from app.evaluation.kept_result import KeptResult
 from app.gate import evidence_strip
 from app.gate.evidence import gather, judge
 from app.gate.evidence_strip import Line
 
 
-def strip(engine: Engine, outcome: Mapping[str, Any] | None = None) -> dict[str, Line]:
+def strip(engine: Engine, outcome: KeptResult | None = None) -> dict[str, Line]:
     with reading(engine) as session:
         lines = evidence_strip.strip(session, gather(session, assessments.get(session, 1)), outcome)
     return {line.key: line for line in lines}

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, update
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.db import reading, utcnow, writing
+from app.evaluation.kept_result import KeptResult
 from app.serving import service as serving
 from app.settings import Settings
 from app.training.tables import TrainingRow
@@ -165,7 +166,8 @@ FAILED: dict[str, Any] = {
 def fail_a_check(engine: Engine) -> None:
     with writing(engine) as session:
         run = session.get_one(TrainingRow, 1)
-        run.result = {**(run.result or {}), "release": {"checks": [FAILED], "slices": []}}
+        kept: KeptResult = run.result or {}
+        run.result = {**kept, "release": {"checks": [FAILED], "slices": []}}
 
 
 def test_one_with_failing_checks_is_promoted_only_by_whoever_names_them(reviewer: TestClient, engine: Engine) -> None:

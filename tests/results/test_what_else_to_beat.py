@@ -42,7 +42,8 @@ def outcome_against(engine: Engine, **rivals: Any) -> service.Outcome:
     """The outcome of the run, had it been launched to beat these."""
     with writing(engine) as session:
         run = session.scalars(select(TrainingRow)).one()
-        run.training_facts = {**run.training_facts, "compared_with": "few_shot_nearest", "rivals": rivals}
+        to_beat: Any = rivals
+        run.training_facts = {**run.training_facts, "compared_with": "few_shot_nearest", "rivals": to_beat}
     with reading(engine) as session:
         return service.outcome(session, 1)
 

@@ -82,7 +82,7 @@ def ada(people: People, engine: Engine) -> TestClient:
         return people(users.get(session, session.get_one(TrainingRow, 1).launched_by))
 
 
-def store(engine: Engine, preflight: dict[str, Any]) -> None:
+def store(engine: Engine, preflight: Any) -> None:
     with writing(engine) as session:
         plan = service.plan(session, 1)
         plan.row.preflight, plan.row.preflight_of = preflight, plan.digest

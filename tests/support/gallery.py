@@ -29,6 +29,7 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.jobs.tables import JobRow, Status
+from app.recipes.preflights import Preflight
 from app.training import service as trainings
 from app.training.tables import MetricRow, TrainingRow
 from app.users.tables import Role, UserRow
@@ -151,7 +152,7 @@ class Gallery:
 
     # ------------------------------------------------------------ gate
 
-    def planned(self, state: str, title: str, preflight: Mapping[str, Any] | None = None) -> AssessmentRow:
+    def planned(self, state: str, title: str, preflight: Preflight | None = None) -> AssessmentRow:
         """Everything there but the review. preflight: what it found; None where none ran."""
         row = self.make.ready(self.author, title=title)
         self.ids[state] = row.id
@@ -163,7 +164,7 @@ class Gallery:
         if preflight is not None:
             with writing(self.make.engine) as session:
                 made = trainings.plan(session, row.id)
-                made.row.preflight, made.row.preflight_of = dict(preflight), made.digest
+                made.row.preflight, made.row.preflight_of = preflight, made.digest
         return row
 
     def asked(self, state: str, title: str, note: str = "") -> ReviewRow:

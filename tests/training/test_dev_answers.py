@@ -12,6 +12,7 @@ from app.evaluation import metrics
 from app.inference.generator import Request
 from app.inference.local import LocalModel
 from app.recipes import dev_answers
+from app.recipes.dev_answers import Scored
 from app.training import spec as specs
 from app.training.protocol import Exit
 from tests.support.trainer import Run
@@ -29,9 +30,7 @@ EXACT = {"metric": "exact_match", "options": {}, "max_tokens": 8}
         ({"stop_by": "metric"}, EXACT | {"metric": "of a later version"}, "not known to this version"),
     ],
 )
-def test_why_the_metric_cannot_choose_is_said(
-    settings: dict[str, Any], scored: dict[str, Any] | None, words: str
-) -> None:
+def test_why_the_metric_cannot_choose_is_said(settings: dict[str, Any], scored: Scored | None, words: str) -> None:
     against = dev_answers.against(settings, scored)
 
     assert (words in against) if words else against == ""
