@@ -136,7 +136,7 @@ def used(session: Session, arm_ids: Collection[int]) -> list[Used]:
     asked = AnswerRow.taken_from.is_(None)
     silent = and_(asked, AnswerRow.prompt_tokens == 0, AnswerRow.status == "ok")
 
-    def total(of: ColumnElement[bool], value: Any) -> ColumnElement[int]:
+    def total(of: ColumnElement[bool], value: ColumnElement[int] | int) -> ColumnElement[int]:
         return func.sum(case((of, value), else_=0))
 
     rows = session.execute(

@@ -3,8 +3,8 @@
 In an approved subject a number that is not whole stands as a text.
 """
 
-from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from collections.abc import Collection, Mapping
+from typing import NotRequired, TypedDict, cast
 
 from app.inference.local_protocol import Dtype
 from app.plain_json import JsonObject
@@ -28,14 +28,20 @@ class ModelKept(ModelPart):
     set_by: int | None
 
 
-class ArmPassages(TypedDict, total=False):
-    """The passages that a prompt is given. way: lexical, embedding, hybrid, gold, or all. k: how many. index, sha256:
-    where they are found; of `all` the documents, and the hash over them. check, marks_up_to: what `gold` goes by."""
+class Searched(TypedDict, total=False):
+    """Which passages a question is given. way: lexical, embedding, hybrid, gold, or all. k: how many. index, sha256:
+    where they are found."""
 
     way: str
     k: int
     index: int
     sha256: str
+
+
+class ArmPassages(Searched, total=False):
+    """The passages of an arm. documents: of the way `all`, with the hash over them. check, marks_up_to: what `gold`
+    goes by."""
+
     documents: list[int]
     check: int
     marks_up_to: int
@@ -88,7 +94,7 @@ class ArmSettings(TypedDict, total=False):
     them have to fit into, with question and answer. instructions: that differ from the run's, and their version.
     scoring: labels. learns: logistic. label: the commonest one, given to every row. model_id, model_as: another model
     than the run's, with the arm whose prompt it followed. dtype: of a local model. training, seed: whose adapter
-    answers. rules, margin: under which the measurement is read (`arms.RULES`, `arms.MARGIN`)."""
+    answers. rules, not_worse_margin: by which the measurement is read (`arms.RULES`, `arms.MARGIN`)."""
 
     shots: str
     k: int
@@ -111,4 +117,10 @@ class ArmSettings(TypedDict, total=False):
     training: int
     optimiser: Optimised
     rules: int
-    margin: float
+    not_worse_margin: float
+
+
+def only(settings: ArmSettings, names: Collection[str]) -> ArmSettings:
+    """Some of an arm's settings, in the order of these names."""
+    every: JsonObject = settings
+    return cast("ArmSettings", {name: every[name] for name in names if name in every})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy.orm import Session
 
@@ -255,7 +255,14 @@ def _named(baseline: BaselineRow, tried: Sequence[str]) -> tuple[str, ...]:
     return tuple("optimised_prompt" if kind == "revised_prompt" and not by_people else kind for kind in tried)
 
 
-def _prevented(session: Session, baseline: BaselineRow) -> dict[str, Any]:
+class Prevented(TypedDict, total=False):
+    """See `_prevented`; by the names of a case file."""
+
+    checker_share: float
+    checker_failures: int
+
+
+def _prevented(session: Session, baseline: BaselineRow) -> Prevented:
     """Of the dev rows on which a prompt fails, the share that the same prompt gets right once a schema holds its
     answers; nothing where no such pair was measured."""
     for held in (arm for arm in baseline.arms if arm.family == "schema" and arm.dev and arm.dev.known):

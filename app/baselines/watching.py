@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,6 +25,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics, statistics
 from app.jobs import service as jobs
 from app.jobs.claims import Claim
+from app.plain_json import JsonObject
 from app.processes.sealed import Unavailable
 from app.scoring import service as scoring
 from app.scoring import store as scoring_store
@@ -45,7 +45,7 @@ def watch(
     settings: Settings,
     assessment_id: int,
     metric: str,
-    options: Mapping[str, Any],
+    options: JsonObject,
     *,
     by: UserRow,
 ) -> WatchedRow:

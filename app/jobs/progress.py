@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 
-class SpentSoFar(TypedDict):
+class SpentSoFar(TypedDict, total=False):
     """What a measurement has used, see `baselines.spending.Spent`. taken: answers that an earlier run had."""
 
     calls: int

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_every_stage_comes_in_the_order_that_was_announced(
     assert len(bars) > 6
     assert bars == sorted(bars)
     assert bars[-1] == next(one["total"] for one in told if stages[one["at"]] == job.TRYING and one["total"])
-    came = dict(told[-1]["so_far"])
+    came: dict[str, Any] = dict(told[-1]["so_far"])
     assert came["Rows read"] == 123 + 8 * own_test
     assert came["Duplicates"] == 3
     assert came["Train"] + came["Dev"] + came["Test"] == 120 + 8 * own_test

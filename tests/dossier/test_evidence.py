@@ -83,7 +83,7 @@ def test_of_two_simple_rules_the_better_one_counts(engine: Engine) -> None:
     ],
 )
 def test_an_adapter_is_green_only_where_it_improved_and_reaches_the_target(
-    engine: Engine, outcome: dict[str, Any], mark: str
+    engine: Engine, outcome: KeptResult, mark: str
 ) -> None:
     assert strip(engine, outcome)["adapter"].mark == mark
 

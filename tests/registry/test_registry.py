@@ -11,7 +11,7 @@ from sqlalchemy import Engine, update
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.db import reading, utcnow, writing
-from app.evaluation.kept_result import KeptResult
+from app.evaluation.kept_result import KeptCheck, KeptResult
 from app.serving import service as serving
 from app.settings import Settings
 from app.training.tables import TrainingRow
@@ -158,7 +158,7 @@ def test_what_was_needed_stands_beside_what_was_gained(reviewer: TestClient) -> 
     assert entry["needed"] == pytest.approx(0.9 - 150 / 220, abs=0.06)
 
 
-FAILED: dict[str, Any] = {
+FAILED: KeptCheck = {
     "name": "release.forgetting", "state": "fail", "words": "It forgot 9 of 100 general answers.", "rows": 100,
 }  # fmt: skip
 

@@ -85,7 +85,7 @@ def test_the_page_shows_every_seed_and_says_which_one_decides(client: TestClient
 
 
 def test_a_seed_without_a_score_is_named(client: TestClient, engine: Engine) -> None:
-    gone = [{**one, "diverged": "no number"} if one["name"] == "seed-3" else one for one in LEGS]
+    gone: list[OutcomeJson] = [{**one, "diverged": "no number"} if one["name"] == "seed-3" else one for one in LEGS]
     several(engine, seeds={2: 180}, legs=gone)
 
     assert "Seed 3 ended at a number that is none." in text_of(client, "/assessments/1/result")
@@ -94,7 +94,7 @@ def test_a_seed_without_a_score_is_named(client: TestClient, engine: Engine) -> 
 def test_the_curve_says_what_more_rows_would_bring_as_far_as_seeds_tell(client: TestClient, engine: Engine) -> None:
     several(engine, seeds={2: 180, 3: 140})
     page = text_of(client, "/assessments/1/result")
-    level = [{**one, "best_loss": 0.905} if one["name"] == "part-50" else one for one in LEGS]
+    level: list[OutcomeJson] = [{**one, "best_loss": 0.905} if one["name"] == "part-50" else one for one in LEGS]
     several(engine, seeds={}, legs=level)
     flat = text_of(client, "/assessments/1/result")
 

@@ -21,7 +21,7 @@ from tests.support.installed import unguard
 People = Callable[[UserRow], TestClient]
 BAND = {"bytes": 9, "low": 8, "high": 10, "tried": True}
 TEXTS = {"prompt": "Say it.", "completion": "It."}
-PREFLIGHT: dict[str, Any] = {
+PREFLIGHT: Any = {
     "train": {"rows": 10, "tokens": 800, "trained_tokens": 300},
     "replay": {"rows": 2, "tokens": 90, "trained_tokens": 30, "wanted": 3},
     "dev_rows": 5,

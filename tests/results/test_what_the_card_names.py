@@ -111,7 +111,7 @@ def test_what_the_metric_was_told_is_said() -> None:
 @pytest.mark.parametrize(("reaches", "sentence"), [(True, "It reaches"), (False, "It does not reach")])
 def test_a_target_that_was_missed_is_said(reaches: bool, sentence: str) -> None:
     assert f"{sentence} the target of 75 %." in card.card(replace(EMBEDDED, reaches_target=reaches))
-    assert evaluation_file.evaluation(replace(EMBEDDED, reaches_target=reaches))["configs"]["reaches_target"] is reaches
+    assert evaluated(replace(EMBEDDED, reaches_target=reaches))["configs"]["reaches_target"] is reaches
     assert "the target of 75 %." not in card.card(replace(EMBEDDED, reaches_target=None))
 
 

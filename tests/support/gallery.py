@@ -46,7 +46,7 @@ SAME = (1.0,) * 151 + (0.0,) * 69
 WORSE = (1.0,) * 60 + (0.0,) * 160
 TORN = (0.0,) * 30 + (1.0,) * 120 + (1.0,) * 38 + (0.0,) * 32
 SEVERAL = {"rank": 16, "alpha": 32, "sweep": "three", "seeds": 3, "curve": "quarters", "replay": 0.1}
-CHECKED = {
+CHECKED: Preflight = {
     "train": {"rows": 1050, "tokens": 84075, "trained_tokens": 40648}, "dev_rows": 100, "left_out": 2, "untrained": [],
     "steps": 198, "steps_per_epoch": 66, "longest": [{"id": "683", "prompt": 39, "completion": 156}],
     "samples": [{"id": "4", "prompt": "<|im_start|>user\nComment 4", "completion": "/** Does 4. */<|im_end|>"}],
@@ -224,7 +224,7 @@ def fill(make: Make, queue: job_engine.Client) -> Gallery:
     made.measuring("measuring", "Baselines under way", Status.RUNNING)
     made.measuring("measure failed", "Baselines that failed", Status.FAILED, "The model server did not answer.")
     made.planned("unchecked", "Config saved, no preflight")
-    blocked = CHECKED | {"blockers": ["It needs 24 GB of memory, and 3 GB are free."]}
+    blocked: Preflight = {**CHECKED, "blockers": ["It needs 24 GB of memory, and 3 GB are free."]}
     made.planned("blocked", "Too large for this machine", blocked)
     made.planned("ready", "Ready for review", CHECKED)
     made.asked("in review", "In review", "Steps raised to 200; a trial run.")

@@ -17,7 +17,7 @@ from app.training import spec as specs
 from app.training.protocol import Exit
 from tests.support.trainer import Run
 
-EXACT = {"metric": "exact_match", "options": {}, "max_tokens": 8}
+EXACT: Scored = {"metric": "exact_match", "options": {}, "max_tokens": 8}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_trainer_takes_no_subject_without_the_metric_that_it_stops_by(run: Run
 def test_the_checkpoint_with_the_best_dev_score_is_kept(run: Run) -> None:
     """The tiny model learns to say the first word twice; its answers are scored at each check, and written down."""
     run.recipe = dataclasses.replace(run.recipe, stop_by="metric", epochs=3, scored_rows=10)
-    run.scored = EXACT | {"metric": "chrf"}
+    run.scored = {**EXACT, "metric": "chrf"}
 
     child = run.train()
 
@@ -86,7 +86,7 @@ def test_a_preflight_times_answers_and_prices_every_training(run: Run, torch_her
 def test_a_dev_score_is_what_the_adapter_scores_when_it_is_asked_afterwards(run: Run) -> None:
     """The kept adapter, asked by the process that asks the test rows: the same answers, so the same score."""
     run.recipe = dataclasses.replace(run.recipe, stop_by="metric", epochs=3, scored_rows=10)
-    run.scored = EXACT | {"metric": "chrf"}
+    run.scored = {**EXACT, "metric": "chrf"}
     child = run.train()
     dev = [row for row in specs.rows(run.rows.read_bytes().splitlines()) if row.split == "dev"]
     asked = [Request(str(row.line), prompts.render("Say the first word twice.", (), row.messages), 8) for row in dev]
