@@ -171,6 +171,30 @@ class AnswerRow(Base):
         return self.prompt_tokens > 0
 
 
+class JudgeCallRow(Base):
+    """One call of the LLM judge that decides a measurement, about an answer of this arm.
+
+    asked_sha256: of all that it was asked, so that the same is not asked twice. score: 1 for pass, 0 for fail, None
+    where no word could be read; why: its reason, or why there is none. prompt_tokens: 0 where its server did not say
+    how many. prompt_characters, characters: of question and reply, for estimates then; both 0 where no reply came.
+    seconds: the call took.
+    """
+
+    __tablename__ = "judge_calls"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arms.id", ondelete="CASCADE"), index=True)
+    asked_sha256: Mapped[str] = mapped_column(String(64))
+    score: Mapped[float | None]
+    why: Mapped[str] = mapped_column(Text, default="")
+    prompt_tokens: Mapped[int] = mapped_column(default=0)
+    completion_tokens: Mapped[int] = mapped_column(default=0)
+    prompt_characters: Mapped[int] = mapped_column(default=0)
+    characters: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    created_at: Mapped[datetime]
+
+
 class TagRow(Base):
     """Why one answer failed, in one person's word.
 
