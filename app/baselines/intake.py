@@ -35,16 +35,18 @@ class Intake:
         judged = Judged.of(claim, arm, scorer, outbox, meter, unseen=unseen)
         return cls(claim, arm, split, batch, meter, scorer, outbox, judged, unseen)
 
-    def kept(self, answers: Iterable[Answer], taken_from: Mapping[str, int] | None = None) -> Iterator[dict[str, Any]]:
+    def kept(
+        self, answers: Iterable[Answer], taken_from: Mapping[str, int] | None = None, *, paid: bool = True
+    ) -> Iterator[dict[str, Any]]:
         """Keep answers as they come, and give each as it is stored. taken_from: the answers of earlier runs that these
-        are, by the row's id as text.
+        are, by the row's id as text. paid: whether they are asked for now, which costs something.
 
         Raises:
-            Ended: the budget has no room for the judgements of answers that were taken from earlier runs.
+            Ended: the budget has no room for the judgements of answers that were there already.
             Failed: a judge that scores them cannot be asked.
             Cancelled, Fenced, Stopping: pass them on.
         """
-        most, paid = self.arm.baseline.max_tokens, taken_from is None
+        most = self.arm.baseline.max_tokens
         for several in self.judged.few(answers, paid=paid):
             asked = [(one, self.batch.asked[one.id], self.batch.examples[one.id], most) for one in several]
             scorable = self.judged.ahead(asked, paid=paid)

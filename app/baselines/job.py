@@ -324,9 +324,11 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
     intake = Intake.of(claim, arm, split, batch, meter, unseen=isinstance(generator, Endpoint))
     hopeless = ""
     try:
+        for _ in intake.kept(batch.unscored(claim, arm, split), paid=False):
+            meter.take(1)
         known = {reply.answer.id: reply for reply in batch.earlier(claim, arm.baseline.assessment_id)}
         taken_from = {name: reply.answer_id for name, reply in known.items()}
-        for _ in intake.kept((reply.answer for reply in known.values()), taken_from):
+        for _ in intake.kept((reply.answer for reply in known.values()), taken_from, paid=False):
             meter.take(1)
         intake.outbox.flush()
         if not batch.unanswered:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, case, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.baselines import prompts
+from app.baselines.arms import CHARACTERS_PER_TOKEN
 from app.baselines.tables import ArmRow, JudgeCallRow
 from app.db import utcnow
 from app.scoring.judge import Call, Question
@@ -52,7 +53,7 @@ def known(session: Session, baseline_id: int, questions: Sequence[Question]) -> 
 @dataclass(frozen=True, slots=True)
 class Used:
     """What a judge took. uncounted: calls of whose tokens its server said nothing, with the characters of question and
-    reply."""
+    reply. seconds: of all calls together."""
 
     calls: int
     prompt_tokens: int
@@ -60,6 +61,19 @@ class Used:
     uncounted: int
     prompt_characters: int
     characters: int
+    seconds: float = 0.0
+
+    @property
+    def a_call(self) -> "tuple[float, float, float] | None":
+        """Tokens in and out and seconds of one call, on average; tokens from characters where its server counts none.
+        None before the first."""
+        if not self.calls:
+            return None
+        if self.uncounted == self.calls:
+            guessed = self.prompt_characters / CHARACTERS_PER_TOKEN, self.characters / CHARACTERS_PER_TOKEN
+            return guessed[0] / self.calls, guessed[1] / self.calls, self.seconds / self.calls
+        counted = self.calls - self.uncounted
+        return self.prompt_tokens / counted, self.completion_tokens / counted, self.seconds / self.calls
 
 
 def used(session: Session, arm_ids: Collection[int]) -> Used:
@@ -77,6 +91,8 @@ def used(session: Session, arm_ids: Collection[int]) -> Used:
             total(1, silent),
             total(JudgeCallRow.prompt_characters.expression, silent),
             total(JudgeCallRow.characters.expression, silent),
+            func.coalesce(func.sum(JudgeCallRow.seconds), 0.0),
         ).where(JudgeCallRow.arm_id.in_(sorted(arm_ids)))
     ).one()
-    return Used(*(int(value) for value in found))
+    *numbers, seconds = found
+    return Used(*(int(value) for value in numbers), seconds=float(seconds))

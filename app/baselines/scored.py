@@ -89,7 +89,7 @@ def settle(
         return answer, details, None
     made = score(scorer, answer.text, example)
     if made.value is None:
-        return replace(answer, error=made.why), details, None
+        return replace(answer, error=made.why), {**(details or {}), "unscored": True}, None
     return answer, {**(details or {}), "why": made.why} if made.why else details, made.value
 
 
@@ -117,6 +117,7 @@ def stored(
     answer, details = asked.kept(answer, example.target)
     if scorer is not None:
         answer, details, score = settle(scorer, answer, details, example)
+    there = answer.error is None or bool((details or {}).get("unscored"))
     return {
         "arm_id": arm.id,
         "split": split,
@@ -134,7 +135,7 @@ def stored(
         "completion_tokens": answer.completion_tokens,
         "prompt_characters": sum(len(message.content) for message in request.messages) or None,
         "asked_sha256": None,
-        "reply": None if answer.error else replies.beside(came, answer.raw, answer.text),
+        "reply": replies.beside(came, answer.raw, answer.text) if there else None,
         "taken_from": None,
         "seconds": answer.seconds,
         "attempt": claim.attempt,
