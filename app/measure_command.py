@@ -331,6 +331,7 @@ def _outcome(engine: Engine, run: Run, reason: str, address: str) -> dict[str, A
             "target": baseline.target,
             "best_arm": best.name if best else None,
             "calls": spent.calls,
+            "judge_calls": spent.judge_calls,
             "taken": spent.taken,
             "tokens": round(spent.tokens),
             "cost": round(spent.money, 6) if spent.money is not None and baseline.prices else None,

@@ -260,7 +260,7 @@ class BudgetOf(BaseModel):
 class SpentOf(BaseModel):
     """What a measurement has asked so far, in all its runs. `money`: null where a model has no price. `estimated`: part
     of it is from characters, since a server does not count tokens. `taken`: answers that came from earlier measurements
-    and cost nothing."""
+    and cost nothing. `judge_calls`: those among the calls of the LLM judge that decides."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -270,19 +270,22 @@ class SpentOf(BaseModel):
     currency: str
     estimated: bool
     taken: int
+    judge_calls: int
 
 
 class Estimated(BaseModel):
     """An estimate. `seconds`: null for a model that was never asked; `rough`: not from calls like these.
 
     `most_calls`: if other prompts come so close to the best one on the dev rows that they are asked the test rows too.
-    `cost`: in `currency`, null where a model has no price.
+    `cost`: in `currency`, null where a model has no price. `judge_calls`: those among the calls of the LLM judge that
+    decides, one for each answer.
     """
 
     model_config = ConfigDict(from_attributes=True)
 
     calls: int
     most_calls: int
+    judge_calls: int
     dev_rows: int
     test_rows: int
     prompt_tokens: int

@@ -8,7 +8,7 @@ from app.baselines.asking import Asked, Preparation
 from app.baselines.replies import Reply
 from app.baselines.tables import ArmRow
 from app.datasets.store import Example
-from app.inference.generator import Request
+from app.inference.generator import Answer, Request
 from app.jobs.claims import Claim
 
 
@@ -34,6 +34,11 @@ class Batch:
         model = replies.of_arm(arm.baseline, arm)
         keys = {name: replies.key(model, request) for name, request in requests.items()}
         return cls(examples, asked, requests, keys)
+
+    def unscored(self, claim: Claim, arm: ArmRow, split: str) -> Sequence[Answer]:
+        """What was answered to these requests before in this very run, and could not be scored."""
+        with claim.read() as session:
+            return list(replies.unscored(session, arm.id, split, self.unanswered).values())
 
     def earlier(self, claim: Claim, assessment_id: int) -> Sequence[Reply]:
         """What was answered to these requests before."""

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import measured_model, other_models, planning, run_control, store
+from app.baselines import deciding_judge, measured_model, other_models, planning, run_control, store
 from app.baselines.outlines import Known
 from app.baselines.planning import MOST_AT_ONCE, NOTHING
 from app.baselines.spending import Budget, Prices
@@ -72,7 +72,8 @@ def change(session: Session, baseline: BaselineRow, more: Budget, known: Known, 
         Conflict: the budget is used up.
         Invalid: a limit cannot be used.
     """
-    asked = [baseline.model_id, *other_models.asked(baseline)]
+    judge = deciding_judge.of(baseline.judge)
+    asked = [baseline.model_id, *other_models.asked(baseline), *([judge.model_id] if judge is not None else [])]
     if known.prices is not None:
         assessment = assessment_store.get(session, baseline.assessment_id)
         listed = known.prices(session, assessment, [model_store.get(session, model_id) for model_id in asked])

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from app.baselines import scored
 from app.baselines.batch import Batch
+from app.baselines.judged import Judged
 from app.baselines.outbox import Meter, Outbox
 from app.baselines.tables import ArmRow
 from app.inference.generator import Answer
@@ -24,28 +25,35 @@ class Intake:
     meter: Meter
     scorer: Scoring
     outbox: Outbox
+    judged: Judged
     unseen: bool
 
     @classmethod
     def of(cls, claim: Claim, arm: ArmRow, split: str, batch: Batch, meter: Meter, *, unseen: bool) -> Self:
         """Raises: Failed: the deciding metric cannot be opened."""
-        scorer = scored.scorer_of(claim, arm.baseline)
-        return cls(claim, arm, split, batch, meter, scorer, Outbox(claim), unseen)
+        scorer, outbox = scored.scorer_of(claim, arm.baseline), Outbox(claim)
+        judged = Judged.of(claim, arm, scorer, outbox, meter, unseen=unseen)
+        return cls(claim, arm, split, batch, meter, scorer, outbox, judged, unseen)
 
-    def kept(self, answers: Iterable[Answer], taken_from: Mapping[str, int] | None = None) -> Iterator[dict[str, Any]]:
+    def kept(
+        self, answers: Iterable[Answer], taken_from: Mapping[str, int] | None = None, *, paid: bool = True
+    ) -> Iterator[dict[str, Any]]:
         """Keep answers as they come, and give each as it is stored. taken_from: the answers of earlier runs that these
-        are, by the row's id as text.
+        are, by the row's id as text. paid: whether they are asked for now, which costs something.
 
         Raises:
+            Ended: the budget has no room for the judgements of answers that were there already.
             Failed: a judge that scores them cannot be asked.
             Cancelled, Fenced, Stopping: pass them on.
         """
         most = self.arm.baseline.max_tokens
-        for several in scored.few(self.scorer, answers):
+        for several in self.judged.few(answers, paid=paid):
             asked = [(one, self.batch.asked[one.id], self.batch.examples[one.id], most) for one in several]
-            scored.ahead(self.claim, self.scorer, asked, unseen=self.unseen)
-            for answer in several:
+            scorable = self.judged.ahead(asked, paid=paid)
+            for answer in several[:scorable]:
                 yield self._keep(answer, (taken_from or {}).get(answer.id))
+            if scorable < len(several) and self.meter.control is not None:
+                self.meter.control.check()
 
     def _keep(self, answer: Answer, taken_from: int | None) -> dict[str, Any]:
         name, batch = answer.id, self.batch
@@ -69,5 +77,6 @@ class Intake:
 
     def close(self) -> None:
         """Have no scorer left, and everything that came on the disk."""
+        self.judged.count()
         self.scorer.close()
         self.outbox.flush()

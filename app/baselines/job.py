@@ -34,6 +34,7 @@ from app.baselines.arms import ArmResult, Dropped
 from app.baselines.asking import Asked, Preparation
 from app.baselines.batch import Batch
 from app.baselines.intake import Intake
+from app.baselines.judged import Judged
 from app.baselines.outbox import FREE_ROWS, Meter, Outbox
 from app.baselines.prompts import Shot
 from app.baselines.race import Race
@@ -249,8 +250,7 @@ def _answer_rows(
     number = len(work.examples) if rows is None else len(rows)
     meter.begin(f"{rounds}{work.arm.label}: {plural(number, work.split + ' row')}", work.arm.id, work.split)
     if work.free:
-        _put_free(claim, work, asked_now)
-        meter.count(len(asked_now), timed=False)
+        _put_free(claim, work, asked_now, meter)
     elif asked_now:
         _ask(claim, work, asked_now, generator, meter)
     work.done |= {example.id for example in asked_now}
@@ -324,9 +324,11 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
     intake = Intake.of(claim, arm, split, batch, meter, unseen=isinstance(generator, Endpoint))
     hopeless = ""
     try:
+        for _ in intake.kept(batch.unscored(claim, arm, split), paid=False):
+            meter.take(1)
         known = {reply.answer.id: reply for reply in batch.earlier(claim, arm.baseline.assessment_id)}
         taken_from = {name: reply.answer_id for name, reply in known.items()}
-        for _ in intake.kept((reply.answer for reply in known.values()), taken_from):
+        for _ in intake.kept((reply.answer for reply in known.values()), taken_from, paid=False):
             meter.take(1)
         intake.outbox.flush()
         if not batch.unanswered:
@@ -402,17 +404,21 @@ def _free(free: without_model.Free) -> tuple[Request, Asked, Answer]:
     return request, asked, Answer(request.id, free.text, "stop", 0, 0, 0.0, chances=free.chances or None)
 
 
-def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
+def _put_free(claim: Claim, work: Work, waiting: Sequence[Example], meter: Meter) -> None:
     """Answer without a language model. One that needs an embedding model which can't be had costs this arm only."""
     arm, outbox = work.arm, Outbox(claim, FREE_ROWS)
     scorer = scored.scorer_of(claim, arm.baseline)
+    judged, before = Judged.of(claim, arm, scorer, outbox, meter), meter.done
     try:
         there = without_model.answers(arm, waiting, work.pool, asked_model.embed_for(claim, arm))
-        for several in scored.few(scorer, ((free, _free(free)) for free in there)):
-            judged = [(answer, asked, free.example, 0) for free, (_, asked, answer) in several]
-            scored.ahead(claim, scorer, judged, unseen=False)
-            for free, (request, asked, answer) in several:
+        for several in judged.few(((free, _free(free)) for free in there), paid=False):
+            asked_about = [(answer, asked, free.example, 0) for free, (_, asked, answer) in several]
+            scorable = judged.ahead(asked_about, paid=False)
+            for free, (request, asked, answer) in several[:scorable]:
                 outbox.put(scored.stored(claim, arm, work.split, free.example, request, asked, answer, scorer=scorer))
+                meter.count(timed=judged.decides)
+            if scorable < len(several) and meter.control is not None:
+                meter.control.check()
     except Failed as failure:
         claim.check()
         claim.log(f"{arm.label} was given up. {failure}")
@@ -420,6 +426,7 @@ def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
             request = Request(str(example.id), (), 0)
             nothing = Answer(request.id, "", "", 0, 0, 0.0, error=f"Not asked: {failure}")
             outbox.put(scored.stored(claim, arm, work.split, example, request, Asked(()), nothing))
+        meter.count(len(waiting) - (meter.done - before), timed=False)
     finally:
         scorer.close()
-    outbox.flush()
+        outbox.flush()

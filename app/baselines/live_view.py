@@ -106,6 +106,8 @@ def money_so_far(progress: Mapping[str, Any], budget: Budget) -> str:
             parts.append(
                 f"{number} of {amount(limit, unit, spent.currency)}" if limit is not None else f"{whole} spent"
             )
+    if spent.judge_calls:
+        parts.append(f"{plural(spent.judge_calls, 'call')} of the judge")
     if spent.taken:
         parts.append(f"{plural(spent.taken, 'answer')} taken from earlier runs")
     return " · ".join(parts)

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from app.baselines import answer_store
+from app.baselines import answer_store, judge_calls
 from app.baselines.run_control import RunControl
 from app.jobs.claims import Claim
 from app.jobs.progress import Progress, SpentSoFar
@@ -16,12 +16,14 @@ FREE_ROWS = 500  # of answers that no model is asked for: they are there again i
 
 @dataclass
 class Outbox:
-    """Answers on their way to the database: a few at a time, never for long. most: of them in one transaction."""
+    """Answers on their way to the database: a few at a time, never for long. most: of them in one transaction. judged:
+    calls of the judge about them."""
 
     claim: Claim
     most: int = FLUSH_ROWS
     waiting: list[dict[str, Any]] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
+    judged: list[dict[str, Any]] = field(default_factory=list)
 
     def put(self, answer: dict[str, Any]) -> None:
         self.waiting.append(answer)
@@ -29,10 +31,11 @@ class Outbox:
             self.flush()
 
     def flush(self) -> None:
-        if self.waiting:
+        if self.waiting or self.judged:
             with self.claim.keep() as session:
                 answer_store.put(session, self.waiting)
-            self.waiting = []
+                judge_calls.put(session, self.judged)
+            self.waiting, self.judged = [], []
         self.since = time.monotonic()
 
 

@@ -4,7 +4,7 @@ Tokens are estimated from the texts. Time is from how long each model took so fa
 where a price is known: given with the order for the run's model, else from the team's list.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -91,7 +91,8 @@ class Choice:
 class Estimate:
     """What a run will ask for. most_calls: if as many prompts as may are within reach of the best one on the dev rows,
     and so are asked the test rows as well. The rest is that of `calls`, with nobody dropped; see `Cost`. currency: of
-    `cost`, empty where nobody said which. fewer: whether a chosen arm can be asked only some of the dev rows."""
+    `cost`, empty where nobody said which. fewer: whether a chosen arm can be asked only some of the dev rows.
+    judge_calls: those among them of the LLM judge that decides, one for each answer; 0 where none does."""
 
     calls: int
     most_calls: int
@@ -104,6 +105,7 @@ class Estimate:
     cost: float | None
     currency: str = ""
     fewer: bool = False
+    judge_calls: int = 0
 
     @property
     def tokens(self) -> int:
@@ -144,8 +146,11 @@ class Outline:
         return [choice for choice in self.choices if choice.offer.against]
 
 
-def outline(context: Context, made: Sequence[Offer], known: Known) -> Outline:
-    """Every line with what it would cost, and the sum of the chosen ones."""
+def outline(
+    context: Context, made: Sequence[Offer], known: Known, judged: Callable[[int], Cost] | None = None
+) -> Outline:
+    """Every line with what it would cost, and the sum of the chosen ones. judged: what so many judgements cost, where
+    an LLM judge decides (`judge_costs`)."""
     sizes, pricing = Sizes.of(context), _Pricing(context, known)
     dev, test = (_rows(context, split) for split in ("dev", "test"))
     together: dict[str, list[Offer]] = {}
@@ -179,13 +184,19 @@ def outline(context: Context, made: Sequence[Offer], known: Known) -> Outline:
         asked[offer.arm.settings.get("model_id")] = offer
     tested = sum((pricing.of(offer, test, prompt_of(offer)) for offer in asked.values()), Cost())
     total = sum((choice.cost for choice in choices if choice.taken), tested)
+    judgements = 0
+    if judged is not None:
+        free = sum(len(together[offer.key]) for offer in taken if offer.arm.free)
+        judgements = total.calls + free * (dev + test)
+        total += judged(judgements)
     rivals = sum(len(together[offer.key]) for offer in own) - 1
+    within_reach = max(0, min(arms.RIVALS_MOST, rivals)) * test
     return Outline(
         tuple(choices),
         tested,
         Estimate(
             calls=total.calls,
-            most_calls=total.calls + max(0, min(arms.RIVALS_MOST, rivals)) * test,
+            most_calls=total.calls + within_reach * (1 if judged is None else 2),
             dev_rows=dev,
             test_rows=test,
             prompt_tokens=round(total.prompt_tokens),
@@ -195,6 +206,7 @@ def outline(context: Context, made: Sequence[Offer], known: Known) -> Outline:
             cost=total.cost,
             currency=pricing.currency,
             fewer=any(offer.rows is not None and offer.rows < dev for offer in taken),
+            judge_calls=judgements,
         ),
         _searching(context, made),
     )

@@ -14,8 +14,9 @@ from app.assessments import own_servers
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import arms, catalogue, deciding_judge, executing, outlines, spending
+from app.baselines import arms, catalogue, deciding_judge, executing, judge_costs, outlines, spending
 from app.baselines.arms import Arm
+from app.baselines.judge_costs import JudgeCost
 from app.baselines.offers import Context, Offer
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Estimate, Known, Outline, host_of
@@ -115,12 +116,13 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
     faults += [FieldError("#/arms", refusal) for refusal in catalogue.refused(context, made)]
     planned = catalogue.chosen(context, made)
     faults += _faults_of(context, made, planned)
-    prices = _prices(context, planned, known)
+    asked = [*_asked(context, planned), *([judge.model_id] if judge is not None else [])]
+    prices = _prices(context, asked, known)
     budget = Budget(order.budget_calls, order.budget_tokens, order.budget_money)
-    faults += budget_faults(session, budget, prices, _asked(context, planned))
+    faults += budget_faults(session, budget, prices, list(dict.fromkeys(asked)))
     if faults or model is None:
         raise Invalid("The measurement cannot start like this.", faults)
-    costs = outlines.outline(context, made, known).total
+    costs = _outline(context, made, known).total
     embedders = tuple(model_store.get(session, model_id) for model_id in _embedders(context, made))
     return Plan(
         assessment,
@@ -161,7 +163,15 @@ def outline(session: Session, assessment_id: int, order: BaselineRequest, known:
     """Every arm that could be measured with what it would cost, and the sum of what the order takes, right or not; None
     while there is nothing to measure on."""
     context = _context(session, assessment_store.get(session, assessment_id), order, known)
-    return outlines.outline(context, catalogue.offers(context), known) if context else None
+    return _outline(context, catalogue.offers(context), known) if context else None
+
+
+def _outline(context: Context, made: Sequence[Offer], known: Known) -> Outline:
+    judge = judge_costs.chosen(context, known)
+    if judge is None:
+        return outlines.outline(context, made, known)
+    price = outlines.prices(context, known).get(judge.model_id)
+    return outlines.outline(context, made, known, JudgeCost.of(context, judge, price).calls)
 
 
 def _context(session: Session, assessment: AssessmentRow, order: BaselineRequest, known: Known) -> Context | None:
@@ -194,9 +204,9 @@ def _asked(context: Context, planned: Sequence[Arm]) -> list[int]:
     return list(dict.fromkeys((context.order.model_id, *others)))
 
 
-def _prices(context: Context, planned: Sequence[Arm], known: Known) -> Prices:
+def _prices(context: Context, asked: Sequence[int], known: Known) -> Prices:
     listed = outlines.prices(context, known)
-    return Prices({model_id: listed[model_id] for model_id in _asked(context, planned) if model_id in listed})
+    return Prices({model_id: listed[model_id] for model_id in asked if model_id in listed})
 
 
 def budget_faults(session: Session, budget: Budget, prices: Prices, asked: Sequence[int]) -> Iterator[FieldError]:

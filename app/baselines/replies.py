@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import cast
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from app.baselines import arms, other_models, prompts
 from app.baselines.answer_details import ReplyKept
 from app.baselines.measured_model import MeasuredModel
-from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, UnscoredRow
 from app.inference.generator import Answer, Finish, Request
 from app.plain_json import JsonObject
 
@@ -102,6 +102,55 @@ def beside(answer: Answer, kept_raw: str | None, kept_output: str) -> ReplyKept 
     if plain and answer.text == (kept_output if kept_raw is None else kept_raw):
         return None
     return {"text": answer.text, "raw": answer.raw, "thinking": answer.thinking}
+
+
+def unscored(session: Session, arm_id: int, split: str, requests: Mapping[str, Request]) -> dict[str, Answer]:
+    """Answers of this arm that came and could not be scored, by the row's id as text, as long as they are to the same
+    prompt. They were paid for, and are scored instead of asked for again."""
+    query = select(UnscoredRow).where(UnscoredRow.arm_id == arm_id, UnscoredRow.split == split).order_by(UnscoredRow.id)
+    there: dict[str, Answer] = {}
+    for row in session.scalars(query):
+        request = requests.get(str(row.example_id))
+        if request is None or request.choices:  # what makes a choice likely is not kept
+            continue
+        if prompts.sha256(request.messages) == row.prompt_sha256:
+            finish = cast("Finish", row.finish)
+            tokens = row.prompt_tokens, row.completion_tokens
+            there[request.id] = Answer(
+                request.id, row.text, finish, *tokens, row.seconds, thinking=row.thinking, raw=row.raw
+            )
+    return there
+
+
+def keep_unscored(session: Session, arm_ids: Sequence[int]) -> None:
+    """Keep the answers among the errors of these arms, before the errors are forgotten."""
+    scored_since = exists().where(
+        AnswerRow.arm_id == UnscoredRow.arm_id,
+        AnswerRow.split == UnscoredRow.split,
+        AnswerRow.example_id == UnscoredRow.example_id,
+    )
+    session.execute(delete(UnscoredRow).where(UnscoredRow.arm_id.in_(arm_ids), scored_since))
+    errors = select(AnswerRow).where(AnswerRow.arm_id.in_(arm_ids), AnswerRow.status == "error")
+    for row in session.scalars(errors.where(AnswerRow.details.is_not(None))):
+        if not (row.details or {}).get("unscored"):
+            continue
+        answer = _restored(str(row.example_id), row)
+        session.add(
+            UnscoredRow(
+                arm_id=row.arm_id,
+                split=row.split,
+                example_id=row.example_id,
+                prompt_sha256=row.prompt_sha256,
+                text=answer.text,
+                raw=answer.raw,
+                thinking=answer.thinking,
+                finish=answer.finish,
+                prompt_tokens=row.prompt_tokens,
+                completion_tokens=row.completion_tokens,
+                seconds=row.seconds,
+            )
+        )
+    session.flush()
 
 
 def _restored(name: str, row: AnswerRow) -> Answer:

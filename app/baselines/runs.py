@@ -12,7 +12,18 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import answer_store, arms, controls, drafting, looks, measured_model, standing, store, versions
+from app.baselines import (
+    answer_store,
+    arms,
+    controls,
+    drafting,
+    looks,
+    measured_model,
+    replies,
+    standing,
+    store,
+    versions,
+)
 from app.baselines.arm_settings import ArmSettings, Optimised, Searched, only
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.order import BaselineRequest
@@ -137,6 +148,7 @@ def resume(
     controls.change(session, baseline, more or Budget(), known, for_run=True)
     # The results stay until their arms are through again: should this fail, what was known is still known.
     again = [arm.id for arm in baseline.arms if arm.family != "adapter" and not arm.dropped]
+    replies.keep_unscored(session, again)
     answer_store.forget_errors(session, again)
     baseline.concluded_at = baseline.paused_at = None
     _run(session, baseline, model_store.get(session, baseline.model_id), by)

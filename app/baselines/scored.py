@@ -1,10 +1,10 @@
 """The deciding metric at work in a job: opened for a measurement, and what it makes of an answer."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from app.baselines import arms, deciding_judge, measured_model, prompts, replies
+from app.baselines import arms, deciding_judge, judge_calls, measured_model, prompts, replies
 from app.baselines.asking import Asked
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import masked_rows
@@ -19,12 +19,8 @@ from app.inference.generator import Answer, Request, Unusable
 from app.jobs.claims import Claim, Failed
 from app.processes.sealed import Unavailable
 from app.scoring import service as scoring
-from app.scoring.judge import Judge
+from app.scoring.judge import Judge, Question
 from app.scoring.scores import AboutRow, Score, Scoring
-
-T = TypeVar("T")
-
-JUDGED_AT_ONCE = 8  # answers that a judge is asked about together: so many are asked again after a kill
 
 
 def scorer_of(claim: Claim, baseline: BaselineRow) -> Scoring:
@@ -62,45 +58,12 @@ def _judge(claim: Claim, baseline: BaselineRow) -> Judge:
         generator = inference.generator(claim.settings, model, asked_as=decides.manner)
     except Unusable as why:
         raise Failed(f"The LLM judge cannot be asked. {why}") from why
-    return Judge(decides.passes_if, decides.with_expected, generator, hide, claim.cancelled)
 
+    def known(questions: Sequence[Question]) -> Mapping[Question, Score]:
+        with claim.read() as session:
+            return judge_calls.known(session, baseline.id, questions)
 
-def few(scorer: Scoring, answers: Iterable[T]) -> Iterator[list[T]]:
-    """Answers as they come, one at a time; where a judge scores them, several that it is asked about at once."""
-    most = JUDGED_AT_ONCE if isinstance(scorer, Judge) else 1
-    waiting: list[T] = []
-    for answer in answers:
-        waiting.append(answer)
-        if len(waiting) >= most:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting
-
-
-def ahead(
-    claim: Claim, scorer: Scoring, answers: Sequence[tuple[Answer, Asked, Example, int]], *, unseen: bool
-) -> None:
-    """Have a judge asked about these answers together; what it says is there when they are scored. Each with how it was
-    asked, its row, and the tokens that it was allowed.
-
-    Raises:
-        Failed: the judge cannot be asked.
-        Cancelled, Fenced, Stopping: pass them on; nothing of these answers is kept then.
-    """
-    if not isinstance(scorer, Judge):
-        return
-    wanted = []
-    for answer, asked, example, most in answers:
-        settled, _ = asked.kept(answer_text.settled(answer, most, example.target, unseen=unseen), example.target)
-        if settled.error is None:
-            wanted.append((settled.text, example.target, about(example)))
-    try:
-        scorer.ahead(wanted)
-    except Unusable as why:
-        claim.check()
-        raise Failed(f"The LLM judge cannot be asked. {why}") from why
-    claim.check()
+    return Judge(decides.passes_if, decides.with_expected, generator, hide, claim.cancelled, known)
 
 
 def score(scorer: Scoring, output: str, example: Example) -> Score:
@@ -126,7 +89,7 @@ def settle(
         return answer, details, None
     made = score(scorer, answer.text, example)
     if made.value is None:
-        return replace(answer, error=made.why), details, None
+        return replace(answer, error=made.why), {**(details or {}), "unscored": True}, None
     return answer, {**(details or {}), "why": made.why} if made.why else details, made.value
 
 
@@ -154,6 +117,7 @@ def stored(
     answer, details = asked.kept(answer, example.target)
     if scorer is not None:
         answer, details, score = settle(scorer, answer, details, example)
+    there = answer.error is None or bool((details or {}).get("unscored"))
     return {
         "arm_id": arm.id,
         "split": split,
@@ -171,7 +135,7 @@ def stored(
         "completion_tokens": answer.completion_tokens,
         "prompt_characters": sum(len(message.content) for message in request.messages) or None,
         "asked_sha256": None,
-        "reply": None if answer.error else replies.beside(came, answer.raw, answer.text),
+        "reply": replies.beside(came, answer.raw, answer.text) if there else None,
         "taken_from": None,
         "seconds": answer.seconds,
         "attempt": claim.attempt,

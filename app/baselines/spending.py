@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Unit = Literal["calls", "tokens", "money"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 MOST = 1e15
+SLACK = 1 + 1e-9  # sums of floats may miss a limit by less than anybody pays
 Source = Literal["measured", "estimated"]
 
 
@@ -111,7 +112,8 @@ class AnswerCost:
 @dataclass(slots=True)
 class Spent:
     """What was asked so far. money: None where a model that was asked has no price. estimated: part of it is from
-    characters. taken: answers that were taken from earlier runs and cost nothing."""
+    characters. taken: answers that were taken from earlier runs and cost nothing. judge_calls, judge_tokens,
+    judge_money: the part of it that the LLM judge took which decides. judged: whether one does."""
 
     calls: int = 0
     tokens: float = 0.0
@@ -119,6 +121,10 @@ class Spent:
     currency: str = ""
     estimated: bool = False
     taken: int = 0
+    judge_calls: int = 0
+    judge_tokens: float = 0.0
+    judge_money: float = 0.0
+    judged: bool = False
 
     def add(self, calls: int, used: Used | None, money: float | None) -> None:
         """So many calls with these tokens. used: None where they had none that anybody knows of (errors)."""
@@ -129,20 +135,57 @@ class Spent:
         self.estimated = self.estimated or used.source == "estimated"
         self.money = None if self.money is None or money is None else self.money + money
 
+    def judge(self, calls: int, used: Used | None, money: float | None) -> None:
+        """The same of calls of the judge."""
+        self.add(calls, used, money)
+        self.judge_calls += calls
+        if used is not None:
+            self.judge_tokens += used.tokens_in + used.tokens_out
+            self.judge_money += money or 0.0
+
     def of(self, unit: Unit) -> float:
         return {"calls": float(self.calls), "tokens": self.tokens, "money": self.money or 0.0}[unit]
 
-    def over(self, budget: Budget, under_way: int = 0) -> str:
+    def of_judge(self, unit: Unit) -> float:
+        return {"calls": float(self.judge_calls), "tokens": self.judge_tokens, "money": self.judge_money}[unit]
+
+    def a_call(self, unit: Unit) -> float:
+        """What one call to a model takes, by those so far; before the first nobody knows of tokens and money."""
+        others = self.calls - self.judge_calls
+        return (self.of(unit) - self.of_judge(unit)) / others if others else float(unit == "calls")
+
+    def a_judgement(self, unit: Unit) -> float:
+        """The same of a call of the judge."""
+        return self.of_judge(unit) / self.judge_calls if self.judge_calls else float(unit == "calls")
+
+    def over(self, budget: Budget, under_way: int = 0, unjudged: int = 0) -> str:
         """Which limit has no room for one more call, as a sentence, if that and those under way take what others took;
-        empty while none is."""
+        empty while none is. Where a judge decides, each answer takes a judgement as well; unjudged: judgements of
+        answers that came already."""
         for unit, limit in budget.limits.items():
-            a_call = self.of(unit) / self.calls if self.calls else float(unit == "calls")
-            if self.of(unit) + (under_way + 1) * a_call > limit * (1 + 1e-9):
-                return (
-                    f"The budget of {amount(limit, unit, self.currency)} is used up. What was answered is kept; set a "
-                    "higher one and press Resume."
-                )
+            an_answer = self.a_call(unit) + (self.a_judgement(unit) if self.judged else 0.0)
+            wanted = (under_way + 1) * an_answer + unjudged * self.a_judgement(unit)
+            if self.of(unit) + wanted > limit * SLACK:
+                return self.used_up(unit, limit)
         return ""
+
+    def room_for_judgements(self, budget: Budget) -> tuple[float, str]:
+        """How many judgements there is room for, and why no more, as a sentence. Before the first one, nobody knows
+        what it takes of tokens and money: one."""
+        room, why = float("inf"), ""
+        for unit, limit in budget.limits.items():
+            left, each = limit * SLACK - self.of(unit), self.a_judgement(unit)
+            fitting = left // each if each else float(left > 0)
+            if fitting < room:
+                room, why = max(0.0, fitting), self.used_up(unit, limit)
+        return room, why
+
+    def used_up(self, unit: Unit, limit: float) -> str:
+        """That this limit ends a run, as a sentence."""
+        return (
+            f"The budget of {amount(limit, unit, self.currency)} is used up. What was answered is kept; set a higher "
+            "one and press Resume."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As the progress of a job holds it."""
@@ -153,6 +196,7 @@ class Spent:
             "currency": self.currency,
             "estimated": self.estimated,
             "taken": self.taken,
+            **({"judge_calls": self.judge_calls} if self.judged else {}),
         }
 
 

@@ -124,7 +124,8 @@ class AnswerRow(Base):
     output: what is scored; raw: the text as it came, where thinking was taken off it. finish: stop, length, or empty
     where the server did not say. prompt_tokens: 0 where it did not say how many (`tokens_known`).
     seconds: time this answer took; shots: lines of the examples shown. details: what else it was made with or came
-    with, where there is any: {"passages": [[id, score], ...], "chances": {label: probability}}.
+    with, where there is any: {"passages": [[id, score], ...], "chances": {label: probability}}; {"unscored": true}
+    where the model answered and the answer could not be scored.
     asked_sha256: of all that was asked and of what model, by which the answer is taken again (`replies.key`); reply: as
     it came, where that can't be seen from output and raw. taken_from: the answer of an earlier run that this one is.
     prompt_characters: of the prompt, for estimates where no tokens were counted.
@@ -172,6 +173,52 @@ class AnswerRow(Base):
     def tokens_known(self) -> bool:
         """Whether the model said how many tokens there were: no question has none."""
         return self.prompt_tokens > 0
+
+
+class JudgeCallRow(Base):
+    """One call of the LLM judge that decides a measurement, about an answer of this arm.
+
+    asked_sha256: of all that it was asked, so that the same is not asked twice. score: 1 for pass, 0 for fail, None
+    where no word could be read; why: its reason, or why there is none. prompt_tokens: 0 where its server did not say
+    how many. prompt_characters, characters: of question and reply, for estimates then; both 0 where no reply came.
+    seconds: the call took.
+    """
+
+    __tablename__ = "judge_calls"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arms.id", ondelete="CASCADE"), index=True)
+    asked_sha256: Mapped[str] = mapped_column(String(64))
+    score: Mapped[float | None]
+    why: Mapped[str] = mapped_column(Text, default="")
+    prompt_tokens: Mapped[int] = mapped_column(default=0)
+    completion_tokens: Mapped[int] = mapped_column(default=0)
+    prompt_characters: Mapped[int] = mapped_column(default=0)
+    characters: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    created_at: Mapped[datetime]
+
+
+class UnscoredRow(Base):
+    """An answer that came and could not be scored, while its row waits to be scored again: nothing is asked twice.
+
+    prompt_sha256: of what was asked, which has to be the same still. text, raw, thinking: as it came.
+    """
+
+    __tablename__ = "unscored_answers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arms.id", ondelete="CASCADE"), index=True)
+    split: Mapped[str] = mapped_column(String(8))
+    example_id: Mapped[int] = mapped_column(ForeignKey("examples.id"))
+    prompt_sha256: Mapped[str] = mapped_column(String(64))
+    text: Mapped[str] = mapped_column(Text)
+    raw: Mapped[str | None] = mapped_column(Text)
+    thinking: Mapped[str] = mapped_column(Text, default="")
+    finish: Mapped[str] = mapped_column(String(16), default="")
+    prompt_tokens: Mapped[int] = mapped_column(default=0)
+    completion_tokens: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
 
 
 class TagRow(Base):

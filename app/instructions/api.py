@@ -153,13 +153,14 @@ class NewOptimisation(BaseModel):
 class OptimisationEstimate(BaseModel):
     """What a run is likely to ask for. `least`, `most`: calls of both models, where every draft fails on its first
     rows, and where each is scored on the dev rows; tokens, time and cost are those of `most`. `winner`: calls of
-    measuring the winner afterwards."""
+    measuring the winner afterwards. `judge_calls`: those of `most` that an LLM judge is asked, where one decides."""
 
     model_config = ConfigDict(from_attributes=True)
 
     least: int
     most: int
     critic_calls: int
+    judge_calls: int
     winner: int
     train_rows: int
     dev_rows: int

@@ -46,8 +46,9 @@ UNPRICED = Prices()
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may use at most; None is no limit. candidates: drafts of the critic. calls: of both models together.
-    money: at the prices given."""
+    """What a run may use at most; None is no limit. candidates: drafts of the critic. calls: of both models together,
+    and of the LLM judge where one decides. money: at the prices given. judge: what its calls cost, None where no judge
+    decides."""
 
     candidates: int
     calls: int
@@ -56,6 +57,17 @@ class Budget:
     money: float | None = None
     task: Prices = UNPRICED
     critic: Prices = UNPRICED
+    judge: Prices | None = None
+
+    @property
+    def priced(self) -> bool:
+        """Whether there is a price for every model that is asked."""
+        return self.task.known and self.critic.known and (self.judge is None or self.judge.known)
+
+    @property
+    def calls_a_row(self) -> int:
+        """Calls that one answer with its score takes."""
+        return 1 if self.judge is None else 2
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -75,6 +87,9 @@ class Spent:
     critic_calls: int = 0
     critic_read: int = 0
     critic_write: int = 0
+    judge_calls: int = 0
+    judge_read: int = 0
+    judge_write: int = 0
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -86,15 +101,17 @@ class Spent:
 
     @property
     def all_calls(self) -> int:
-        return self.calls + self.critic_calls
+        return self.calls + self.critic_calls + self.judge_calls
 
     @property
     def tokens(self) -> int:
-        return self.read + self.write + self.critic_read + self.critic_write
+        of_both = self.read + self.write + self.critic_read + self.critic_write
+        return of_both + self.judge_read + self.judge_write
 
     def money(self, budget: Budget) -> float:
         """At the budget's prices."""
-        return budget.task.of(self.read, self.write) + budget.critic.of(self.critic_read, self.critic_write)
+        of_judge = (budget.judge or UNPRICED).of(self.judge_read, self.judge_write)
+        return budget.task.of(self.read, self.write) + budget.critic.of(self.critic_read, self.critic_write) + of_judge
 
 
 def used_up(budget: Budget, spent: Spent, more_calls: int = 0) -> str:
@@ -121,13 +138,14 @@ class Expected:
     winner: int
 
 
-def expected(candidates: int, dev_rows: int, test_rows: int, *, batch: int = BATCH) -> Expected:
-    """Calls of both models for so many drafts: for each the parent's and the draft's answers to a batch of train rows,
-    one reply of the critic, and for one that does better there, all the dev rows."""
-    a_draft = 2 * batch + 1
+def expected(candidates: int, dev_rows: int, test_rows: int, *, batch: int = BATCH, calls_a_row: int = 1) -> Expected:
+    """Calls of all models for so many drafts: for each the parent's and the draft's answers to a batch of train rows,
+    one reply of the critic, and for one that does better there, all the dev rows. calls_a_row: two where a judge scores
+    every answer."""
+    a_draft = 2 * batch * calls_a_row + 1
     return Expected(
         least=candidates * a_draft,
-        most=candidates * (a_draft + dev_rows),
+        most=candidates * (a_draft + dev_rows * calls_a_row),
         critic=candidates,
-        winner=dev_rows + test_rows,
+        winner=(dev_rows + test_rows) * calls_a_row,
     )

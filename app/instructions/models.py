@@ -19,6 +19,7 @@ from app.instructions import reflection
 from app.instructions.budget import Spent
 from app.jobs.claims import Failed
 from app.privacy import masking
+from app.scoring.judge import Judge
 from app.scoring.scores import Scoring
 from app.wording import plural
 
@@ -70,6 +71,7 @@ class Task:
                         continue
                     settled, _ = asked[answer.id].kept(settled, example.target)  # scored without what it cites
                     score = scored.score(self.scorer, settled.text, example)
+                    _count_judge(spent, self.scorer)
                     if score.value is None:
                         trouble = score.why
                         continue
@@ -122,6 +124,14 @@ class Critic:
 def _sentence(trouble: str) -> str:
     """What a server said, as a sentence, without personal data."""
     return f"{masking.mask(trouble).rstrip('. ')}."
+
+
+def _count_judge(spent: Spent, scorer: Scoring) -> None:
+    """The calls of the LLM judge, where one scores the answers."""
+    for call in scorer.taken() if isinstance(scorer, Judge) else ():
+        spent.judge_calls += 1
+        spent.judge_read += call.prompt_tokens
+        spent.judge_write += call.completion_tokens
 
 
 def _count(spent: Spent, answer: Answer) -> None:

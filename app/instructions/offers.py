@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.assessments import own_servers
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import measured_model, outlines, runs, standing
+from app.baselines import deciding_judge, judge_calls, measured_model, outlines, runs, standing
 from app.baselines import store as baseline_store
 from app.baselines.arms import CHARACTERS_PER_TOKEN
 from app.baselines.tables import ArmRow, BaselineRow
@@ -111,10 +111,17 @@ def prices_of(session: Session, model: ModelRow) -> Prices:
     return UNPRICED
 
 
+def judge_of(session: Session, baseline: BaselineRow) -> ModelRow | None:
+    """The LLM judge that decides a measurement, and so scores every draft's answers; None where no judge does."""
+    judge = deciding_judge.of(baseline.judge)
+    return None if judge is None else model_store.get(session, judge.model_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What a run is likely to ask for, before it starts; see `budget.Expected`. tokens, seconds and cost are those of
-    `most`; seconds: None where one of the models was never timed; cost: None without prices."""
+    `most`; seconds: None where one of the models was never timed; cost: None without prices. judge_calls: those of
+    `most` that the LLM judge is asked, where one decides."""
 
     least: int
     most: int
@@ -125,6 +132,7 @@ class Estimate:
     tokens: int
     seconds: float | None
     cost: float | None
+    judge_calls: int = 0
 
 
 def estimate(session: Session, assessment_id: int, order: Order) -> Estimate | None:
@@ -136,21 +144,30 @@ def estimate(session: Session, assessment_id: int, order: Order) -> Estimate | N
     train, dev = _sizes(session, baseline, order)
     test = dataset_store.get(session, baseline.dataset_id).test_rows
     candidates = max(0, min(order.candidates, budgets.CANDIDATES_MOST))
-    calls = budgets.expected(candidates, dev, min(baseline.test_limit or test, test), batch=min(budgets.BATCH, train))
-    asked = calls.most - calls.critic
+    judge = judge_of(session, baseline)
+    a_row = 1 if judge is None else 2
+    tested, batch = min(baseline.test_limit or test, test), min(budgets.BATCH, train)
+    calls = budgets.expected(candidates, dev, tested, batch=batch, calls_a_row=a_row)
+    asked = (calls.most - calls.critic) // a_row
     read, write = first.tokens_in * asked, first.tokens_out * asked
     prompt = len(standing.instructions_of(baseline, there.first)) / CHARACTERS_PER_TOKEN
     critic_read = calls.critic * (prompt + budgets.BATCH * (first.tokens_in + 2 * first.tokens_out))
     critic_write = calls.critic * prompt
+    judgements = calls.most - calls.critic - asked
+    judge_read, judge_write, judge_seconds = _judgement(session, baseline)
+    judge_read, judge_write = judgements * judge_read, judgements * judge_write
     paces = [pace.seconds for pace in baseline_store.paces(session, order.critic_id)]
     seconds = None
-    if first.pace and paces:
-        seconds = first.pace * asked + calls.critic * sum(paces) / len(paces)
+    if first.pace and paces and (not judgements or judge_seconds):
+        seconds = first.pace * asked + calls.critic * sum(paces) / len(paces) + judgements * judge_seconds
     cost = None
     if order.task_prices.known and order.critic_prices.known:
         cost = order.task_prices.of(round(read), round(write)) + order.critic_prices.of(
             round(critic_read), round(critic_write)
         )
+    if judge is not None and cost is not None:
+        prices = prices_of(session, judge)
+        cost = cost + prices.of(round(judge_read), round(judge_write)) if prices.known else None
     return Estimate(
         least=calls.least,
         most=calls.most,
@@ -158,10 +175,17 @@ def estimate(session: Session, assessment_id: int, order: Order) -> Estimate | N
         winner=calls.winner,
         train_rows=train,
         dev_rows=dev,
-        tokens=round(read + write + critic_read + critic_write),
+        tokens=round(read + write + critic_read + critic_write + judge_read + judge_write),
         seconds=seconds,
         cost=cost,
+        judge_calls=judgements,
     )
+
+
+def _judgement(session: Session, baseline: BaselineRow) -> tuple[float, float, float]:
+    """Tokens in and out and seconds of one judgement, by those of the measurement; zeros where there is none."""
+    used = judge_calls.used(session, [arm.id for arm in baseline.arms])
+    return used.a_call or (0.0, 0.0, 0.0)
 
 
 def _sizes(session: Session, baseline: BaselineRow, order: Order) -> tuple[int, int]:

@@ -285,7 +285,7 @@ class Rounds:
         known = self.outcomes.setdefault(text, {})
         waiting = list({example.id: example for example in batch if example.id not in known}.values())
         self._time()
-        if over := budgets.used_up(self.budget, self.spent, len(waiting)):
+        if over := budgets.used_up(self.budget, self.spent, len(waiting) * self.budget.calls_a_row):
             raise Ended(over)
         if not waiting:
             return

@@ -131,6 +131,11 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
         faults.append(FieldError("#/critic_id", choice.against))
     elif choice.host and not order.consent:
         faults.append(FieldError("#/consent", f"Confirm that train rows may be sent to {choice.host}."))
+    judge = offers.judge_of(session, baseline)
+    judge_prices = None if judge is None else offers.prices_of(session, judge)
+    if judge is not None and judge_prices is not None and order.money is not None and not judge_prices.known:
+        unpriced = f"There is no price for {judge.name}: enter one on the page Prices, or set a budget of tokens."
+        faults.append(FieldError("#/money", unpriced))
     if faults or choice is None:
         raise Invalid("The optimizer cannot start like this.", faults)
     expected = offers.estimate(session, assessment_id, order)
@@ -152,6 +157,7 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
             order.money,
             order.task_prices,
             order.critic_prices,
+            judge_prices,
         ),
         train_rows=order.train_rows,
         dev_rows=order.dev_rows,

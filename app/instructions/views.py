@@ -174,6 +174,8 @@ def used(run: OptimisationRow) -> str:
     """What a run has used besides time, in a line."""
     spent, budget = run.spent, run.budget
     parts = [f"{spent.all_calls:,} of {plural(budget.calls, 'call')}", plural(spent.tokens, "token")]
-    if budget.task.known and budget.critic.known:
+    if spent.judge_calls:
+        parts.append(f"{plural(spent.judge_calls, 'call')} of the judge")
+    if budget.priced:
         parts.append(f"{spent.money(budget):.2f} at the prices given")
     return ", ".join(parts)

@@ -57,7 +57,7 @@ def choices(session: Session, assessment: AssessmentRow, /) -> Sequence[JudgeCho
         calibrated = calibration(session, assessment.id, rubric, key)
         against = " ".join(_against(assessment, run, model, rubric, newest, calibrated))
         kept = None if against else _kept(key, run, rubric, calibrated).to_json()
-        interval = calibrated.kappa_interval
+        interval, usual = calibrated.kappa_interval, store.usual(session, run.id)
         made.append(
             JudgeChoice(
                 key=key,
@@ -72,6 +72,9 @@ def choices(session: Session, assessment: AssessmentRow, /) -> Sequence[JudgeCho
                 limit=calibrated.limit,
                 against=against,
                 kept=kept,
+                reads=usual.reads,
+                writes=usual.writes,
+                seconds=usual.seconds,
             )
         )
     return sorted(made, key=lambda one: (bool(one.against), one.label))

@@ -25,9 +25,9 @@ from app.judging.families import Kinship, Known
 from app.judging.items import Item, Wanted
 from app.judging.order import Order
 from app.judging.tables import JudgementRow, RubricRow
+from app.scoring.judge import REPLY_CHARACTERS
 
 UNUSABLE = critics.UNUSABLE
-REPLY_CHARACTERS = 160  # of a verdict with a reason of one sentence, for estimates only
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Queries on rubrics, runs of a judge, its judgements, and people's labels of the same answers."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypedDict, cast
 
@@ -103,6 +104,26 @@ def judged(session: Session, run_id: int) -> Sequence[JudgementRow]:
     """All judgements of a run, by answer."""
     query = select(JudgementRow).where(JudgementRow.run_id == run_id)
     return session.scalars(query.order_by(JudgementRow.answer_id)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a judgement of a run took on average. reads, writes: tokens, None where the server counted none; seconds:
+    None where no call was made."""
+
+    reads: float | None
+    writes: float | None
+    seconds: float | None
+
+
+def usual(session: Session, run_id: int) -> Usual:
+    """By the calls of this run that got a reply."""
+    called = select(
+        func.avg(JudgementRow.prompt_tokens), func.avg(JudgementRow.completion_tokens), func.avg(JudgementRow.seconds)
+    ).where(JudgementRow.run_id == run_id, JudgementRow.status == "ok", JudgementRow.reused.is_(False))
+    seconds = session.execute(called).one()[2]
+    reads, writes, _ = session.execute(called.where(JudgementRow.prompt_tokens > 0)).one()
+    return Usual(*(None if value is None else float(value) for value in (reads, writes, seconds)))
 
 
 def judgement(session: Session, judgement_id: int) -> JudgementRow:

@@ -156,7 +156,8 @@ class JudgeChoice:
     key: names both. model_id, host: of the judge, to whose server answers are sent. labels, enough: answers that a
     person labelled, of how many it takes; kappa: agreement with them with its 95 % interval, None where there is none;
     limit: what the policy asks for. against: why it can't decide and what to do, empty where it can; kept: what a
-    measurement keeps of it then (`baselines.deciding_judge`).
+    measurement keeps of it then (`baselines.deciding_judge`). reads, writes: tokens of a judgement so far, None where
+    its server counts none; seconds: that one took so far.
     """
 
     key: str
@@ -171,6 +172,9 @@ class JudgeChoice:
     limit: float
     against: str
     kept: Mapping[str, Any] | None
+    reads: float | None = None
+    writes: float | None = None
+    seconds: float | None = None
 
     @property
     def usable(self) -> bool:

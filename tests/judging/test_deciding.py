@@ -1,5 +1,6 @@
 """A judge as the deciding metric: only with people's agreement, corrected by their labels, shut again when it fails."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -9,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow
-from app.baselines import belonging, deciding_judge, facts, runs, scored
+from app.baselines import belonging, deciding_judge, facts, run_control, runs, scored
 from app.baselines import job as measuring
 from app.baselines import store as baseline_store
 from app.baselines.outlines import Known
@@ -182,9 +183,10 @@ def test_the_gate_shuts_when_labels_rubric_or_judge_change(case: Judgeable, make
 
 @pytest.mark.deep
 def test_what_the_judge_does_not_say_is_an_error_and_no_wrong_answer(
-    case: Judgeable, make: Make, judge: ModelServer
+    case: Judgeable, make: Make, model: ModelServer, judge: ModelServer
 ) -> None:
     case.label(make.author("Lea"))
+    model.calls.clear()
     judge.reply = lambda body: says("maybe") if between(body, "answer").endswith(("2", "7")) else lenient(body)
     baseline = begun(case)
     claim = claim_of(case.engine, case.settings, case.queue, baseline.id)
@@ -205,6 +207,11 @@ def test_what_the_judge_does_not_say_is_an_error_and_no_wrong_answer(
         runs.resume(session, baseline.id, by=case.case.author)
     measuring.measure(claim_of(case.engine, case.settings, case.queue, baseline.id))
     assert not any(arm.has_errors for arm in baseline_of(case.engine, baseline.id).arms)
+    asked = Counter(str(call.body["messages"]) for call in model.calls)
+    assert set(asked.values()) == {1}, "what the model answered is scored again, and not asked again"
+    with reading(case.engine) as session:
+        used = run_control.spent(session, baseline_of(case.engine, baseline.id))
+    assert used.calls - used.judge_calls == len(model.calls)
 
 
 @pytest.mark.deep

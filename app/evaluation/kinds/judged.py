@@ -30,7 +30,7 @@ METRICS = (
                 kind="judge",
                 title="Judge",
                 help="A judge with its rubric, whose agreement with people reaches the policy's kappa. It is asked "
-                "once for each answer; these calls are in neither the estimate nor the budget.",
+                "once for each answer; its calls count in the estimate and in the budget.",
             ),
         ),
     ),
