@@ -150,13 +150,21 @@ class Spent:
         return {"calls": float(self.judge_calls), "tokens": self.judge_tokens, "money": self.judge_money}[unit]
 
     def a_call(self, unit: Unit) -> float:
-        """What one call to a model takes, by those so far; before the first nobody knows of tokens and money."""
-        others = self.calls - self.judge_calls
-        return (self.of(unit) - self.of_judge(unit)) / others if others else float(unit == "calls")
+        """What one call to a model takes, by those so far. Before the first it is taken to be what a judgement takes,
+        and before that nobody knows of tokens and money."""
+        return self._of_one(unit, judge=False)
 
     def a_judgement(self, unit: Unit) -> float:
         """The same of a call of the judge."""
-        return self.of_judge(unit) / self.judge_calls if self.judge_calls else float(unit == "calls")
+        return self._of_one(unit, judge=True)
+
+    def _of_one(self, unit: Unit, *, judge: bool) -> float:
+        of_judge = (self.of_judge(unit), self.judge_calls)
+        of_others = (self.of(unit) - of_judge[0], self.calls - of_judge[1])
+        for taken, calls in (of_judge, of_others) if judge else (of_others, of_judge):
+            if calls:
+                return taken / calls
+        return float(unit == "calls")
 
     def over(self, budget: Budget, under_way: int = 0, unjudged: int = 0) -> str:
         """Which limit has no room for one more call, as a sentence, if that and those under way take what others took;
