@@ -95,8 +95,7 @@ class Grams:
     rows = ROWS
     strength = 30.0  # tried from 1 to 30 on those 77 kinds; with less the probabilities are far too low
 
-    def __init__(self) -> None:
-        self._vectorizer: TfidfVectorizer | None = None
+    _vectorizer: "TfidfVectorizer"  # once it has learnt
 
     def learn(self, texts: Sequence[str], labels: int) -> "Matrix":
         import numpy as np

@@ -51,22 +51,23 @@ class MeasuredModel:
 
     def to_json(self) -> ModelKept:
         """As a measurement keeps it; what there is nothing to say of is not there."""
-        return {**self.part(), "set_by": self.set_by}
-
-    def part(self) -> ModelPart:
-        """What a reviewer approves: a server and a name, or files by their hashes. Never its key."""
-        part: ModelPart = {
+        kept: ModelKept = {
             "kind": self.kind,
             "name": self.name,
             "reference": self.reference,
             "base_url": self.base_url,
             "files": dict(self.files),
+            "set_by": self.set_by,
         }
         if self.server is not None:
-            part["server"] = self.server
+            kept["server"] = self.server
         if self.bits is not None:
-            part["bits"] = self.bits
-        return part
+            kept["bits"] = self.bits
+        return kept
+
+    def part(self) -> ModelPart:
+        """What a reviewer approves: a server and a name, or files by their hashes. Never its key."""
+        return without_setter(self.to_json())
 
     def answers_as(self, row: ModelRow) -> bool:
         """Whether the connection, as it is now, is still the one that was measured. What people call it may change."""
@@ -74,6 +75,11 @@ class MeasuredModel:
         return (self.kind, self.reference, self.base_url, self.bits) == connection and (
             not self.files or dict(self.files) == row.files
         )
+
+
+def without_setter(kept: ModelKept) -> ModelPart:
+    """What is kept of a model as a reviewer approves it."""
+    return cast("ModelPart", {name: value for name, value in kept.items() if name != "set_by"})
 
 
 def answers_as(kept: ModelPart, row: ModelRow) -> bool:

@@ -152,8 +152,8 @@ class Nearest:
         """See `Ranked`."""
         if self._matrix is None:
             return []
-        known = None if self._asked is None else self._at.get(text)
-        one = self._vectorizer.transform(_countable([text])) if known is None else self._asked[known]
+        asked, known = self._asked, self._at.get(text)
+        one = self._vectorizer.transform(_countable([text])) if asked is None or known is None else asked[known]
         return _most_alike((self._matrix @ one.T).toarray()[:, 0], self._pool, text, limit)
 
     def pick(self, text: str, k: int) -> list[Shot]:
