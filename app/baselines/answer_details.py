@@ -8,7 +8,8 @@ class AnswerDetails(TypedDict, total=False):
     """passages: ids of those that stood before the question, the best first, with their scores. gold: ids of the right
     ones, where they are known; cited: numbers that the answer names; used: whether a gold passage among those given is
     cited or said. written: the answer as it was written, with what it cites. chances: of the likeliest labels, where
-    labels were scored. why: what was wrong with it, where a metric says so."""
+    labels were scored. why: what was wrong with it, where a metric says so. unscored:
+    that it came and could not be scored."""
 
     passages: list[tuple[int, float]]
     gold: list[int]
@@ -17,6 +18,7 @@ class AnswerDetails(TypedDict, total=False):
     written: str
     chances: Mapping[str, float]
     why: str
+    unscored: bool
 
 
 class ReplyKept(TypedDict):

@@ -6,12 +6,12 @@ passages) is worked out in `preparation`; `ask` only puts one row's prompt toget
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.baselines import arms, classifier, prompts, shots, standing, with_passages
+from app.baselines.answer_details import AnswerDetails
 from app.baselines.arm_settings import ArmSettings
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
@@ -33,21 +33,21 @@ class Asked:
     constraint: Constraint | None = None
     choices: tuple[str, ...] = ()
     thinks: bool = False
-    details: Mapping[str, Any] | None = None
+    details: AnswerDetails | None = None
     question: str = ""
 
     def request(self, name: str, max_tokens: int, *, fresh: bool = False) -> Request:
         """The same as the model's door takes it; `name` comes back with the answer. max_tokens: of the answer."""
         return Request(name, self.messages, max_tokens, self.constraint, self.choices, fresh, self.thinks)
 
-    def kept(self, answer: Answer, target: str) -> tuple[Answer, dict[str, Any] | None]:
+    def kept(self, answer: Answer, target: str) -> tuple[Answer, AnswerDetails | None]:
         """An answer as it is scored, without the passages that it cites, and what is kept with it. target: the wanted
         answer."""
-        details = dict(self.details or {})
+        details: AnswerDetails = {**self.details} if self.details else {}
         if self.passages and answer.error is None:
             gold = details.get("gold", ())
             text, used = with_passages.ending(self.passages, gold, answer.text, target, self.question)
-            answer, details = replace(answer, text=text), details | used
+            answer, details = replace(answer, text=text), {**details, **used}
         if answer.chances:
             details["chances"] = classifier.likeliest(answer.chances)
         return answer, details or None
@@ -79,9 +79,9 @@ class Preparation:
         scored = self.passages.get(example.id, ())
         passages = [passage for passage, _ in scored]
         messages = prompts.render(self.instructions, picked, example.messages, passages)
-        details: dict[str, Any] = {}
+        details: AnswerDetails = {}
         if example.id in self.passages and self.retrieved:
-            details["passages"] = [[passage.id, round(score, 6)] for passage, score in scored]
+            details["passages"] = [(passage.id, round(score, 6)) for passage, score in scored]
         if gold := self.gold.get(example.id):
             details["gold"] = list(gold)
         return Asked(messages, picked, passages, self.constraint, self.choices, self.thinks, details or None, question)

@@ -116,7 +116,7 @@ def against_judge(session: Session, baseline: BaselineRow, decides: DecidingJudg
         return against
     if model.retired_at is not None:
         return f"The LLM judge {decides.name} is retired. Measure again with another LLM judge or metric."
-    if not answers_as(cast("ModelPart", decides.model), model):
+    if not answers_as(decides.model, model):
         return f"The connection of the LLM judge {decides.name} was changed since it scored. Measure again."
     return ""
 

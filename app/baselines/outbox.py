@@ -2,12 +2,11 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 from app.baselines import answer_store, judge_calls
 from app.baselines.run_control import RunControl
 from app.jobs.claims import Claim
-from app.jobs.progress import Progress, SpentSoFar
+from app.jobs.progress import Progress
 
 FLUSH_SECONDS = 0.2  # answers wait this long at most before they are on the disk, with the moment in which they gather
 FLUSH_ROWS = 32
@@ -21,11 +20,11 @@ class Outbox:
 
     claim: Claim
     most: int = FLUSH_ROWS
-    waiting: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[answer_store.NewAnswer] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
-    judged: list[dict[str, Any]] = field(default_factory=list)
+    judged: list[judge_calls.NewCall] = field(default_factory=list)
 
-    def put(self, answer: dict[str, Any]) -> None:
+    def put(self, answer: answer_store.NewAnswer) -> None:
         self.waiting.append(answer)
         if len(self.waiting) >= self.most or time.monotonic() - self.since >= FLUSH_SECONDS:
             self.flush()
@@ -108,7 +107,7 @@ class Meter:
         if waiting:
             progress["waiting"] = waiting
         if self.control is not None:
-            progress["spent"] = cast("SpentSoFar", self.control.spent.to_json())
+            progress["spent"] = self.control.spent.to_json()
         if self.in_stage >= 4 and not waiting:
             rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
             progress |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}

@@ -5,7 +5,8 @@ from typing import TypedDict
 
 
 class SpentSoFar(TypedDict, total=False):
-    """What a measurement has used, see `baselines.spending.Spent`. taken: answers that an earlier run had."""
+    """What a measurement has used, see `baselines.spending.Spent`. taken: answers that an earlier run had.
+    judge_calls: those of the LLM judge that decides, where one does."""
 
     calls: int
     tokens: int
@@ -13,6 +14,7 @@ class SpentSoFar(TypedDict, total=False):
     currency: str
     estimated: bool
     taken: int
+    judge_calls: int
 
 
 class Progress(TypedDict, total=False):
