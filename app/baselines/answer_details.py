@@ -1,6 +1,7 @@
 """What is kept with an answer beside its text, as it is stored: each name only where there is something to say."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TypedDict
 
 
@@ -27,3 +28,29 @@ class ReplyKept(TypedDict):
     text: str
     raw: str | None
     thinking: str
+
+
+class NewAnswer(TypedDict):
+    """A row of `AnswerRow` to be stored."""
+
+    arm_id: int
+    split: str
+    example_id: int
+    status: str
+    output: str
+    raw: str | None
+    error: str | None
+    score: float | None
+    finish: str
+    prompt_sha256: str
+    shots: list[int]
+    details: AnswerDetails | None
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_characters: int | None
+    asked_sha256: str | None
+    reply: ReplyKept | None
+    taken_from: int | None
+    seconds: float
+    attempt: int
+    created_at: datetime

@@ -3,8 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, cast
 
 import orjson
 from sqlalchemy import ColumnElement, CursorResult, Select, and_, case, delete, func, not_, select
@@ -12,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.baselines import arms
-from app.baselines.answer_details import AnswerDetails, ReplyKept
+from app.baselines.answer_details import NewAnswer
 from app.baselines.tables import AnswerRow, ArmRow
 from app.datasets.tables import ExampleRow
 from app.db import memo
@@ -24,32 +23,6 @@ def answered(session: Session, arm_id: int, split: str) -> set[int]:
     return set(
         session.scalars(select(AnswerRow.example_id).where(AnswerRow.arm_id == arm_id, AnswerRow.split == split))
     )
-
-
-class NewAnswer(TypedDict):
-    """A row of `AnswerRow` to be stored."""
-
-    arm_id: int
-    split: str
-    example_id: int
-    status: str
-    output: str
-    raw: str | None
-    error: str | None
-    score: float | None
-    finish: str
-    prompt_sha256: str
-    shots: list[int]
-    details: AnswerDetails | None
-    prompt_tokens: int
-    completion_tokens: int
-    prompt_characters: int | None
-    asked_sha256: str | None
-    reply: ReplyKept | None
-    taken_from: int | None
-    seconds: float
-    attempt: int
-    created_at: datetime
 
 
 def put(session: Session, answers: Sequence[NewAnswer]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from app.baselines import scored
-from app.baselines.answer_store import NewAnswer
+from app.baselines.answer_details import NewAnswer
 from app.baselines.batch import Batch
 from app.baselines.judged import Judged
 from app.baselines.outbox import Meter, Outbox

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from app.baselines import answer_store, judge_calls
+from app.baselines.answer_details import NewAnswer
 from app.baselines.run_control import RunControl
 from app.jobs.claims import Claim
 from app.jobs.progress import Progress
@@ -20,11 +21,11 @@ class Outbox:
 
     claim: Claim
     most: int = FLUSH_ROWS
-    waiting: list[answer_store.NewAnswer] = field(default_factory=list)
+    waiting: list[NewAnswer] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
     judged: list[judge_calls.NewCall] = field(default_factory=list)
 
-    def put(self, answer: answer_store.NewAnswer) -> None:
+    def put(self, answer: NewAnswer) -> None:
         self.waiting.append(answer)
         if len(self.waiting) >= self.most or time.monotonic() - self.since >= FLUSH_SECONDS:
             self.flush()

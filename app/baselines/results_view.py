@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
+from typing import Literal, TypedDict
 
 from app import glossary
 from app.advice.facts import BEYOND
@@ -106,6 +106,20 @@ class Line:
         if not self.pace:
             return ""
         return f"{1000 * self.pace:,.0f} ms" if self.pace < 1 else f"{self.pace:,.1f} s"
+
+
+class Table(TypedDict):
+    """What `baselines/_table.html` draws. urls: of the arms' pages. saved: calls that the race saved."""
+
+    id: int
+    lines: Sequence[Line]
+    caption: str
+    currency: str
+    prices_of_run: bool
+    saved: int
+    target: float | None
+    urls: Mapping[int, str]
+    metric: str
 
 
 def lines(

@@ -1,9 +1,9 @@
 """The page of baselines: the form, the run while it goes on, its results, and a revised prompt."""
 
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -391,21 +391,7 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, o
     return values
 
 
-class Table(TypedDict):
-    """What `baselines/_table.html` draws. urls: of the arms' pages. saved: calls that the race saved."""
-
-    id: int
-    lines: Sequence[results_view.Line]
-    caption: str
-    currency: str
-    prices_of_run: bool
-    saved: int
-    target: float | None
-    urls: Mapping[int, str]
-    metric: str
-
-
-def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) -> Table:
+def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) -> results_view.Table:
     """The lines of a measurement with a sentence on them. compare: with what each fixed and broke, which takes a look
     at every answer."""
     urls = {arm.id: url_for(request, "arm", baseline_id=baseline.id, arm_id=arm.id) for arm in baseline.arms}

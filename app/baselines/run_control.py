@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.baselines import answer_store, arms, deciding_judge, judge_calls
-from app.baselines.answer_store import NewAnswer
+from app.baselines.answer_details import NewAnswer
 from app.baselines.judge_calls import NewCall
 from app.baselines.spending import Budget, Prices, Spent, Used
 from app.baselines.tables import ArmRow, BaselineRow

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.baselines import arms, deciding_judge, judge_calls, measured_model, prompts, replies
-from app.baselines.answer_details import AnswerDetails
-from app.baselines.answer_store import NewAnswer
+from app.baselines.answer_details import AnswerDetails, NewAnswer
 from app.baselines.asking import Asked
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import masked_rows

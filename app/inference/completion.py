@@ -7,10 +7,11 @@ Servers and gateways say the same things in many ways: text as a list of parts, 
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypedDict, cast
+from typing import Literal, cast
 
 import orjson
 
+from app.inference.chat_body import ChatBody, ChatMessage
 from app.inference.generator import Finish
 from app.plain_json import JsonObject
 
@@ -75,30 +76,6 @@ def read(content: bytes) -> Completion:
     if max(len(completion.text), len(completion.thinking)) > LONGEST:
         raise Trouble("row", f"The answer has more than {LONGEST:,} characters, which is longer than an answer may be.")
     return completion
-
-
-class ChatMessage(TypedDict, total=False):
-    """What is read of a message; a server may put anything into each part."""
-
-    content: object
-    refusal: object
-
-
-class Choice(TypedDict, total=False):
-    """One answer of a chat completion; `text` stands for a message in the older protocol."""
-
-    message: ChatMessage
-    text: object
-    finish_reason: object
-    error: object
-
-
-class ChatBody(TypedDict, total=False):
-    """What is read of a chat completion."""
-
-    choices: list[Choice]
-    model: object
-    usage: object
 
 
 def _read(content: bytes) -> Completion:
