@@ -80,7 +80,6 @@ def _why(report: Report, now: Situation) -> str:
     if now.usable < now.needed:
         reasons.append(
             f"Training needs about {now.needed - now.usable:,} more: with fewer, a tuned model tends to memorise."
-            " Prompting can be measured now."
         )
     return " ".join(reasons)
 
