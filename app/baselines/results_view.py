@@ -13,6 +13,7 @@ from app.baselines.comparisons import Change, Comparison
 from app.baselines.offers import key_of
 from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation.statistics import Difference
+from app.web import charts
 from app.web.protocols import CallPrice
 from app.wording import interval_text, percent, plural, target_text
 
@@ -339,5 +340,9 @@ def caption(table: Sequence[Line], baseline: BaselineRow) -> str:
     first = next((line for line in table if line.leading and line.dev), None)
     if first is None or first.dev is None:
         return "No prompt has a result on the dev set yet."
+    ahead, plain = "", standing.zero_shot(baseline)
+    if first.gain is not None and plain is not None and plain.dev is not None and plain.dev.fair and not plain.dropped:
+        points = charts.share_text(first.gain.delta, difference=True)
+        ahead = f", {points} points against zero-shot"
     target = f"; dashed: target {target_text(baseline.target)}" if baseline.target is not None else ""
-    return f"{first.label} leads on dev with {percent(first.dev.score)}{target}."
+    return f"{first.label} leads on dev with {percent(first.dev.score)}{ahead}{target}."
