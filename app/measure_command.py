@@ -293,8 +293,8 @@ def _how_far(job: JobRow, budget: Budget) -> str:
     progress = job.progress or {}
     if not progress.get("stage"):
         return "Waiting for a worker."
-    so_far = f"{progress.get('done', 0):,} of {plural(int(progress.get('total', 0)), 'answer')}"
-    calls = int((progress.get("spent") or {}).get("calls", 0))
+    so_far = f"{progress.get('done', 0):,} of {plural(progress.get('total', 0), 'answer')}"
+    calls = progress.get("spent", {}).get("calls", 0)
     bounded = live_view.money_so_far(progress, budget) if budget.limits else ""
     return f"{so_far} ({bounded or plural(calls, 'call')}). Now: {progress['stage']}"
 

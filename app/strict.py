@@ -180,6 +180,14 @@ def _what_is_wrong(name: str, error: ValidationError) -> str:
     return f"A stored {name} is of another kind at {', '.join(others)}."
 
 
+class AsWritten:
+    """Among the annotations of a field of a kept value: what is stored there is taken as it is, and its type says what
+    every version has written there. Whoever reads a part of it is ready for one that is not there."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.any_schema()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
     """What every kept value has; see the module for `null` and `more`."""

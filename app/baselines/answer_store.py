@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from datetime import datetime
+from typing import Any, Literal, TypedDict, cast
 
 import orjson
 from sqlalchemy import ColumnElement, CursorResult, Select, and_, case, delete, func, not_, select
@@ -11,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from app.baselines import arms
+from app.baselines.answer_details import AnswerDetails, ReplyKept
 from app.baselines.tables import AnswerRow, ArmRow
 from app.datasets.tables import ExampleRow
 from app.db import memo
@@ -24,7 +26,33 @@ def answered(session: Session, arm_id: int, split: str) -> set[int]:
     )
 
 
-def put(session: Session, answers: Sequence[dict[str, Any]]) -> None:
+class NewAnswer(TypedDict):
+    """A row of `AnswerRow` to be stored."""
+
+    arm_id: int
+    split: str
+    example_id: int
+    status: str
+    output: str
+    raw: str | None
+    error: str | None
+    score: float | None
+    finish: str
+    prompt_sha256: str
+    shots: list[int]
+    details: AnswerDetails | None
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_characters: int | None
+    asked_sha256: str | None
+    reply: ReplyKept | None
+    taken_from: int | None
+    seconds: float
+    attempt: int
+    created_at: datetime
+
+
+def put(session: Session, answers: Sequence[NewAnswer]) -> None:
     """Store answers; a row that has one keeps it, so a repeated attempt can neither count nor change anything."""
     if not answers:
         return
@@ -136,7 +164,7 @@ def used(session: Session, arm_ids: Collection[int]) -> list[Used]:
     asked = AnswerRow.taken_from.is_(None)
     silent = and_(asked, AnswerRow.prompt_tokens == 0, AnswerRow.status == "ok")
 
-    def total(of: ColumnElement[bool], value: Any) -> ColumnElement[int]:
+    def total(of: ColumnElement[bool], value: ColumnElement[int] | int) -> ColumnElement[int]:
         return func.sum(case((of, value), else_=0))
 
     rows = session.execute(

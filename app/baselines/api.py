@@ -55,6 +55,7 @@ from app.errors import Conflict, NotFound
 from app.evaluation.metrics import METRICS
 from app.inference.deps import WithBundled
 from app.jobs.api import Job
+from app.plain_json import JsonObject
 from app.users.deps import Author, Launcher, Me
 from app.web.deps import App, Db
 from app.web.params import LARGEST, Id, Number, OneLine, Text
@@ -136,9 +137,9 @@ class Baseline(BaseModel):
     assessment_id: int
     dataset_id: int
     model_id: int
-    model: dict[str, Any]
+    model: JsonObject
     metric: MetricName
-    metric_options: dict[str, Any]
+    metric_options: JsonObject
     target: float | None
     instructions: str
     max_tokens: int
@@ -156,7 +157,7 @@ class Baseline(BaseModel):
     concluded_at: datetime | None
     archived_at: datetime | None
     test_looks: list[Any]
-    before: dict[str, Any]
+    before: JsonObject
     arms: list[Arm]
     best_arm: str | None
     failure_causes: dict[str, int] | None

@@ -1,6 +1,6 @@
 """What programs get about metrics, estimates and the parts of a score."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +11,7 @@ from app.evaluation.calibration import Answered
 from app.evaluation.labels import LabelScore
 from app.evaluation.metrics import METRICS
 from app.evaluation.not_worse import NotWorse
+from app.plain_json import JsonObject
 from app.web.params import Number
 
 Split = Literal["dev", "test"]
@@ -311,7 +312,7 @@ class ArmOffer(BaseModel):
     title: str
     family: str
     group: str
-    settings: dict[str, Any]
+    settings: JsonObject
     proposed: bool
     chosen: bool
     always: bool
@@ -394,9 +395,9 @@ class Arm(BaseModel):
     family: str
     name: str
     title: str
-    settings: dict[str, Any]
-    dev: dict[str, Any] | None
-    test: dict[str, Any] | None
+    settings: JsonObject
+    dev: JsonObject | None
+    test: JsonObject | None
     outdated: bool
 
     @staticmethod

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, pstdev
-from typing import Any, ClassVar
+from typing import ClassVar, Final
 
 from app import glossary
 from app.advice.facts import BEYOND, NO_MODEL
 from app.baselines import classifier
+from app.baselines.arm_settings import ArmSettings, Optimised, only
 from app.evaluation import grouped
 from app.strict import Frozen
 
@@ -32,7 +33,7 @@ FREE: tuple[str, ...] = NO_MODEL  # families that ask no language model
 RULES = 3
 RIVAL_RULES = 2  # from these on an adapter has to beat every prompt within reach, and what asks no model
 GROUP_RULES = 3  # from these on rows that belong together are counted as such, and rows needed named with their chance
-MARGIN = "not_worse_margin"  # the policy's threshold, and the setting that keeps it with a measurement
+MARGIN: Final = "not_worse_margin"  # the policy's threshold, and the setting that keeps it with a measurement
 RIVALS_MOST = 4  # prompts beside the best one that are asked the test rows too: at most five prompts in all
 
 # Kinds of ways to answer: what `ArmRow.family` may be. Cheap first; an adapter is measured by a training run.
@@ -76,7 +77,7 @@ class Arm:
 
     family: str
     name: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: ArmSettings = field(default_factory=ArmSettings)
 
     @property
     def title(self) -> str:
@@ -122,15 +123,15 @@ def revised(instructions: str, best: Arm, number: int) -> Arm:
     return Arm("revised_prompt", f"revised_prompt/{number}", {**_around(best), "instructions": instructions})
 
 
-def optimised(instructions: str, first: Arm, number: int, how: Mapping[str, Any]) -> Arm:
+def optimised(instructions: str, first: Arm, number: int, how: Optimised) -> Arm:
     """The same, written by an optimizer. how: what a reviewer has to know of its run."""
-    settings = {**_around(first), "instructions": instructions, "optimiser": dict(how)}
+    settings: ArmSettings = {**_around(first), "instructions": instructions, "optimiser": how}
     return Arm("optimised_prompt", f"optimised_prompt/{number}", settings)
 
 
-def _around(arm: Arm) -> dict[str, Any]:
+def _around(arm: Arm) -> ArmSettings:
     """What of an arm's prompt is not its instructions."""
-    return {key: arm.settings[key] for key in MADE_OF if key in arm.settings}
+    return only(arm.settings, MADE_OF)
 
 
 def majority(targets: Sequence[str]) -> str | None:

@@ -14,7 +14,8 @@ from app.inference import store as model_store
 from app.inference.embedding import Vectors
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Generator, Unusable
-from app.inference.local import Dtype, LocalModel
+from app.inference.local import LocalModel
+from app.inference.local_protocol import Dtype
 from app.jobs.claims import Claim, Failed
 
 

@@ -6,12 +6,13 @@ passages) is worked out in `preparation`; `ask` only puts one row's prompt toget
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.baselines import arms, classifier, prompts, shots, standing, with_passages
+from app.baselines.answer_details import AnswerDetails
+from app.baselines.arm_settings import ArmSettings
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
 from app.baselines.with_passages import LookedUp
@@ -32,21 +33,21 @@ class Asked:
     constraint: Constraint | None = None
     choices: tuple[str, ...] = ()
     thinks: bool = False
-    details: Mapping[str, Any] | None = None
+    details: AnswerDetails | None = None
     question: str = ""
 
     def request(self, name: str, max_tokens: int, *, fresh: bool = False) -> Request:
         """The same as the model's door takes it; `name` comes back with the answer. max_tokens: of the answer."""
         return Request(name, self.messages, max_tokens, self.constraint, self.choices, fresh, self.thinks)
 
-    def kept(self, answer: Answer, target: str) -> tuple[Answer, dict[str, Any] | None]:
+    def kept(self, answer: Answer, target: str) -> tuple[Answer, AnswerDetails | None]:
         """An answer as it is scored, without the passages that it cites, and what is kept with it. target: the wanted
         answer."""
-        details = dict(self.details or {})
+        details: AnswerDetails = {**self.details} if self.details else {}
         if self.passages and answer.error is None:
             gold = details.get("gold", ())
             text, used = with_passages.ending(self.passages, gold, answer.text, target, self.question)
-            answer, details = replace(answer, text=text), details | used
+            answer, details = replace(answer, text=text), {**details, **used}
         if answer.chances:
             details["chances"] = classifier.likeliest(answer.chances)
         return answer, details or None
@@ -78,9 +79,9 @@ class Preparation:
         scored = self.passages.get(example.id, ())
         passages = [passage for passage, _ in scored]
         messages = prompts.render(self.instructions, picked, example.messages, passages)
-        details: dict[str, Any] = {}
+        details: AnswerDetails = {}
         if example.id in self.passages and self.retrieved:
-            details["passages"] = [[passage.id, round(score, 6)] for passage, score in scored]
+            details["passages"] = [(passage.id, round(score, 6)) for passage, score in scored]
         if gold := self.gold.get(example.id):
             details["gold"] = list(gold)
         return Asked(messages, picked, passages, self.constraint, self.choices, self.thinks, details or None, question)
@@ -103,7 +104,7 @@ def preparation(
     given = looked_up or LookedUp()
     instructions = standing.instructions_of(arm.baseline, arm)
     window = arm.settings.get("window")
-    room = arms.room(int(window), arm.baseline.max_tokens, instructions) if window else None
+    room = arms.room(window, arm.baseline.max_tokens, instructions) if window else None
     picker = _picker(arm.settings, pool, [prompts.question(row.messages) for row in examples], embed, room)
     constraint, choices = _held(arm), _choices(arm.settings, pool)
     return Preparation(
@@ -118,18 +119,18 @@ def preparation(
     )
 
 
-def needs_embedder(settings: Mapping[str, Any]) -> str:
+def needs_embedder(settings: ArmSettings) -> str:
     """The embedding model that an arm's examples are chosen by, as `embedding.Choice.key`; empty where none is."""
-    return str(settings["embedder"]["choice"]) if settings.get("by") == "embedding" else ""
+    return settings["embedder"]["choice"] if settings.get("by") == "embedding" else ""
 
 
 def _picker(
-    settings: Mapping[str, Any], pool: Sequence[Shot], texts: Sequence[str], embed: Embed | None, room: float | None
+    settings: ArmSettings, pool: Sequence[Shot], texts: Sequence[str], embed: Embed | None, room: float | None
 ) -> shots.Picker:
-    k = int(settings.get("k", 0))
+    k = settings.get("k", 0)
     match settings.get("shots"):
         case "random" | "many":
-            return shots.Picker(random=shots.Random(pool, k, int(settings["seed"]), room))
+            return shots.Picker(random=shots.Random(pool, k, settings["seed"], room))
         case "nearest" if needs_embedder(settings):
             if embed is None:
                 raise ValueError("examples by embedding need an embedding model")
@@ -140,7 +141,7 @@ def _picker(
             return shots.Picker()
 
 
-def _choices(settings: Mapping[str, Any], pool: Sequence[Shot]) -> tuple[str, ...]:
+def _choices(settings: ArmSettings, pool: Sequence[Shot]) -> tuple[str, ...]:
     """The labels that are scored in place of writing an answer; none where one is written.
 
     Raises: ValueError: they are not those that the arm began with.
@@ -155,4 +156,4 @@ def _choices(settings: Mapping[str, Any], pool: Sequence[Shot]) -> tuple[str, ..
 
 def _held(arm: ArmRow) -> Constraint | None:
     kept = arm.settings.get("constraint")
-    return Constraint(kept["kind"], kept["text"]) if kept else None
+    return Constraint.from_json(kept) if kept else None

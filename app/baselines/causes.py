@@ -7,11 +7,12 @@ until somebody has pressed it.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app import chosen
 from app.baselines import passage_use
+from app.baselines.answer_details import AnswerDetails
 from app.evaluation import metrics
+from app.evaluation.metrics import Options
 from app.wording import plural
 
 HELP: Mapping[str, str] = {
@@ -43,8 +44,8 @@ def guess(
     *,
     finish: str,
     metric: str,
-    options: Mapping[str, Any] | None = None,
-    passages: Mapping[str, Any] | None = None,
+    options: Options | None = None,
+    passages: AnswerDetails | None = None,
 ) -> Guess | None:
     """What the texts suggest; None when they suggest nothing. passages: what was kept with the answer of those that it
     was given (`passage_use.details`). An answer that was cut suggests nothing: what it would have said nobody knows.
@@ -59,11 +60,11 @@ def guess(
     return first if retrieved is None or plainer else retrieved
 
 
-def _of_passages(passages: Mapping[str, Any] | None) -> Guess | None:
+def _of_passages(passages: AnswerDetails | None) -> Guess | None:
     """Whether the right passage was there says more than any likeness of texts."""
     match passage_use.failure(passages):
         case "missed":
-            number = plural(len((passages or {})["passages"]), "passage")
+            number = plural(len((passages or {}).get("passages", ())), "passage")
             return Guess("facts", f"No gold passage was among the {number} retrieved.")
         case "unused":
             return Guess("behaviour", "A gold passage was there, and the output does not use it.")
@@ -72,7 +73,7 @@ def _of_passages(passages: Mapping[str, Any] | None) -> Guess | None:
     return None
 
 
-def _signs(question: str, target: str, output: str, metric: str, options: Mapping[str, Any]) -> Iterator[Guess]:
+def _signs(question: str, target: str, output: str, metric: str, options: Options) -> Iterator[Guess]:
     """Everything that speaks for a cause, the plainest sign first."""
     wanted, answered = (metrics.get(metric).view(text, options) for text in (target, output))
     if not target.strip():

@@ -15,11 +15,19 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.baselines.prompts import Shot, question
 from app.baselines.shots import TEXT_LIMIT
 from app.text import normal_form
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    Matrix = csr_matrix | NDArray[np.float32]  # a row for each text
 
 REPEATS = 4  # times that an answer has to stand there, on average, to be a label (as in the check of the data)
 LONGEST_LABEL = 60  # characters; half of the answers have to be as short
@@ -72,11 +80,11 @@ class Features(Protocol):
     rows: int
     strength: float
 
-    def learn(self, texts: Sequence[str], labels: int) -> Any:
+    def learn(self, texts: Sequence[str], labels: int) -> "Matrix":
         """A matrix with a row for each training text."""
         ...
 
-    def read(self, texts: Sequence[str]) -> Any:
+    def read(self, texts: Sequence[str]) -> "Matrix":
         """The same for texts that are to be answered."""
         ...
 
@@ -87,10 +95,9 @@ class Grams:
     rows = ROWS
     strength = 30.0  # tried from 1 to 30 on those 77 kinds; with less the probabilities are far too low
 
-    def __init__(self) -> None:
-        self._vectorizer: Any = None
+    _vectorizer: "TfidfVectorizer"  # once it has learnt
 
-    def learn(self, texts: Sequence[str], labels: int) -> Any:
+    def learn(self, texts: Sequence[str], labels: int) -> "Matrix":
         import numpy as np
         from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -103,7 +110,7 @@ class Grams:
         )
         return self._vectorizer.fit_transform([_text(text) for text in texts])
 
-    def read(self, texts: Sequence[str]) -> Any:
+    def read(self, texts: Sequence[str]) -> "Matrix":
         return self._vectorizer.transform([_text(text) for text in texts])
 
 
@@ -116,12 +123,12 @@ class Meaning:
     rows = EMBEDDED_ROWS
     strength = 0.3  # tried from 0.003 to 0.3 on those 77 kinds: as often right as any, and the best probabilities
 
-    def __init__(self, embed: Callable[[Sequence[str]], Any], questions: Sequence[str]) -> None:
+    def __init__(self, embed: "Callable[[Sequence[str]], NDArray[np.float32]]", questions: Sequence[str]) -> None:
         self._embed = embed
         self._questions = list(questions)
-        self._scaled: Mapping[str, Any] = {}
+        self._scaled: Mapping[str, NDArray[np.float32]] = {}
 
-    def learn(self, texts: Sequence[str], labels: int) -> Any:
+    def learn(self, texts: Sequence[str], labels: int) -> "Matrix":
         from sklearn.preprocessing import StandardScaler
 
         vectors = self._embed([text[:TEXT_LIMIT] for text in [*texts, *self._questions]])
@@ -130,7 +137,7 @@ class Meaning:
         self._scaled = dict(zip(self._questions, scaled[len(texts) :], strict=True))
         return scaled[: len(texts)]
 
-    def read(self, texts: Sequence[str]) -> Any:
+    def read(self, texts: Sequence[str]) -> "Matrix":
         import numpy as np
 
         return np.stack([self._scaled[text] for text in texts])
@@ -155,7 +162,7 @@ class Classifier:
         if len(pool) > self._features.rows:
             pool = random.Random(seed).sample(list(pool), self._features.rows)
         self._spelling = spellings([shot.target for shot in pool])
-        self._model: Any = None
+        self._model: LogisticRegression | None = None
         if len(self._spelling) < 2:
             return
         matrix = self._features.learn([question(shot.messages) for shot in pool], len(self._spelling))
@@ -188,7 +195,7 @@ class Classifier:
         return answers
 
 
-def _filled(matrix: Any) -> int:
+def _filled(matrix: "Matrix") -> int:
     """Numbers of a matrix that are computed with."""
     return int(matrix.nnz if hasattr(matrix, "nnz") else matrix.size)
 

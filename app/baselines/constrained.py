@@ -4,13 +4,13 @@ It is measured with the very examples of an arm without it, so that one thing di
 is counted for every arm of such a measurement, also for those that were free to say anything.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.baselines import standing, store
+from app.baselines.arm_settings import ArmSettings, only
 from app.baselines.arms import EXAMPLES, Arm, ArmResult
 from app.baselines.offers import Context, Offer
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
@@ -34,7 +34,7 @@ def offers(context: Context) -> Iterable[Offer]:
             why = f"The training answers are {kind}, so the model could be held to that."
             yield Offer(nearest, proposed=False, why=why, against="Set an output constraint first.", mend=place)
         return
-    settings = {"constraint": {**row.constraint.to_json(), "version": row.version}}
+    settings: ArmSettings = {"constraint": {**row.constraint.to_json(), "version": row.version}}
     against = ""
     if row.dataset_id != context.dataset.id:
         rows = "an earlier version of the data" if row.fit.get("counts") else "the data of another assessment"
@@ -54,7 +54,7 @@ def _led(context: Context) -> Arm | None:
     first = standing.leading(last) if last is not None and last.dataset_id == context.dataset.id else None
     if first is None:
         return None
-    examples = {key: first.settings[key] for key in EXAMPLES if key in first.settings}
+    examples = only(first.settings, EXAMPLES)
     if not examples:
         return Arm("schema", "schema")
     name = "schema/nearest" if examples.get("shots") == "nearest" else f"schema/{examples.get('shots')}"
@@ -139,7 +139,7 @@ def validity(baseline: BaselineRow) -> Validity | None:
     return Validity(views.title(constraint), version, _sentence(lines), tuple(lines))
 
 
-def _version(settings: Mapping[str, Any]) -> int | None:
+def _version(settings: ArmSettings) -> int | None:
     number = settings["constraint"].get("version")
     return number if isinstance(number, int) else None
 

@@ -6,15 +6,16 @@ later change no score. Whether it still holds is asked at the gate (`judging.dec
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated
 
+from app.baselines.arm_settings import ModelPart
 from app.baselines.arms import ArmResult
 from app.evaluation import correction
 from app.evaluation.correction import Labels, Tally
 from app.inference.findings import PLAIN, Manner
-from app.strict import Frozen
+from app.plain_json import JsonObject
+from app.strict import AsWritten, Frozen
 
 METRIC = "llm_judge"
 
@@ -30,7 +31,7 @@ class DecidingJudge(Frozen):
 
     key: str
     model_id: int
-    model: Mapping[str, Any]
+    model: Annotated[ModelPart, AsWritten()]
     rubric: int
     rubric_sha256: str
     failure: str
@@ -44,7 +45,7 @@ class DecidingJudge(Frozen):
 
     @property
     def name(self) -> str:
-        return str(self.model["name"])
+        return self.model["name"]
 
     @property
     def label(self) -> str:
@@ -77,7 +78,7 @@ def label(name: str, rubric: int, failure: str) -> str:
     return f"{name}, rubric {rubric}: {failure}"
 
 
-def key_of(rubric_sha256: str, model: Mapping[str, Any]) -> str:
+def key_of(rubric_sha256: str, model: ModelPart) -> str:
     """What tells a judge with its rubric from every other: SHA-256 of the rubric's hash, the connection or the files,
     and how a server is asked. What people call it does not count, nor when its server was met."""
     server = model.get("server")
@@ -87,12 +88,12 @@ def key_of(rubric_sha256: str, model: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of(judge: Mapping[str, Any] | None) -> DecidingJudge | None:
+def of(judge: JsonObject | None) -> DecidingJudge | None:
     """What a measurement kept of its judge (`BaselineRow.judge`); None where no judge decides."""
     return None if judge is None else DecidingJudge.from_json(judge)
 
 
-def labels_of(judge: Mapping[str, Any] | None) -> Labels | None:
+def labels_of(judge: JsonObject | None) -> Labels | None:
     """The labels that its scores are corrected by; None where no judge decides."""
     one = of(judge)
     return one.counted if one else None
@@ -103,7 +104,7 @@ def as_scored(result: ArmResult) -> float:
     return result.score if result.judge_passed is None or not result.n else result.judge_passed / result.n
 
 
-def by_labels(result: ArmResult, judge: Mapping[str, Any] | None) -> ArmResult:
+def by_labels(result: ArmResult, judge: JsonObject | None) -> ArmResult:
     """A result by a judge's words as people's labels correct it; itself where no judge decides.
 
     Rows in groups count as the independent ones that they are worth.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from app.baselines import arms
+from app.baselines.arm_settings import ArmSettings
 from app.baselines.arms import SEEDS, Arm
 from app.baselines.offers import Context, Offer
 from app.inference import embedding, trials
@@ -23,7 +24,7 @@ def offers(context: Context) -> Iterator[Offer]:
     for number in NUMBERS:
         if number != order.k_random and number < len(targets):
             for draw in range(1, SEEDS + 1):
-                settings = {"shots": "random", "k": number, "seed": context.dataset.seed + draw}
+                settings: ArmSettings = {"shots": "random", "k": number, "seed": context.dataset.seed + draw}
                 arm = Arm("few_shot_random", f"few_shot_random/k{number}/{draw}", settings)
                 yield Offer(arm, proposed=False, why="Shows what more or fewer examples bring.")
     yield _many(context)
@@ -41,7 +42,7 @@ def _by_meaning(context: Context) -> Iterator[Offer]:
     """Nearest examples by every embedding model of this machine: nothing leaves it."""
     choices = embedding.local_choices(context.settings) if context.settings else []
     for choice in choices:
-        settings = {
+        settings: ArmSettings = {
             "shots": "nearest",
             "k": context.order.k_nearest,
             "by": "embedding",
@@ -55,7 +56,7 @@ def _by_meaning(context: Context) -> Iterator[Offer]:
 def _many(context: Context) -> Offer:
     model = next((row for row in model_store.usable(context.session) if row.id == context.order.model_id), None)
     k, against = _how_many(context, model)
-    settings = {
+    settings: ArmSettings = {
         "shots": "many",
         "k": k,
         "seed": context.dataset.seed,

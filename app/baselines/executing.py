@@ -4,9 +4,7 @@ An expected statement that fails is found here and not after a thousand paid cal
 """
 
 import time
-from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +13,7 @@ from app.baselines.offers import Context
 from app.blobs import Blobs
 from app.errors import Conflict, FieldError
 from app.evaluation import metrics
+from app.evaluation.metrics import Options
 from app.processes.sealed import Unavailable
 from app.scoring import service as scoring
 from app.scoring.scores import AboutRow
@@ -27,7 +26,7 @@ LEAST = 0.98  # share of them that has to work: as few rows may have no score as
 
 
 def faults(
-    session: Session, settings: Settings | None, context: Context, metric: str, options: Mapping[str, Any]
+    session: Session, settings: Settings | None, context: Context, metric: str, options: Options
 ) -> list[FieldError]:
     """Why a metric that is executed cannot decide this measurement, one fault each."""
     if not metrics.get(metric).executed or not options or metric == deciding_judge.METRIC:

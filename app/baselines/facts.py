@@ -1,8 +1,8 @@
 """What a measurement says: to the criteria, to a reviewer, and about what its rows can tell."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
@@ -227,18 +227,19 @@ def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
     tried = arms.done(standing.results(baseline))
     also = {arm.family for arm, result in standing.results(baseline) if result.known and arm.family in BESIDE}
     tried += [family for family in BESIDE if family in also]
-    known: dict[str, Any] = {"arms": _named(baseline, tried), "revised": "revised_prompt" in tried}
+    known = Prompting(arms=_named(baseline, tried), revised="revised_prompt" in tried)
     if best is None or best.test is None:
         failed = _failed(baseline)
-        return Prompting(**known) if failed is None else Prompting(**known, error_rate=failed)
+        return known if failed is None else replace(known, error_rate=failed)
     test = best.test
     unfair = standing.rules(baseline) >= arms.RIVAL_RULES and not test.fair
     retrieves = best.family == "revised_prompt" and (best.settings.get("passages") or {}).get("way") in WAYS
-    known |= {"best_arm": "rag" if retrieves else best.family, "error_rate": test.error_rate}
-    known |= {"cut_rate": round(test.cut_share, 4)} if unfair else {}
+    known = replace(known, best_arm="rag" if retrieves else best.family, error_rate=test.error_rate)
+    if unfair:
+        known = replace(known, cut_rate=round(test.cut_share, 4))
     if test.passed is not None:
-        return Prompting(**known, passed=test.passed, total=test.n)
-    return Prompting(**known, score=test.score, low=test.low, high=test.high, rows=test.n)
+        return replace(known, passed=test.passed, total=test.n)
+    return replace(known, score=test.score, low=test.low, high=test.high, rows=test.n)
 
 
 def _failed(baseline: BaselineRow) -> float | None:
@@ -255,7 +256,14 @@ def _named(baseline: BaselineRow, tried: Sequence[str]) -> tuple[str, ...]:
     return tuple("optimised_prompt" if kind == "revised_prompt" and not by_people else kind for kind in tried)
 
 
-def _prevented(session: Session, baseline: BaselineRow) -> dict[str, Any]:
+class Prevented(TypedDict, total=False):
+    """See `_prevented`; by the names of a case file."""
+
+    checker_share: float
+    checker_failures: int
+
+
+def _prevented(session: Session, baseline: BaselineRow) -> Prevented:
     """Of the dev rows on which a prompt fails, the share that the same prompt gets right once a schema holds its
     answers; nothing where no such pair was measured."""
     for held in (arm for arm in baseline.arms if arm.family == "schema" and arm.dev and arm.dev.known):

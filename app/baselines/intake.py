@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from app.baselines import scored
+from app.baselines.answer_store import NewAnswer
 from app.baselines.batch import Batch
 from app.baselines.judged import Judged
 from app.baselines.outbox import Meter, Outbox
@@ -37,7 +38,7 @@ class Intake:
 
     def kept(
         self, answers: Iterable[Answer], taken_from: Mapping[str, int] | None = None, *, paid: bool = True
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[NewAnswer]:
         """Keep answers as they come, and give each as it is stored. taken_from: the answers of earlier runs that these
         are, by the row's id as text. paid: whether they are asked for now, which costs something.
 
@@ -55,7 +56,7 @@ class Intake:
             if scorable < len(several) and self.meter.control is not None:
                 self.meter.control.check()
 
-    def _keep(self, answer: Answer, taken_from: int | None) -> dict[str, Any]:
+    def _keep(self, answer: Answer, taken_from: int | None) -> NewAnswer:
         name, batch = answer.id, self.batch
         request = batch.unanswered.pop(name)
         row = scored.stored(

@@ -6,9 +6,9 @@ the one that did best on the dev rows and by those that the dev rows cannot tell
 """
 
 from collections.abc import Collection, Sequence
+from collections.abc import Generator as Closable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -358,7 +358,9 @@ def _prepared(claim: Claim, work: Work) -> Preparation:
     return work.prepared
 
 
-def _answers(claim: Claim, generator: Generator, requests: Sequence[Request], meter: Meter) -> Any:
+def _answers(
+    claim: Claim, generator: Generator, requests: Sequence[Request], meter: Meter
+) -> Closable[Answer, None, None]:
     """What the model answers, as far as people let the run go on. Generators can be closed, which the interface does
     not promise."""
     stop = claim.cancelled

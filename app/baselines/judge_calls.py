@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 
 from sqlalchemy import ColumnElement, and_, case, func, insert, select
 from sqlalchemy.orm import Session
@@ -15,7 +16,22 @@ from app.scoring.judge import Call, Question
 from app.scoring.scores import Score
 
 
-def row(arm_id: int, call: Call) -> dict[str, Any]:
+class NewCall(TypedDict):
+    """A row of `JudgeCallRow` to be stored."""
+
+    arm_id: int
+    asked_sha256: str
+    score: float | None
+    why: str
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_characters: int
+    characters: int
+    seconds: float
+    created_at: datetime
+
+
+def row(arm_id: int, call: Call) -> NewCall:
     """A call about an answer of this arm, as it is stored."""
     return {
         "arm_id": arm_id,
@@ -31,7 +47,7 @@ def row(arm_id: int, call: Call) -> dict[str, Any]:
     }
 
 
-def put(session: Session, calls: Sequence[dict[str, Any]]) -> None:
+def put(session: Session, calls: Sequence[NewCall]) -> None:
     """Store calls as `row` makes them."""
     if calls:
         session.execute(insert(JudgeCallRow), list(calls))
@@ -80,7 +96,7 @@ def used(session: Session, arm_ids: Collection[int]) -> Used:
     """Of all calls about answers of these arms, those that got no reply, too."""
     silent = and_(JudgeCallRow.prompt_tokens == 0, JudgeCallRow.prompt_characters > 0)
 
-    def total(value: ColumnElement[int] | int, of: ColumnElement[bool] | None = None) -> ColumnElement[Any]:
+    def total(value: ColumnElement[int] | int, of: ColumnElement[bool] | None = None) -> ColumnElement[int]:
         return func.coalesce(func.sum(value if of is None else case((of, value), else_=0)), 0)
 
     found = session.execute(

@@ -6,9 +6,9 @@ arm, so that what is approved names them.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, takewhile
-from typing import Any
 
 from app.baselines import classifier
+from app.baselines.arm_settings import ArmSettings
 from app.baselines.arms import CHARACTERS_PER_TOKEN, Arm
 from app.baselines.offers import Context, Offer
 from app.inference import embedding
@@ -30,7 +30,7 @@ def offers(context: Context) -> Iterator[Offer]:
 
 
 def _scored(context: Context, labels: Sequence[str]) -> Iterable[Offer]:
-    kept: dict[str, Any] = {
+    kept: ArmSettings = {
         "scoring": "labels",
         "labels": {"number": len(labels), "sha256": classifier.label_set_sha256(labels)},
     }
@@ -77,7 +77,11 @@ def _on_embeddings(context: Context) -> Iterator[Offer]:
     for choice in embedding.local_choices(context.settings) if context.settings else ():
         usual = choice.key == embedding.BUNDLED
         name = "embedding_classifier" if usual else f"embedding_classifier/{choice.key}"
-        settings = {"by": "embedding", "embedder": {"choice": choice.key, "name": choice.name}, "learns": "logistic"}
+        settings: ArmSettings = {
+            "by": "embedding",
+            "embedder": {"choice": choice.key, "name": choice.name},
+            "learns": "logistic",
+        }
         why = f"Costs no call; an adapter has to beat it. {choice.why}"
         arm = Arm("embedding_classifier", name, settings)
         yield Offer(arm, proposed=usual and not choice.missing, why=why, against=choice.missing)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +13,7 @@ from app.datasets import store as dataset_store
 from app.db import utcnow
 from app.evaluation import metrics
 from app.jobs import store as job_store
+from app.jobs.progress import Progress
 from app.jobs.tables import JobRow, Status
 from app.web.protocols import CallPrice
 
@@ -23,10 +23,10 @@ LAST_ERRORS = 3  # the same, those alike together
 
 def values(
     session: Session, baseline: BaselineRow, job: JobRow, prices: Mapping[int, CallPrice], *, lost_after: float
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """For `templates/baselines/_live.html`. prices: of calls of the models, by their id; lost_after: seconds of silence
     after which a worker counts as gone."""
-    progress = job.progress or {}
+    progress: Progress = job.progress or {}
     asked, every = live_view.asked(baseline), [arm.id for arm in baseline.arms]
     answers = answer_store.newest(session, asked, LAST_ANSWERS)
     examples = answers_view.examples_by_id(session, {answer.example_id for answer in answers})

@@ -4,7 +4,7 @@ and what it has taken so far."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Literal
+from typing import Literal
 
 from app.baselines import arms
 from app.baselines.answer_store import Used
@@ -12,6 +12,7 @@ from app.baselines.live_store import SoFar
 from app.baselines.offers import key_of
 from app.baselines.spending import UNITS, Budget, Spent, amount
 from app.baselines.tables import ArmRow, BaselineRow
+from app.jobs.progress import Progress, SpentSoFar
 from app.web.protocols import CallPrice
 from app.wording import percent, plural
 
@@ -33,7 +34,7 @@ class Stage:
 
 def stages(
     baseline: BaselineRow,
-    progress: Mapping[str, Any],
+    progress: Progress,
     *,
     running: bool,
     so_far: Mapping[tuple[int, str], SoFar] | None = None,
@@ -83,13 +84,13 @@ def _note(group: Sequence[ArmRow], so_far: Mapping[tuple[int, str], SoFar]) -> s
     return ", ".join(part for part in (f"{len(out)} dropped" if out else "", going) if part)
 
 
-def share_done(progress: Mapping[str, Any]) -> float:
+def share_done(progress: Progress) -> float:
     """How much of the work is done, 0 to 1; never all of it while the job runs."""
-    total = float(progress.get("most") or progress.get("total") or 0)
-    return (1 - LAST_PART) * min(1.0, float(progress.get("done") or 0) / total) if total else 0.0
+    total = progress.get("most") or progress.get("total") or 0
+    return (1 - LAST_PART) * min(1.0, (progress.get("done") or 0) / total) if total else 0.0
 
 
-def money_so_far(progress: Mapping[str, Any], budget: Budget) -> str:
+def money_so_far(progress: Progress, budget: Budget) -> str:
     """What the run has taken so far, with its limits, in a few words; empty while nobody knows."""
     kept = progress.get("spent")
     if not kept:
@@ -153,10 +154,10 @@ class Figures:
 
 
 def figures(
-    baseline: BaselineRow, progress: Mapping[str, Any], used: Sequence[Used], prices: Mapping[int, CallPrice]
+    baseline: BaselineRow, progress: Progress, used: Sequence[Used], prices: Mapping[int, CallPrice]
 ) -> Figures:
     """used: by arms so far. A job that keeps account of what it spent is believed; else it is counted from `used`."""
-    kept = progress.get("spent") or {}
+    kept: SpentSoFar = progress.get("spent") or {}
     of_arm = {arm.id: int(arm.settings.get("model_id", baseline.model_id)) for arm in baseline.arms}
     asked = [(one, prices.get(of_arm[one.arm_id])) for one in used if one.prompt_tokens]
     sums = [(one.prompt_tokens * p.input + one.completion_tokens * p.output) / 1e6 if p else None for one, p in asked]
@@ -171,7 +172,7 @@ def figures(
         currency=str(kept.get("currency") or next((price.currency for price in prices.values()), "")),
         estimated=bool(kept.get("estimated")),
         waiting=str(progress.get("waiting") or ""),
-        paused=bool(baseline.paused_at or progress.get("paused")),
+        paused=bool(baseline.paused_at),
     )
 
 
@@ -195,7 +196,7 @@ class ArmLine:
 
 def arm_lines(
     baseline: BaselineRow,
-    progress: Mapping[str, Any],
+    progress: Progress,
     so_far: Mapping[tuple[int, str], SoFar],
     *,
     dev_rows: int,
@@ -224,7 +225,7 @@ def arm_lines(
     return lines
 
 
-def _state(arm: ArmRow, progress: Mapping[str, Any], answered: int) -> str:
+def _state(arm: ArmRow, progress: Progress, answered: int) -> str:
     if progress.get("arm") == arm.id:
         return "now"
     if arm.dropped or arm.dev is not None:

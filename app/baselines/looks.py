@@ -32,8 +32,15 @@ def note_opening(session: Session, baseline: BaselineRow, arms_: Sequence[ArmRow
     Reading them is no fault. Writing better instructions after it makes the test rows rows that were looked at.
     """
     for arm in arms_:
-        opening = {"baseline_id": baseline.id, "arm_id": arm.id, "user_id": by.id, "how": how, "at": utcnow()}
-        store.note_opening(session, opening | {"round": standing.revisions(baseline)})
+        opening: store.NewOpening = {
+            "baseline_id": baseline.id,
+            "arm_id": arm.id,
+            "user_id": by.id,
+            "round": standing.revisions(baseline),
+            "how": how,
+            "at": utcnow(),
+        }
+        store.note_opening(session, opening)
 
 
 def by_people(session: Session, baseline: BaselineRow) -> list[Look]:

@@ -1,13 +1,14 @@
 """Which model was measured: what it was when the measurement began, and whether it still may be asked."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy.orm import Session
 
 from app.assessments import own_servers
 from app.assessments import store as assessment_store
+from app.baselines.arm_settings import ModelKept, ModelPart
 from app.baselines.deciding_judge import DecidingJudge
 from app.baselines.tables import BaselineRow
 from app.inference import service as models
@@ -15,6 +16,7 @@ from app.inference import store as model_store
 from app.inference import trials
 from app.inference.findings import PLAIN, Manner
 from app.inference.tables import ModelRow
+from app.plain_json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ class MeasuredModel:
     reference: str
     base_url: str
     files: Mapping[str, str]
-    set_by: int | None
-    server: Mapping[str, Any] | None = None
+    set_by: int | None = None
+    server: JsonObject | None = None
     bits: int | None = None
 
     @classmethod
@@ -47,15 +49,25 @@ class MeasuredModel:
         """How it is asked, whatever is found out later."""
         return PLAIN if self.server is None else Manner.from_json(self.server)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ModelKept:
         """As a measurement keeps it; what there is nothing to say of is not there."""
-        return {
-            name: value for name, value in asdict(self).items() if name not in {"server", "bits"} or value is not None
+        kept: ModelKept = {
+            "kind": self.kind,
+            "name": self.name,
+            "reference": self.reference,
+            "base_url": self.base_url,
+            "files": dict(self.files),
+            "set_by": self.set_by,
         }
+        if self.server is not None:
+            kept["server"] = self.server
+        if self.bits is not None:
+            kept["bits"] = self.bits
+        return kept
 
-    def part(self) -> dict[str, Any]:
+    def part(self) -> ModelPart:
         """What a reviewer approves: a server and a name, or files by their hashes. Never its key."""
-        return {name: value for name, value in self.to_json().items() if name != "set_by"}
+        return without_setter(self.to_json())
 
     def answers_as(self, row: ModelRow) -> bool:
         """Whether the connection, as it is now, is still the one that was measured. What people call it may change."""
@@ -65,9 +77,14 @@ class MeasuredModel:
         )
 
 
-def answers_as(kept: Mapping[str, Any], row: ModelRow) -> bool:
+def without_setter(kept: ModelKept) -> ModelPart:
+    """What is kept of a model as a reviewer approves it."""
+    return cast("ModelPart", {name: value for name, value in kept.items() if name != "set_by"})
+
+
+def answers_as(kept: ModelPart, row: ModelRow) -> bool:
     """The same of what was kept without who set it up (`MeasuredModel.part`)."""
-    return MeasuredModel(**{"set_by": None, **kept}).answers_as(row)
+    return MeasuredModel(**kept).answers_as(row)
 
 
 def model_of(session: Session, baseline: BaselineRow) -> MeasuredModel:

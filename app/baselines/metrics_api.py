@@ -15,6 +15,7 @@ from app.baselines.tables import ArmRow
 from app.blobs import Blob
 from app.errors import NotFound
 from app.jobs import store as job_store
+from app.plain_json import JsonObject
 from app.scoring import service as scoring
 from app.scoring import store as scoring_store
 from app.scoring.tables import DatabaseRow, WatchedRow
@@ -39,7 +40,7 @@ class SuggestedMetric(BaseModel):
 
     metric: MetricName
     why: str
-    options: dict[str, Any]
+    options: JsonObject
     decides: bool
 
 
@@ -51,7 +52,7 @@ class Watched(BaseModel):
     object: str = "watched_metric"
     assessment_id: int
     metric: MetricName
-    options: dict[str, Any]
+    options: JsonObject
     created_by: int
     created_at: datetime
     job_id: int | None

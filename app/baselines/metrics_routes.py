@@ -1,7 +1,7 @@
 """The page of metrics: what fits the answers and why, what decides, what is watched, and databases for SQL."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -101,7 +101,7 @@ def remove_database(request: Request, assessment_id: Id, database_id: Id, db: Db
 def _page(
     request: Request,
     app: AppContext,
-    db: Any,
+    db: Db,
     assessment_id: int,
     *,
     adding: str = "",

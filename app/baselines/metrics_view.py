@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -13,7 +12,7 @@ from app.baselines.tables import BaselineRow
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
 from app.evaluation import metrics, suggestions
-from app.evaluation.metrics import Metric
+from app.evaluation.metrics import Metric, Options
 from app.evaluation.suggestions import Suggestion
 from app.scoring import service as scoring
 from app.scoring import store as scoring_store
@@ -32,7 +31,7 @@ class Deciding:
 
     metric: Metric | None
     target: float | None
-    options: Mapping[str, Any] | None
+    options: Options | None
 
 
 def deciding(session: Session, assessment: AssessmentRow) -> Deciding:
@@ -58,7 +57,7 @@ def suggested(session: Session, assessment_id: int) -> tuple[Suggestion, ...]:
     return suggestions.suggest([hide.text(row.target) for row in rows[::step]])
 
 
-def in_words(metric: str, options: Mapping[str, Any], choices: Choices) -> list[str]:
+def in_words(metric: str, options: Options, choices: Choices) -> list[str]:
     """The options of a metric, each in a few words."""
     words = []
     for option in metrics.get(metric).options:

@@ -1,10 +1,9 @@
 """What somebody asks a measurement to be. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.baselines.arms import PROMPTED
+from app.plain_json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class BaselineRequest:
     max_tokens: int = 256
     dev_rows: int = 0
     test_rows: int = 0
-    metric_options: Mapping[str, Any] = field(default_factory=dict)
+    metric_options: JsonObject = field(default_factory=dict)
     variants: tuple[str, ...] = PROMPTED
     arms: tuple[str, ...] | None = None
     passage_instructions: str | None = None

@@ -2,11 +2,11 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.baselines import answer_store, judge_calls
 from app.baselines.run_control import RunControl
 from app.jobs.claims import Claim
+from app.jobs.progress import Progress
 
 FLUSH_SECONDS = 0.2  # answers wait this long at most before they are on the disk, with the moment in which they gather
 FLUSH_ROWS = 32
@@ -20,11 +20,11 @@ class Outbox:
 
     claim: Claim
     most: int = FLUSH_ROWS
-    waiting: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[answer_store.NewAnswer] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
-    judged: list[dict[str, Any]] = field(default_factory=list)
+    judged: list[judge_calls.NewCall] = field(default_factory=list)
 
-    def put(self, answer: dict[str, Any]) -> None:
+    def put(self, answer: answer_store.NewAnswer) -> None:
         self.waiting.append(answer)
         if len(self.waiting) >= self.most or time.monotonic() - self.since >= FLUSH_SECONDS:
             self.flush()
@@ -94,8 +94,8 @@ class Meter:
         """Say that nothing comes for now, and why."""
         self.claim.tell(self._progress(why), now=True)
 
-    def _progress(self, waiting: str = "") -> dict[str, Any]:
-        progress: dict[str, Any] = {
+    def _progress(self, waiting: str = "") -> Progress:
+        progress: Progress = {
             "stage": waiting or self.stage,
             "done": self.done,
             "total": max(self.total, self.done),

@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+from app.baselines.answer_details import AnswerDetails
 from app.datasets.checks.leaks import words
 from app.intervals import Interval, wilson
 
@@ -107,13 +108,13 @@ def _little_words() -> frozenset[str]:
 
 def details(
     output: str, passages: Sequence[tuple[int, str]], gold: Sequence[int], cited: Sequence[int], question: str = ""
-) -> dict[str, Any]:
+) -> AnswerDetails:
     """What is kept with an answer of its passages. passages: (id, text) as they were numbered; cited: their numbers.
     question: what was asked, without them.
 
     used: whether a gold passage among them is cited or said; left out where none is known or none was there.
     """
-    kept: dict[str, Any] = {}
+    kept: AnswerDetails = {}
     if cited:
         kept["cited"] = list(cited)
     if gold:
@@ -125,7 +126,7 @@ def details(
     return kept
 
 
-def failure(kept: Mapping[str, Any] | None, finish: str = "") -> Failure | None:
+def failure(kept: AnswerDetails | None, finish: str = "") -> Failure | None:
     """How an answer that is wrong came to be, by what was kept with it; None where no gold passage is known.
 
     finish: `length` where the token limit cut it, so that nobody knows what it would have said.
@@ -133,7 +134,7 @@ def failure(kept: Mapping[str, Any] | None, finish: str = "") -> Failure | None:
     if not kept or not kept.get("gold") or "passages" not in kept:
         return None
     found = {passage for passage, _ in kept["passages"]}
-    if not found & set(kept["gold"]):
+    if not found & set(kept.get("gold", ())):
         return "missed"
     if finish == "length":
         return "cut"

@@ -3,9 +3,8 @@
 Metric and target come first (gate G7), then a frozen split; only then may anything be asked.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -25,9 +24,12 @@ from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics
+from app.evaluation.kinds.metric import Kept, text_of
+from app.evaluation.metrics import Options
 from app.inference import store as model_store
 from app.inference import trials
 from app.inference.tables import ModelRow
+from app.plain_json import JsonObject
 from app.web.protocols import JudgeChoice
 from app.wording import percent
 
@@ -54,14 +56,14 @@ class Plan:
     dataset: DatasetRow
     model: ModelRow
     metric: str
-    metric_options: dict[str, Any]
+    metric_options: Kept
     target: float
     arms: tuple[Arm, ...]
     estimate: Estimate
     embedders: tuple[ModelRow, ...]
     prices: Prices = field(default_factory=Prices)
     budget: Budget = field(default_factory=Budget)
-    judge: Mapping[str, Any] | None = None
+    judge: JsonObject | None = None
 
 
 def blockers(session: Session, assessment: AssessmentRow) -> list[str]:
@@ -101,7 +103,7 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
         raise Conflict("Upload examples first.")
     metric, target = str(answers["metric"]), float(answers["target"])
     faults = list(_faults(order))
-    options: dict[str, Any] = {}
+    options: Kept = {}
     try:
         options = metrics.checked(metric, order.metric_options)
     except Invalid as refusal:
@@ -111,7 +113,7 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
     faults += wrong
     faults += executing.faults(session, known.settings, context, metric, options)
     if "pattern" in options:
-        faults += _pattern_faults(options["pattern"], [example.target for example in context.examples["dev"]])
+        faults += _pattern_faults(text_of(options, "pattern"), [example.target for example in context.examples["dev"]])
     made = catalogue.offers(context)
     faults += [FieldError("#/arms", refusal) for refusal in catalogue.refused(context, made)]
     planned = catalogue.chosen(context, made)
@@ -140,7 +142,7 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
     )
 
 
-def _judge(context: Context, options: Mapping[str, Any], known: Known) -> tuple[JudgeChoice | None, list[FieldError]]:
+def _judge(context: Context, options: Options, known: Known) -> tuple[JudgeChoice | None, list[FieldError]]:
     """The judge that an order names, or why it can't decide: the gate stays shut where nobody knows of any."""
     pointer = "#/metric_options/judge"
     there = known.judges(context.session, context.assessment) if known.judges is not None else ()

@@ -9,16 +9,18 @@ answer takes none.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import orjson
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from app.baselines import arms, other_models, prompts
+from app.baselines.answer_details import ReplyKept
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, UnscoredRow
-from app.inference.generator import Answer, Request
+from app.inference.generator import Answer, Finish, Request
+from app.plain_json import JsonObject
 
 PARAMETERS = {"temperature": 0}  # of every call, beside what a request says itself
 CHUNK = 500  # keys that one query looks for
@@ -32,24 +34,24 @@ class Reply:
     answer_id: int
 
 
-def identity(arm: ArmRow, model: MeasuredModel, model_id: int) -> dict[str, Any] | None:
+def identity(arm: ArmRow, model: MeasuredModel, model_id: int) -> JsonObject | None:
     """What answers an arm's requests, as far as answers depend on it; None where nothing of it is taken again."""
     if arm.family in (*arms.FREE, "adapter"):
         return None
     if model.kind == "endpoint":
-        server = {"model": model_id, "base_url": model.base_url, "name": model.reference}
-        return server | {"manner": manner} if (manner := model.manner.differs()) else server
+        server: JsonObject = {"model": model_id, "base_url": model.base_url, "name": model.reference}
+        return {**server, "manner": manner} if (manner := model.manner.differs()) else server
     return {"files": dict(sorted(model.files.items())), "dtype": arm.settings.get("dtype")} if model.files else None
 
 
-def of_arm(baseline: BaselineRow, arm: ArmRow) -> dict[str, Any] | None:
+def of_arm(baseline: BaselineRow, arm: ArmRow) -> JsonObject | None:
     """The same, of what the measurement began with."""
     if other_models.own(arm):
         return identity(arm, MeasuredModel(**baseline.model_as), baseline.model_id) if baseline.model_as else None
-    return identity(arm, other_models.model_of(arm), int(arm.settings["model_id"]))
+    return identity(arm, other_models.model_of(arm), arm.settings["model_id"])
 
 
-def key(asked_of: Mapping[str, Any] | None, request: Request) -> str | None:
+def key(asked_of: JsonObject | None, request: Request) -> str | None:
     """The hash by which an answer to this request is taken again; None where it is not."""
     if asked_of is None or request.choices:
         return None
@@ -93,7 +95,7 @@ def _rows(session: Session, assessment_id: int, hashes: Sequence[str]) -> Iterat
     yield from session.scalars(query)
 
 
-def beside(answer: Answer, kept_raw: str | None, kept_output: str) -> dict[str, Any] | None:
+def beside(answer: Answer, kept_raw: str | None, kept_output: str) -> ReplyKept | None:
     """What has to be kept beside an answer so that it can be taken again as it came; None where its row has it all.
     kept_raw, kept_output: of the row."""
     plain = answer.raw is None and not answer.thinking
@@ -112,7 +114,7 @@ def unscored(session: Session, arm_id: int, split: str, requests: Mapping[str, R
         if request is None or request.choices:  # what makes a choice likely is not kept
             continue
         if prompts.sha256(request.messages) == row.prompt_sha256:
-            finish: Any = row.finish
+            finish = cast("Finish", row.finish)
             tokens = row.prompt_tokens, row.completion_tokens
             there[request.id] = Answer(
                 request.id, row.text, finish, *tokens, row.seconds, thinking=row.thinking, raw=row.raw
@@ -153,7 +155,7 @@ def keep_unscored(session: Session, arm_ids: Sequence[int]) -> None:
 
 def _restored(name: str, row: AnswerRow) -> Answer:
     """The answer as it came; its seconds are nobody's today."""
-    kept = row.reply or {"text": row.output if row.raw is None else row.raw, "raw": None, "thinking": ""}
-    finish: Any = row.finish
+    kept: ReplyKept = row.reply or {"text": row.output if row.raw is None else row.raw, "raw": None, "thinking": ""}
+    finish = cast("Finish", row.finish)
     tokens = row.prompt_tokens, row.completion_tokens
     return Answer(name, kept["text"], finish, *tokens, 0.0, thinking=kept["thinking"], raw=kept["raw"])

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -150,7 +151,20 @@ def chosen(session: Session, baseline: BaselineRow, rows: int) -> list[Example]:
     return [row for row in there if row.id in ids]
 
 
-def put(session: Session, answers: Sequence[dict[str, Any]]) -> None:
+class NewAnswer(TypedDict):
+    """A row of `RerunAnswerRow` to be stored."""
+
+    rerun_id: int
+    example_id: int
+    output: str
+    error: str | None
+    score: float | None
+    prompt_tokens: int
+    completion_tokens: int
+    created_at: datetime
+
+
+def put(session: Session, answers: Sequence[NewAnswer]) -> None:
     """Store answers; a row that has one keeps it."""
     if answers:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite

@@ -43,7 +43,7 @@ def _ask(claim: Claim, rerun_id: int, arm_id: int, waiting: list[Example], gener
     requests = {name: each.request(name, arm.baseline.max_tokens) for name, each in asked.items()}
     meter = Meter(claim, total=len(waiting))
     meter.begin(f"{arm.label}: {len(waiting):,} dev rows again", arm.id, "dev")
-    came: list[dict[str, object]] = []
+    came: list[reruns.NewAnswer] = []
     scorer = scored.scorer_of(claim, arm.baseline)
     unseen = isinstance(generator, Endpoint)
     try:
@@ -61,7 +61,7 @@ def _ask(claim: Claim, rerun_id: int, arm_id: int, waiting: list[Example], gener
         _kept(claim, came)
 
 
-def _values(rerun_id: int, example: Example, answer: Answer, score: float | None) -> dict[str, object]:
+def _values(rerun_id: int, example: Example, answer: Answer, score: float | None) -> reruns.NewAnswer:
     return {
         "rerun_id": rerun_id,
         "example_id": example.id,
@@ -74,7 +74,7 @@ def _values(rerun_id: int, example: Example, answer: Answer, score: float | None
     }
 
 
-def _kept(claim: Claim, came: list[dict[str, object]]) -> list[dict[str, object]]:
+def _kept(claim: Claim, came: list[reruns.NewAnswer]) -> list[reruns.NewAnswer]:
     """Store what came; nothing is left to store then."""
     if came:
         with claim.keep() as session:

@@ -1,9 +1,9 @@
 """The page of baselines: the form, the run while it goes on, its results, and a revised prompt."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -301,12 +301,12 @@ def _outline(app: App, db: Db, assessment_id: int, values: dict[str, str]) -> Ou
     return planning.outline(db, assessment_id, order, _known(app))
 
 
-def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
+def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, object]:
     """What the page says of results: those of the measurement that counts, and beside it how the newest one goes."""
     job = runs.last_job(db, newest)
     over = job is None or job.final
     baseline = facts.shown_result(db, newest)
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "newest": newest,
         "over": over,
         "job": job,
@@ -334,7 +334,7 @@ def _instructions(baseline: BaselineRow) -> str:
     return standing.instructions_of(baseline, leading) if leading else baseline.instructions
 
 
-def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
+def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, object]:
     settings = context_of(request).settings
     dataset = dataset_store.get(db, baseline.dataset_id)
     leading, best = standing.leading(baseline), standing.best(baseline)
@@ -344,7 +344,7 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
     lead = views.free_lead(baseline, best or leading)
     passing = standing.passing(baseline)
     table = _table(request, db, baseline, compare=True)
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "baseline": baseline,
         "headline": results_view.headline(baseline, best, lead),
         "table": table,
@@ -391,7 +391,21 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
     return values
 
 
-def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) -> dict[str, Any]:
+class Table(TypedDict):
+    """What `baselines/_table.html` draws. urls: of the arms' pages. saved: calls that the race saved."""
+
+    id: int
+    lines: Sequence[results_view.Line]
+    caption: str
+    currency: str
+    prices_of_run: bool
+    saved: int
+    target: float | None
+    urls: Mapping[int, str]
+    metric: str
+
+
+def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) -> Table:
     """The lines of a measurement with a sentence on them. compare: with what each fixed and broke, which takes a look
     at every answer."""
     urls = {arm.id: url_for(request, "arm", baseline_id=baseline.id, arm_id=arm.id) for arm in baseline.arms}
@@ -412,7 +426,7 @@ def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) ->
     }
 
 
-def _live(request: Request, db: Db, baseline: BaselineRow, job: JobRow, *, live: bool) -> dict[str, Any]:
+def _live(request: Request, db: Db, baseline: BaselineRow, job: JobRow, *, live: bool) -> dict[str, object]:
     """How far a measurement is, with the last answers to dev rows."""
     assessment, rows = assessment_store.get(db, baseline.assessment_id), model_store.everything(db)
     app = context_of(request)

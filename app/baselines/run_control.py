@@ -7,17 +7,19 @@ way: nothing further is begun, what is under way is still answered and kept, and
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.baselines import answer_store, arms, deciding_judge, judge_calls
+from app.baselines.answer_store import NewAnswer
+from app.baselines.judge_calls import NewCall
 from app.baselines.spending import Budget, Prices, Spent, Used
 from app.baselines.tables import ArmRow, BaselineRow
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Generator
 from app.jobs.claims import Claim, Ended
+from app.plain_json import JsonObject
 
 EVERY = 0.5  # seconds between two looks
 PAUSED = "Paused. What was answered is kept; press Resume to go on."
@@ -96,7 +98,7 @@ class RunControl:
         judged, both = self.spent.judge_calls, self.spent.calls
         return (both > judged and (judged > 0 or not self.spent.judged)) or not set(self._budget.limits) - {"calls"}
 
-    def count_judgements(self, calls: Sequence[dict[str, Any]]) -> None:
+    def count_judgements(self, calls: Sequence[NewCall]) -> None:
         """These calls of the judge that decides came back, as they are stored; what waited for it is judged now."""
         with self._sums:
             self._unjudged = 0
@@ -110,7 +112,7 @@ class RunControl:
     def _judge_cost(self, used: Used | None) -> float | None:
         return None if used is None or self._judge_id is None else self._prices.cost(self._judge_id, used)
 
-    def count(self, row: dict[str, Any], arm: ArmRow) -> None:
+    def count(self, row: NewAnswer, arm: ArmRow) -> None:
         """An answer came. row: as it is stored."""
         if row["taken_from"] is not None:
             self.spent.taken += 1
@@ -150,7 +152,7 @@ class RunControl:
             row = session.execute(query.where(BaselineRow.id == self._baseline_id)).one()
         self._take(row.at_once, row.paused_at, row.budget)
 
-    def _take(self, at_once: int | None, paused_at: object, budget: dict[str, Any] | None) -> None:
+    def _take(self, at_once: int | None, paused_at: object, budget: JsonObject | None) -> None:
         self._looked = time.monotonic()
         self._at_once, self._budget = at_once, Budget.from_json(budget)
         if paused_at is not None:

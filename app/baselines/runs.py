@@ -6,7 +6,6 @@ look at the test rows is written down.
 
 from collections.abc import Mapping
 from itertools import count
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -25,6 +24,7 @@ from app.baselines import (
     store,
     versions,
 )
+from app.baselines.arm_settings import ArmSettings, Optimised, Searched, only
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Known
@@ -112,10 +112,10 @@ def _as_planned(planned: Plan, order: BaselineRequest, by: UserRow, margin: floa
     )
 
 
-def _kept(arm: arms.Arm, margin: float) -> dict[str, Any]:
+def _kept(arm: arms.Arm, margin: float) -> ArmSettings:
     """An arm's settings as its row keeps them. The one that says by which rules a measurement is judged says how much
     worse a cheaper arm may be, too: that has to stand before there is a result."""
-    return {**arm.settings, **({arms.MARGIN: margin} if "rules" in arm.settings else {})}
+    return {**arm.settings, arms.MARGIN: margin} if "rules" in arm.settings else {**arm.settings}
 
 
 def _also_sent_to(planned: Plan) -> list[str]:
@@ -228,7 +228,7 @@ def revisable(session: Session, baseline_id: int, *, optimising: bool = False) -
 
 
 def add_optimised(
-    session: Session, baseline_id: int, arm_id: int, instructions: str, how: Mapping[str, Any], *, by: UserRow
+    session: Session, baseline_id: int, arm_id: int, instructions: str, how: Optimised, *, by: UserRow
 ) -> ArmRow:
     """Measure what the optimizer wrote like a revision of the arm that it began with: on dev rows, and where it leads
     or comes close, once on test rows. how: what is kept of the run with the arm.
@@ -249,7 +249,7 @@ def add_optimised(
 def _add(session: Session, baseline: BaselineRow, new: arms.Arm, version: int, by: UserRow) -> ArmRow:
     """One more arm, asked by a job of its own. Test answers that were read before it count as looks."""
     baseline.test_looks = [*baseline.test_looks, *(look.to_json() for look in looks.by_people(session, baseline))]
-    settings = {**new.settings, "version": version, **standing.dtype_of(baseline)}
+    settings: ArmSettings = {**new.settings, "version": version, **standing.dtype_of(baseline)}
     row = ArmRow(family=new.family, name=new.name, title=new.title, settings=settings)
     baseline.arms.append(row)
     baseline.concluded_at = baseline.paused_at = None
@@ -288,7 +288,7 @@ def add_adapter_arm(
     training_id: int,
     title: str,
     instructions: str,
-    passages: Mapping[str, Any] | None = None,
+    passages: Searched | None = None,
     seed: int | None = None,
 ) -> ArmRow:
     """An arm for a trained adapter: no examples, the winning instructions, the same rows, held to the constraint that
@@ -302,12 +302,16 @@ def add_adapter_arm(
     if (already := next((arm for arm in baseline.arms if arm.name == name), None)) is not None:
         return already
     best = standing.best(baseline)
-    held = {key: best.settings[key] for key in ("constraint",) if best is not None and key in best.settings}
-    settings = {"instructions": instructions, "training": training_id, **held, **standing.dtype_of(baseline)}
+    held: ArmSettings = {} if best is None else only(best.settings, ("constraint",))
+    settings: ArmSettings = {
+        "instructions": instructions, "training": training_id, **held, **standing.dtype_of(baseline),
+    }  # fmt: skip
     if seed is not None:
         settings["seed"] = seed
     if passages:
-        settings["passages"] = {name: passages[name] for name in ("way", "k", "index", "sha256")}
+        settings["passages"] = {
+            "way": passages["way"], "k": passages["k"], "index": passages["index"], "sha256": passages["sha256"],
+        }  # fmt: skip
     arm = ArmRow(family="adapter", name=name, title=title, settings=settings)
     baseline.arms.append(arm)
     session.flush()
@@ -349,7 +353,7 @@ def _run(session: Session, baseline: BaselineRow, model: ModelRow, by: UserRow) 
     baseline.job_id = job.id
 
 
-def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail: dict[str, Any]) -> None:
+def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail: Mapping[str, object]) -> None:
     assessment = assessment_store.get(session, baseline.assessment_id)
     assessments.contribute(session, assessment, by, "measure")
     audit.record(session, by, act, "baseline", baseline.id, {"assessment": baseline.assessment_id, **detail})

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from app.baselines import arms, deciding_judge, judge_calls, measured_model, prompts, replies
+from app.baselines.answer_details import AnswerDetails
+from app.baselines.answer_store import NewAnswer
 from app.baselines.asking import Asked
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import masked_rows
@@ -81,8 +82,8 @@ def score(scorer: Scoring, output: str, example: Example) -> Score:
 
 
 def settle(
-    scorer: Scoring, answer: Answer, details: dict[str, Any] | None, example: Example
-) -> tuple[Answer, dict[str, Any] | None, float | None]:
+    scorer: Scoring, answer: Answer, details: AnswerDetails | None, example: Example
+) -> tuple[Answer, AnswerDetails | None, float | None]:
     """An answer with what is kept of it and its score. One that could not be scored is an error and no wrong answer:
     nobody knows what it is worth."""
     if answer.error is not None:
@@ -109,7 +110,7 @@ def stored(
     *,
     scorer: Scoring | None = None,
     unseen: bool = False,
-) -> dict[str, Any]:
+) -> NewAnswer:
     """An answer as it is stored; without a scorer it has to be an error."""
     score, came = None, answer
     if arm.family not in arms.FREE:

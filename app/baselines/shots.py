@@ -10,10 +10,14 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.baselines.prompts import Shot, question
 from app.text import normal_form
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NEAR = 0.8  # share of character 5-grams in common from which two questions are the same row (as in the data check)
 POOL_LIMIT = 20_000  # training rows searched for the nearest; a larger set is sampled
@@ -107,7 +111,7 @@ def searched(pool: Sequence[Shot], seed: int = 0) -> list[Shot]:
     return random.Random(seed).sample(list(pool), POOL_LIMIT) if len(pool) > POOL_LIMIT else list(pool)
 
 
-def _most_alike(likeness: Any, pool: Sequence[Shot], text: str, limit: int) -> list[Shot]:
+def _most_alike(likeness: "NDArray[np.float32]", pool: Sequence[Shot], text: str, limit: int) -> list[Shot]:
     """The rows by falling likeness, without those that give the question away."""
     picked: list[Shot] = []
     for at in (-likeness).argsort(kind="stable"):
@@ -136,20 +140,20 @@ class Nearest:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self._pool = searched(pool, seed)
-        self._vectorizer: Any = TfidfVectorizer(
+        self._vectorizer = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, max_features=200_000, dtype=np.float32
         )
         questions = [question(shot.messages) for shot in self._pool]
         self._matrix = self._vectorizer.fit_transform(_countable(questions)) if questions else None
         self._at = {text: at for at, text in enumerate(dict.fromkeys(texts))}
-        self._asked: Any = self._vectorizer.transform(_countable(list(self._at))) if questions and self._at else None
+        self._asked = self._vectorizer.transform(_countable(list(self._at))) if questions and self._at else None
 
     def alike(self, text: str, limit: int) -> list[Shot]:
         """See `Ranked`."""
         if self._matrix is None:
             return []
-        known = None if self._asked is None else self._at.get(text)
-        one = self._vectorizer.transform(_countable([text])) if known is None else self._asked[known]
+        asked, known = self._asked, self._at.get(text)
+        one = self._vectorizer.transform(_countable([text])) if asked is None or known is None else asked[known]
         return _most_alike((self._matrix @ one.T).toarray()[:, 0], self._pool, text, limit)
 
     def pick(self, text: str, k: int) -> list[Shot]:
@@ -165,7 +169,11 @@ class NearestByMeaning:
     """
 
     def __init__(
-        self, pool: Sequence[Shot], texts: Sequence[str], embed: Callable[[Sequence[str]], Any], seed: int = 0
+        self,
+        pool: Sequence[Shot],
+        texts: Sequence[str],
+        embed: "Callable[[Sequence[str]], NDArray[np.float32]]",
+        seed: int = 0,
     ) -> None:
         self._pool = searched(pool, seed)
         both = [question(shot.messages)[:TEXT_LIMIT] for shot in self._pool] + [text[:TEXT_LIMIT] for text in texts]

@@ -6,9 +6,12 @@ tokens an answer took, they are estimated from the characters, and whatever rest
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from app.baselines.arms import CHARACTERS_PER_TOKEN
+from app.jobs.progress import SpentSoFar
+from app.plain_json import JsonObject
+from app.strict import stored as read
 from app.web.protocols import CallPrice
 from app.wording import plural
 
@@ -31,8 +34,8 @@ class Budget:
     money: float | None = None
 
     @staticmethod
-    def from_json(kept: Mapping[str, Any] | None) -> "Budget":
-        return Budget(**{name: (kept or {}).get(name) for name in UNITS})
+    def from_json(kept: JsonObject | None) -> "Budget":
+        return read(Budget, {name: (kept or {}).get(name) for name in UNITS})
 
     def to_json(self) -> dict[str, float] | None:
         """None where there is no limit at all."""
@@ -56,10 +59,11 @@ class Prices:
     of_model: Mapping[int, CallPrice] = field(default_factory=dict)
 
     @staticmethod
-    def from_json(kept: Mapping[str, Any] | None) -> "Prices":
-        return Prices({int(name): CallPrice(*price) for name, price in (kept or {}).items()})
+    def from_json(kept: JsonObject | None) -> "Prices":
+        prices = cast("Mapping[str, tuple[float, float, str]]", kept or {})
+        return Prices({int(name): CallPrice(*price) for name, price in prices.items()})
 
-    def to_json(self) -> dict[str, list[Any]]:
+    def to_json(self) -> JsonObject:
         return {str(name): [price.input, price.output, price.currency] for name, price in self.of_model.items()}
 
     @property
@@ -195,17 +199,19 @@ class Spent:
             "one and press Resume."
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> SpentSoFar:
         """As the progress of a job holds it."""
-        return {
+        spent: SpentSoFar = {
             "calls": self.calls,
             "tokens": round(self.tokens),
             "money": None if self.money is None else round(self.money, 6),
             "currency": self.currency,
             "estimated": self.estimated,
             "taken": self.taken,
-            **({"judge_calls": self.judge_calls} if self.judged else {}),
         }
+        if self.judged:
+            spent["judge_calls"] = self.judge_calls
+        return spent
 
 
 def amount(value: float, unit: Unit, currency: str = "") -> str:

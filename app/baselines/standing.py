@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from app.baselines import arms
+from app.baselines.arm_settings import ArmSettings
 from app.baselines.arms import Arm, ArmResult
 from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation import metrics
@@ -121,12 +121,12 @@ def closed(baseline: BaselineRow) -> bool:
 
 def rules(baseline: BaselineRow) -> int:
     """Which rules it is judged by (`arms.RULES`); measurements of earlier versions have none with them."""
-    return max((int(row.settings.get("rules", 1)) for row in baseline.arms), default=1)
+    return max((row.settings.get("rules", 1) for row in baseline.arms), default=1)
 
 
 def margin(baseline: BaselineRow) -> float | None:
     """How much worse a cheaper arm may be (0 to 1), as it stood when the measurement began; None in older ones."""
-    return next((float(row.settings[arms.MARGIN]) for row in baseline.arms if arms.MARGIN in row.settings), None)
+    return next((row.settings[arms.MARGIN] for row in baseline.arms if arms.MARGIN in row.settings), None)
 
 
 def first_result(baseline: BaselineRow) -> datetime | None:
@@ -145,7 +145,7 @@ def passing(baseline: BaselineRow) -> float:
 
 def instructions_of(baseline: BaselineRow, arm: ArmRow) -> str:
     """The instructions an arm is asked with: its own, or the run's."""
-    return str(arm.settings.get("instructions", baseline.instructions))
+    return arm.settings.get("instructions", baseline.instructions)
 
 
 def judged_adapters(baseline: BaselineRow) -> list[ArmRow]:
@@ -153,10 +153,13 @@ def judged_adapters(baseline: BaselineRow) -> list[ArmRow]:
     return [arm for arm in baseline.arms if arm.family == "adapter" and arm.test and "seed" not in arm.settings]
 
 
-def dtype_of(baseline: BaselineRow) -> dict[str, Any]:
+def dtype_of(baseline: BaselineRow) -> ArmSettings:
     """The precision of a local model, once it is known: every arm of a run uses the same."""
     own = (arm for arm in baseline.arms if "dtype" in arm.settings and "model_id" not in arm.settings)
-    return next(({"dtype": arm.settings["dtype"]} for arm in own), {})
+    settings: ArmSettings = {}
+    if (first := next(own, None)) is not None:
+        settings["dtype"] = first.settings["dtype"]
+    return settings
 
 
 def winning_instructions(baseline: BaselineRow) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 
 from sqlalchemy import and_, not_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -144,7 +145,18 @@ def openings(session: Session, baseline_ids: Collection[int]) -> Sequence[Openin
     ).all()
 
 
-def note_opening(session: Session, opening: dict[str, Any]) -> None:
+class NewOpening(TypedDict):
+    """A row of `OpeningRow` to be stored."""
+
+    baseline_id: int
+    arm_id: int
+    user_id: int
+    round: int
+    how: str
+    at: datetime
+
+
+def note_opening(session: Session, opening: NewOpening) -> None:
     """Write down that somebody was shown them, unless it is written down already."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     unique = ["arm_id", "user_id", "round"]

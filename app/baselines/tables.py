@@ -1,15 +1,18 @@
 """What the models answered on the frozen rows, and what that is worth."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, Dialect, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from app import glossary
+from app.baselines.answer_details import AnswerDetails, ReplyKept
+from app.baselines.arm_settings import ArmSettings, ModelKept
 from app.baselines.arms import ArmResult, Dropped
 from app.db import Base, Json
+from app.evaluation.kinds.metric import Kept
+from app.plain_json import JsonObject
 
 
 class ResultJson(TypeDecorator[ArmResult]):
@@ -18,10 +21,10 @@ class ResultJson(TypeDecorator[ArmResult]):
     impl = Json
     cache_ok = True
 
-    def process_bind_param(self, value: ArmResult | None, dialect: Dialect) -> dict[str, Any] | None:
+    def process_bind_param(self, value: ArmResult | None, dialect: Dialect) -> JsonObject | None:
         return None if value is None else value.to_json()
 
-    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> ArmResult | None:
+    def process_result_value(self, value: JsonObject | None, dialect: Dialect) -> ArmResult | None:
         return None if value is None else ArmResult.from_json(value)
 
 
@@ -47,10 +50,10 @@ class BaselineRow(Base):
     assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), index=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
-    model_as: Mapped[dict[str, Any] | None]
+    model_as: Mapped[ModelKept | None] = mapped_column(Json)
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
     metric: Mapped[str] = mapped_column(String(40))
-    metric_options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    metric_options: Mapped[Kept] = mapped_column(Json, default=dict)
     target: Mapped[float | None]
     instructions: Mapped[str] = mapped_column(Text, default="")
     max_tokens: Mapped[int] = mapped_column(default=256)
@@ -58,15 +61,15 @@ class BaselineRow(Base):
     test_limit: Mapped[int] = mapped_column(default=0)
     seed: Mapped[int] = mapped_column(default=7)
     metric_set_at: Mapped[datetime | None]
-    test_looks: Mapped[list[Any]] = mapped_column(default=list)
+    test_looks: Mapped[list[JsonObject]] = mapped_column(Json, default=list)
     racing: Mapped[bool | None]
     at_once: Mapped[int | None]
     paused_at: Mapped[datetime | None]
-    budget: Mapped[dict[str, Any] | None]
-    prices: Mapped[dict[str, Any] | None]
+    budget: Mapped[JsonObject | None] = mapped_column(Json)
+    prices: Mapped[JsonObject | None] = mapped_column(Json)
     fresh: Mapped[bool | None]
     thinks: Mapped[bool | None]
-    judge: Mapped[dict[str, Any] | None]
+    judge: Mapped[JsonObject | None] = mapped_column(Json)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     concluded_at: Mapped[datetime | None]
@@ -92,7 +95,7 @@ class ArmRow(Base):
     family: Mapped[str] = mapped_column(String(30))
     name: Mapped[str] = mapped_column(String(60))
     title: Mapped[str] = mapped_column(String(120))
-    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    settings: Mapped[ArmSettings] = mapped_column(Json, default=dict)
     dev: Mapped[ArmResult | None] = mapped_column(ResultJson)
     test: Mapped[ArmResult | None] = mapped_column(ResultJson)
     baseline: Mapped[BaselineRow] = relationship(lazy="raise", back_populates="arms")
@@ -151,13 +154,13 @@ class AnswerRow(Base):
     score: Mapped[float | None]
     finish: Mapped[str] = mapped_column(String(16), default="")
     prompt_sha256: Mapped[str] = mapped_column(String(64), default="")
-    shots: Mapped[list[Any]] = mapped_column(default=list)
-    details: Mapped[dict[str, Any] | None]
+    shots: Mapped[list[int]] = mapped_column(Json, default=list)
+    details: Mapped[AnswerDetails | None] = mapped_column(Json)
     prompt_tokens: Mapped[int] = mapped_column(default=0)
     completion_tokens: Mapped[int] = mapped_column(default=0)
     prompt_characters: Mapped[int | None]
     asked_sha256: Mapped[str | None] = mapped_column(String(64))
-    reply: Mapped[dict[str, Any] | None]
+    reply: Mapped[ReplyKept | None] = mapped_column(Json)
     taken_from: Mapped[int | None]
     seconds: Mapped[float] = mapped_column(default=0.0)
     attempt: Mapped[int] = mapped_column(default=1)
@@ -253,7 +256,7 @@ class TagRoundRow(Base):
     baseline_id: Mapped[int] = mapped_column(ForeignKey("baselines.id", ondelete="CASCADE"))
     arm_id: Mapped[int] = mapped_column(ForeignKey("arms.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    answers: Mapped[list[Any]] = mapped_column(default=list)
+    answers: Mapped[list[int]] = mapped_column(Json, default=list)
     started_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
 

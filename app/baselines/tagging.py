@@ -9,9 +9,8 @@ words that two people gave like that; what they change once they have seen each 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -55,7 +54,7 @@ def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) 
         _need_failed(arm, answer)
         changed += _say(session, answer, cause, by, tags_so_far.get(answer.id, []), in_rounds.get(answer.id, set()))
     if changed:
-        detail: dict[str, Any] = {"arm": arm.name, "answers": changed}
+        detail: dict[str, object] = {"arm": arm.name, "answers": changed}
         if len(tagged) == 1:
             detail |= {"answer": tagged[0].id, "from": before[0], "to": tagged[0].cause}
         _note(session, arm, by, "baseline.tag", detail)
@@ -311,14 +310,14 @@ def _need_failed(arm: ArmRow, answer: AnswerRow) -> None:
         raise Conflict("Only failed answers of this variant can be tagged. Reload the page.")
 
 
-def _need_known(given: Any) -> None:
+def _need_known(given: Iterable[str | None]) -> None:
     if {cause for cause in given if cause and cause not in causes.CAUSES}:
         known = ", ".join(causes.CAUSES)
         raise Invalid("These causes cannot be stored.", [FieldError("#/causes", f"Use one of: {known}.")])
 
 
 def _note(
-    session: Session, arm: ArmRow, by: UserRow, act: str, detail: dict[str, Any], *, changed: bool = True
+    session: Session, arm: ArmRow, by: UserRow, act: str, detail: Mapping[str, object], *, changed: bool = True
 ) -> None:
     """Whoever tags had a hand in it. The words about an adapter's failures are no evidence: nothing that was decided or
     approved changes by them."""

@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,6 +25,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics, statistics
 from app.jobs import service as jobs
 from app.jobs.claims import Claim
+from app.plain_json import JsonObject
 from app.processes.sealed import Unavailable
 from app.scoring import service as scoring
 from app.scoring import store as scoring_store
@@ -45,7 +45,7 @@ def watch(
     settings: Settings,
     assessment_id: int,
     metric: str,
-    options: Mapping[str, Any],
+    options: JsonObject,
     *,
     by: UserRow,
 ) -> WatchedRow:
@@ -157,7 +157,7 @@ def _score(
     waiting = [answer for answer in answers if answer.id not in known]
     for start in range(0, len(waiting), AT_ONCE):
         claim.check()
-        made = []
+        made: list[scoring_store.NewScore] = []
         for answer in waiting[start : start + AT_ONCE]:
             example = rows[answer.example_id]
             score = scorer.score(answer.output, example.target, scored.about(example))
@@ -170,7 +170,7 @@ def _score(
     values = [score for score in score_of.values() if score is not None]
     binary = metrics.get(watched.metric).binary
     interval = statistics.mean_interval(values, binary=binary, seed=arm.baseline.seed)
-    result = {
+    result: scoring_store.NewResult = {
         "n": len(values),
         "unscored": len(score_of) - len(values),
         "score": sum(values) / len(values) if values else 0.0,

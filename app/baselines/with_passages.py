@@ -7,12 +7,14 @@ test rows choose nothing. The arms without passages beside them are the closed b
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from app.assessments import own_servers
 from app.baselines import arms, passage_use
+from app.baselines.answer_details import AnswerDetails
+from app.baselines.arm_settings import ArmPassages, ArmSettings
 from app.baselines.arms import Arm
 from app.baselines.offers import Context, Offer
 from app.baselines.prompts import Passage, question
@@ -139,7 +141,7 @@ def _rag(context: Context, index: IndexRow | None, quality: Quality | None, agai
 
 def _searching(context: Context, index: IndexRow | None, way: Way, k: int) -> Arm:
     name = f"rag/{way}" if k == PASSAGES else f"rag/{way}/{k}"
-    passages: dict[str, Any] = {"way": way, "k": k}
+    passages: ArmPassages = {"way": way, "k": k}
     if index is not None:
         passages |= {"index": index.id, "sha256": index.sha256}
     return Arm("rag", name, {"instructions": instructions(context), "passages": passages})
@@ -171,7 +173,7 @@ def _recall(quality: Quality | None, way: Way, k: int) -> str:
 
 
 def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, against: Against) -> Offer:
-    passages: dict[str, Any] = {"way": "gold"}
+    passages: ArmPassages = {"way": "gold"}
     rows, asked = (
         0,
         arms.sample([row.id for row in context.examples["dev"]], context.order.dev_rows, context.dataset.seed),
@@ -219,7 +221,7 @@ def _whole(context: Context, against: Against) -> Offer:
         against = Against(
             f"With question and answer about {needed:,} tokens are needed, and {model.name} reads {window:,}."
         )
-    passages: dict[str, Any] = {"way": "all"}
+    passages: ArmPassages = {"way": "all"}
     if not against.why:
         number = context.assessment.id
         passages |= {
@@ -274,14 +276,14 @@ def look_up(claim: Claim, arm: ArmRow, examples: Sequence[Example]) -> LookedUp:
                 raise Failed("The documents have changed since this measurement was planned. Start a new one.")
             every = _documents(session, claim.blobs, settings)
             return LookedUp({example.id: every for example in examples})
-        index = session.get_one(IndexRow, int(settings["index"]))
+        index = session.get_one(IndexRow, settings["index"])
         if index.sha256 != settings["sha256"]:
             raise Failed("The index is not the one that this variant was planned with. Start a new measurement.")
         gold = _gold(session, settings) or _known(session, arm, index)
         if settings["way"] == "gold":
             ranked = {example.id: [(passage, 1.0) for passage in gold.get(example.id, ())] for example in examples}
         else:
-            ranked = search(claim, session, index, settings["way"], int(settings["k"]), examples)
+            ranked = search(claim, session, index, settings["way"], settings["k"], examples)
         ids = {passage for hits in ranked.values() for passage, _ in hits}
         passages = passages_of(session, claim.blobs, index.id, ids)
     found = {row: [(passages[one], score) for one, score in hits] for row, hits in ranked.items()}
@@ -313,7 +315,7 @@ def passages_of(session: Session, blobs: Blobs, index_id: int, ids: Collection[i
     return {number: Passage(number, passage.title, passage.text) for number, passage in stored.items()}
 
 
-def given(session: Session, blobs: Blobs, arm: ArmRow, kept: Mapping[str, Any] | None) -> list[Passage]:
+def given(session: Session, blobs: Blobs, arm: ArmRow, kept: AnswerDetails | None) -> list[Passage]:
     """The passages that an answer was made with, in their order, from what was kept with it."""
     settings = arm.settings.get("passages") or {}
     if settings.get("way") == "all":
@@ -321,15 +323,15 @@ def given(session: Session, blobs: Blobs, arm: ArmRow, kept: Mapping[str, Any] |
     ids = [passage for passage, _ in (kept or {}).get("passages", ())]
     if not ids:
         return []
-    passages = passages_of(session, blobs, int(settings["index"]), ids)
+    passages = passages_of(session, blobs, settings["index"], ids)
     return [passages[number] for number in ids if number in passages]
 
 
-def _gold(session: Session, settings: Mapping[str, Any]) -> dict[int, Sequence[int]]:
+def _gold(session: Session, settings: ArmPassages) -> dict[int, Sequence[int]]:
     """The right passages as they were known when the arm was planned; nothing where it names no check."""
     if "check" not in settings:
         return {}
-    known = relevance.known(session, checks.check(session, int(settings["check"])), int(settings["marks_up_to"]))
+    known = relevance.known(session, checks.check(session, settings["check"]), settings["marks_up_to"])
     return {row: gold.passages for row, gold in known.gold.items()}
 
 
@@ -339,21 +341,21 @@ def _known(session: Session, arm: ArmRow, index: IndexRow) -> dict[int, Sequence
     return {row: gold.passages for row, gold in relevance.known(session, check).gold.items()} if check else {}
 
 
-def _documents(session: Session, blobs: Blobs, settings: Mapping[str, Any]) -> list[tuple[Passage, float]]:
-    every = retrieval.texts(session, blobs, map(int, settings["documents"]))
+def _documents(session: Session, blobs: Blobs, settings: ArmPassages) -> list[tuple[Passage, float]]:
+    every = retrieval.texts(session, blobs, settings["documents"])
     return [(Passage(row.id, row.title, text), 1.0) for row, text in every]
 
 
-def characters(session: Session, settings: Mapping[str, Any]) -> float:
+def characters(session: Session, settings: ArmSettings) -> float:
     """Characters that an arm's passages add to a prompt, on average, by the index's own estimate of their tokens."""
     passages = settings.get("passages") or {}
     if passages.get("way") == "all":
         rows = (documents.document(session, int(number))[0] for number in passages.get("documents", ()))
         return float(sum(row.characters for row in rows))
-    index = session.get(IndexRow, int(passages["index"])) if "index" in passages else None
+    index = session.get(IndexRow, passages["index"]) if "index" in passages else None
     if index is None or not index.passages:
         return 0.0
-    return int(passages.get("k", 1)) * arms.CHARACTERS_PER_TOKEN * index.tokens / index.passages
+    return passages.get("k", 1) * arms.CHARACTERS_PER_TOKEN * index.tokens / index.passages
 
 
 # ---------------------------------------------------------------------- what came of it
@@ -367,7 +369,7 @@ def rows_carry_context(session: Session, assessment_id: int, dataset_id: int) ->
 
 def ending(
     asked: Sequence[Passage], gold: Sequence[int], text: str, target: str, question: str = ""
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, AnswerDetails]:
     """An answer without the numbers that it cites, which no metric should count, and what is kept of its passages.
 
     question: what was asked, without them. target: the wanted answer; where it has numbers in brackets itself, they are

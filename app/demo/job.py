@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -31,6 +30,7 @@ from app.inference import service as models
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed
+from app.jobs.progress import Progress
 from app.jobs.tables import JobRow, Status
 from app.privacy import decisions
 from app.recipes import store as recipes
@@ -62,8 +62,8 @@ class Walk:
         with self.claim.write() as session:
             yield session, service.author(session)
 
-    def say(self, progress: dict[str, Any] | None = None) -> None:
-        reported = dict(progress or {})
+    def say(self, progress: Progress | None = None) -> None:
+        reported: Progress = {**progress} if progress else {}
         stage = f"Step {self.number} of {len(STEPS)}: {self.words}"
         if detail := reported.pop("stage", ""):
             stage = f"{stage} - {detail}"

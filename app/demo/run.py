@@ -27,6 +27,7 @@ from app.errors import Refusal
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
+from app.jobs.progress import Progress
 from app.jobs.tables import JobRow, Status
 from app.settings import Settings
 from app.standing import keeping
@@ -162,7 +163,7 @@ class Screen:
     _stage: str = ""
     _shown: float = field(default=0.0)
 
-    def show(self, progress: dict[str, Any], now: float) -> None:
+    def show(self, progress: Progress, now: float) -> None:
         text = bar(progress)
         step = str(progress.get("stage", "")).partition(" - ")[0]
         if self.live:
@@ -180,7 +181,7 @@ class Screen:
             self.out.write("\n")
 
 
-def bar(progress: dict[str, Any]) -> str:
+def bar(progress: Progress) -> str:
     """Progress as one line of text."""
     stage = str(progress.get("stage", ""))
     done, total = progress.get("done"), progress.get("total")

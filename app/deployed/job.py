@@ -20,6 +20,7 @@ from app.inference import store as model_store
 from app.inference.generator import Answer, Unusable
 from app.inference.tables import ModelRow
 from app.jobs.claims import Claim, Failed
+from app.jobs.progress import Progress
 from app.scoring.scores import Scoring
 from app.training import store as trainings
 
@@ -70,7 +71,7 @@ def _asked(
         with closing(inference.generator(claim.settings, model)) as generator:
             for answer in generator.answer(requests, claim.cancelled):
                 answers[answer.id] = answer_text.settled(answer, max_tokens, targets[answer.id])
-                progress = {"done": len(answers), "total": len(requests), "unit": "answers"}
+                progress: Progress = {"done": len(answers), "total": len(requests), "unit": "answers"}
                 claim.report({"stage": f"Asking {model.name}", **progress})
     except Unusable as error:
         claim.check()

@@ -7,7 +7,6 @@ themselves stand in `kinds`, by what they look at.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.errors import FieldError, Invalid
 from app.evaluation.kinds import (
@@ -22,9 +21,10 @@ from app.evaluation.kinds import (
     refusals,
     same_text,
 )
-from app.evaluation.kinds.metric import Metric, Option, Options
+from app.evaluation.kinds.metric import Kept, Metric, Option, Options
 from app.evaluation.kinds.patterns import PATTERN_LIMIT, PATTERN_MEMORY, pattern_coverage
 from app.evaluation.kinds.same_text import dressed
+from app.plain_json import JsonObject
 
 __all__ = [
     "METRICS",
@@ -72,7 +72,7 @@ def get(name: str) -> Metric:
     raise Invalid("There is no such metric.", [FieldError("#/metric", f"Choose one of: {known}.")])
 
 
-def checked(name: str, options: Options) -> dict[str, Any]:
+def checked(name: str, options: JsonObject) -> Kept:
     """The options that this metric understands, ready to be stored; empty ones are left out.
 
     Raises:
@@ -85,7 +85,7 @@ def checked(name: str, options: Options) -> dict[str, Any]:
         for unknown in options
         if unknown not in known
     ]
-    kept: dict[str, Any] = {}
+    kept: Kept = {}
     for option in metric.options:
         value = options.get(option.name)
         if value in (None, "", False):

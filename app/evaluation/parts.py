@@ -1,12 +1,13 @@
 """Where a score comes from: by label, and by field where answers are JSON. All pure, worked out from stored answers."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app import intervals
 from app.evaluation import structure
+from app.evaluation.kinds.metric import Options
+from app.plain_json import JsonObject
 
 LONGEST_LABEL = 100  # characters; what is longer is a text and no label
 FEWEST_A_LABEL = 2  # rows on average: where nearly every answer is another one, they are no labels
@@ -126,7 +127,7 @@ def _label(label: str, group: Sequence[Answered], *, binary: bool) -> Label:
     )
 
 
-def by_field(answers: Sequence[Answered], options: Mapping[str, Any]) -> list[FieldScore]:
+def by_field(answers: Sequence[Answered], options: Options) -> list[FieldScore]:
     """The fields of the wanted JSON objects, in the order of their first row, those of objects inside by their path;
     nothing where a wanted answer is no object. options: those of the metric, which say how far around the JSON we look.
     Errors are no evidence."""
@@ -144,7 +145,7 @@ def by_field(answers: Sequence[Answered], options: Mapping[str, Any]) -> list[Fi
     return [_field(name, count) for name, count in counts.items()]
 
 
-def _judged(wanted: Mapping[str, Any], answered: Any) -> dict[str, str]:
+def _judged(wanted: JsonObject, answered: object) -> dict[str, str]:
     try:
         return structure.judged_fields(wanted, answered)
     except RecursionError:  # nested about a thousand deep: no data anyone means

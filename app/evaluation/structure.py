@@ -3,7 +3,6 @@
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 # A fence of back ticks or tildes, on lines of its own or on one; what follows its opening may name the language.
 FENCE = re.compile(
@@ -59,7 +58,7 @@ def _only(text: str) -> str:
     return text if {"{", "["} & set(text[end:]) else text[first:end]
 
 
-def parsed(text: str, *, fence: bool = False, around: bool = False) -> Any:
+def parsed(text: str, *, fence: bool = False, around: bool = False) -> object:
     """The value, with every number as it is written: a float would round a long one to its neighbour."""
     read = bare(text, fence=fence, around=around)
     try:
@@ -75,7 +74,7 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: object, other: object) -> bool:
     """Equal as JSON: 1 and 1.0 are the same number, true is not 1, the order of keys does not matter."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
@@ -86,18 +85,18 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def fields(value: Any, path: str = "") -> dict[str, Any]:
+def fields(value: object, path: str = "") -> dict[str, object]:
     """Every field of an object with its value, by its path (`address.city`); fields of objects in it stand for
     themselves, a list is one value. What is no object is one field without a name."""
     if not isinstance(value, dict) or (path and not value):
         return {path: value}
-    held: dict[str, Any] = {}
+    held: dict[str, object] = {}
     for name, inner in value.items():
         held |= fields(inner, f"{path}.{name}" if path else name)
     return held
 
 
-def judged_fields(wanted: Any, answered: Any) -> dict[str, str]:
+def judged_fields(wanted: object, answered: object) -> dict[str, str]:
     """Each field of the wanted JSON as right, other or missing, then those that only the answer has as extra.
 
     answered: NOTHING where the answer is no JSON; then every field is missing.
@@ -110,7 +109,7 @@ def judged_fields(wanted: Any, answered: Any) -> dict[str, str]:
     return judged | {name: "extra" for name in given if name not in judged}
 
 
-def written(value: Any, indent: str = "") -> str:
+def written(value: object, indent: str = "") -> str:
     """JSON with sorted keys, two blanks a level, and numbers digit by digit."""
     deeper = indent + "  "
     if isinstance(value, dict) and value:

@@ -5,13 +5,14 @@ Only training rows are looked at. A person chooses; nothing is set by this.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
-from typing import Any
 
 from app.evaluation import numbers, structure
 from app.evaluation.kinds import docstrings, limits
+from app.evaluation.kinds.metric import Options, Value
 from app.evaluation.kinds.overlap import tokens
 from app.wording import percent, plural
 
@@ -32,7 +33,7 @@ class Suggestion:
 
     metric: str
     why: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     decides: bool = False
 
 
@@ -52,7 +53,7 @@ def suggest(answers: Sequence[str]) -> tuple[Suggestion, ...]:
     return tuple(kept)
 
 
-def _share(answers: Sequence[str], holds: Any) -> float:
+def _share(answers: Sequence[str], holds: Callable[[str], object]) -> float:
     return sum(bool(holds(answer)) for answer in answers) / len(answers)
 
 
@@ -83,7 +84,7 @@ def _is_object(answer: str) -> bool:
 
 def _numbers(answers: Sequence[str]) -> Suggestion | None:
     """One number an answer; the decimal sign is the one by which more of them can be read, a point in doubt."""
-    read = {point: _share(answers, lambda answer, sign=point: _is_number(answer, sign)) for point in (".", ",")}
+    read = {point: _share(answers, partial(_is_number, point=point)) for point in (".", ",")}
     point = "," if read[","] > read["."] else "."
     if read[point] < MOSTLY or len(set(answers)) <= len(answers) / REPEATS:
         return None
@@ -141,7 +142,7 @@ def _watched(answers: Sequence[str], first: str) -> Iterator[Suggestion]:
             {"max_words": str(max(words))},
         )
         yield Suggestion("refusal", "Free text is where models refuse: a refusal is no wrong wording.")
-    shape: dict[str, Any] = {}
+    shape: dict[str, Value] = {}
     reasons = []
     if _share(answers, lambda answer: limits.checks(answer, {"bullets": True})["every line is a bullet"]) >= MOSTLY:
         shape["bullets"] = True

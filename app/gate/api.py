@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -18,6 +18,7 @@ from app.gate.reviewed import Subject, shortcomings
 from app.gate.subject_builder import completed, snapshot
 from app.gate.tables import DecisionRow, ReviewRow
 from app.gate.warnings import Caution, cautions
+from app.plain_json import JsonObject
 from app.users import store as user_store
 from app.users.deps import Approver, Me
 from app.web.deps import Db
@@ -104,7 +105,7 @@ class Review(BaseModel):
     warnings: list[Warned]
     decisions: list[Decision]
     hands: list[Hand]
-    subject: dict[str, Any]
+    subject: JsonObject
 
     @staticmethod
     def of(session: Db, row: ReviewRow) -> "Review":
@@ -224,7 +225,7 @@ def _advice_given(advised: verdict.Advice, *, more: bool) -> Advice:
 
 
 @router.get("/assessments/{assessment_id}/subject", name="api_subject")
-def get_subject(assessment_id: Id, db: Db, me: Me) -> dict[str, Any]:
+def get_subject(assessment_id: Id, db: Db, me: Me) -> JsonObject:
     """What would be put up for review now: the subject and nothing else."""
     return snapshot(db, assessment_store.get(db, assessment_id)).subject.to_json()
 

@@ -1,10 +1,11 @@
 """What differs between two frozen subjects, in the words of the pages: labels, never keys, and one line a thing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, cast
 
 from app.gate import labels, subject
+from app.plain_json import JsonObject
 
 NOTHING = "nothing"
 SHORT = 12  # characters of a hash that are enough to see that it is another one
@@ -12,6 +13,14 @@ LONGEST = 300  # characters of a value; the whole of it is in the snapshot
 STATES = {"pass": "met", "fail": "not met", "unknown": "unknown", "not_applicable": "n/a"}
 UNSEEN = ("revision", "questions", "baseline.answers_sha256", "verdict.scores")
 """What follows from other changes, or says nothing to a reader."""
+
+
+class _Criterion(TypedDict):
+    """What is read of a criterion here; `reviewed.Criterion`."""
+
+    id: str
+    title: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,7 @@ class Change:
     after: str
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+def changes(before: JsonObject, after: JsonObject) -> list[Change]:
     """Every difference between two subjects as they are stored, those that people made first."""
     different = subject.differences(before, after)
     telling = [each for each in different if not each[0].startswith(UNSEEN)] or different
@@ -34,9 +43,9 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
 FIRST = tuple(f"{labels.PARTS[part]}: " for part in ("answers", "training", "policy", "dataset"))
 
 
-def _changes(path: str, old: Any, new: Any) -> Iterator[Change]:
+def _changes(path: str, old: object, new: object) -> Iterator[Change]:
     if path == "verdict.gates" and isinstance(old, Sequence) and isinstance(new, Sequence):
-        yield from _criteria(old, new)
+        yield from _criteria(cast("Sequence[_Criterion]", old), cast("Sequence[_Criterion]", new))
     elif isinstance(old, Mapping) or isinstance(new, Mapping):
         yield Change(labels.place(path), _there(old), _there(new))
     elif _is_list_of_parts(old) or _is_list_of_parts(new):
@@ -45,9 +54,9 @@ def _changes(path: str, old: Any, new: Any) -> Iterator[Change]:
         yield Change(labels.place(path), _text(path, old), _text(path, new))
 
 
-def _criteria(old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
+def _criteria(old: "Sequence[_Criterion]", new: "Sequence[_Criterion]") -> Iterator[Change]:
     """The criteria whose state is another one; what else is said of one follows from the evidence."""
-    states = {gate["id"]: gate["state"] for gate in old}
+    states: dict[str, str] = {gate["id"]: gate["state"] for gate in old}
     for gate in new:
         was = states.get(gate["id"])
         if was != gate["state"]:
@@ -55,19 +64,19 @@ def _criteria(old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
             yield Change(label, STATES.get(str(was), NOTHING), STATES[gate["state"]])
 
 
-def _there(value: Any) -> str:
+def _there(value: object) -> str:
     return NOTHING if value is None else "there"
 
 
-def _is_list_of_parts(value: Any) -> bool:
+def _is_list_of_parts(value: object) -> bool:
     return isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value)
 
 
-def _number(value: Any) -> str:
-    return NOTHING if not value else f"{len(value):,}"
+def _number(value: object) -> str:
+    return f"{len(value):,}" if isinstance(value, Sized) and len(value) else NOTHING
 
 
-def _text(path: str, value: Any) -> str:
+def _text(path: str, value: object) -> str:
     """A value as people read it. path: where in the subject it stands."""
     given = labels.given(path, value)
     if given in (None, "", [], ()):

@@ -5,14 +5,15 @@ A tick says "I looked at this". It is stored with the decision and covered by it
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app.advice.facts import BEYOND, NO_MODEL
 from app.baselines import causes
+from app.baselines.arm_settings import Optimised
 from app.baselines.arms import REVISIONS, ArmResult
 from app.errors import FieldError
 from app.gate.reviewed import ArmTried, Measurement, Subject, Training
 from app.recipes import legs, replay
+from app.recipes.settings import RecipeSettings
 from app.recipes.started import started_as
 from app.wording import lower_first, percent, plural, signed_points
 
@@ -60,7 +61,7 @@ class Prompts:
     version: int
     gain: float | None
     leads: bool
-    optimiser: Mapping[str, Any] | None = None
+    optimiser: Optimised | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +104,14 @@ def _prompt(baseline: Measurement) -> str:
     return f"{scored} {_optimiser(pair.optimiser)}" if pair.optimiser else scored
 
 
-def _optimiser(how: Mapping[str, Any]) -> str:
+def _optimiser(how: Optimised) -> str:
     """Who wrote a prompt that no person wrote, and how much of its gain is that of the best of several.
 
     Numbers that are not whole stand as text in a subject.
     """
     gain, luck = 100 * float(how["gain"]), 100 * float(how["luck"])
     best = f"the best of {plural(int(how['scored']), 'prompt')} on {plural(int(how['rows']), 'dev row')}"
-    critic = str(how["critic"]["name"])
+    critic = how["critic"]["name"]
     return (
         f"An optimizer wrote it with {critic}: {best}, {gain:.1f} points there, of which luck alone gives {luck:.1f}."
     )
@@ -128,7 +129,7 @@ def prompts(baseline: Measurement) -> Prompts | None:
     leader = max((arm for arm in prompted if arm.dev), key=_dev, default=None)
     return Prompts(
         before=baseline.instructions,
-        after=str(last.settings.get("instructions", "")),
+        after=last.settings.get("instructions", ""),
         version=int(last.name.partition("/")[2]) + 1,
         gain=_dev(last) - max(map(_dev, first)) if last.dev and any(arm.dev for arm in first) else None,
         leads=leader is last,
@@ -189,7 +190,7 @@ class Steps:
         return f"{plural(self.steps, 'step')}: all {plural(self.of, 'row')} seen {often}"
 
 
-def steps(recipe: Mapping[str, Any], train_rows: int) -> Steps | None:
+def steps(recipe: RecipeSettings, train_rows: int) -> Steps | None:
     """What a training config comes to on so many rows; None while there are none. Numbers may be texts, as approved."""
     batch = batch_rows(recipe)
     epochs, most = float(recipe.get("epochs", 3)), int(float(recipe.get("max_steps", 0)))
@@ -208,7 +209,7 @@ def seen(number: int, batch: int, train_rows: int) -> Steps:
     return Steps(number, min(rows, train_rows), train_rows, rows / train_rows)
 
 
-def batch_rows(recipe: Mapping[str, Any]) -> int:
+def batch_rows(recipe: RecipeSettings) -> int:
     """Rows of one optimizer step; a number may be a text, as approved."""
     return int(float(recipe.get("batch_rows", 16)))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -30,6 +29,7 @@ from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.judging import deciding
 from app.labelling import service as labelling
+from app.plain_json import JsonObject
 from app.policies import service as policies
 from app.policies.tables import PolicyRow
 from app.recipes import passages as recipe_passages
@@ -103,7 +103,7 @@ def _base(session: Session, model_id: int) -> ModelRow:
     return memo(session, ("model", model_id), lambda: model_store.get(session, model_id))
 
 
-def measured(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
+def measured(session: Session, assessment: AssessmentRow) -> JsonObject:
     """The evidence in the words of the case file, for pages below the gate (`AppContext.evidence`)."""
     return gather(session, assessment).evidence.to_json()
 

@@ -4,9 +4,9 @@ Every number here was measured, or says that it was declared or estimated; each 
 results stand beside test results only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,9 @@ from app.economics import service as economics
 from app.economics import store as cost_store
 from app.economics.costs import Study
 from app.economics.sentences import calls
+from app.evaluation.kept_result import KeptResult
 from app.gate.evidence import Facts
+from app.plain_json import JsonObject
 from app.strict import stored
 from app.wording import interval_text, percent, plural, signed_points, target_text
 
@@ -45,7 +47,7 @@ class Line:
     url: str = ""
 
 
-def strip(session: Session, facts: Facts, outcome: Mapping[str, Any] | None = None) -> tuple[Line, ...]:
+def strip(session: Session, facts: Facts, outcome: KeptResult | None = None) -> tuple[Line, ...]:
     """The lines, in the order they are read. outcome: what the newest judged run came to (`TrainingRow.result`)."""
     base = f"/assessments/{facts.assessment.id}"
     best = standing.best(facts.baseline) if facts.baseline else None
@@ -87,11 +89,11 @@ class Glance:
     lines: tuple[Line, ...]
     criteria: Criteria
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         return asdict(self)
 
     @staticmethod
-    def from_json(value: Mapping[str, Any]) -> "Glance":
+    def from_json(value: JsonObject) -> "Glance":
         return stored(Glance, value)
 
 
@@ -167,11 +169,12 @@ def _tried_on_data(facts: Facts, base: str) -> Line | None:
     )  # fmt: skip
 
 
-def _adapter(outcome: Mapping[str, Any] | None, goal: float | None, base: str) -> Iterator[Line]:
-    if not outcome or outcome.get("after") is None:
+def _adapter(outcome: KeptResult | None, goal: float | None, base: str) -> Iterator[Line]:
+    after = outcome.get("after") if outcome else None
+    if outcome is None or after is None:
         return
-    after, delta = float(outcome["after"]), float(outcome.get("delta") or 0.0)
-    verdict = str(outcome.get("verdict", ""))
+    delta = outcome.get("delta") or 0.0
+    verdict = outcome.get("verdict", "")
     mark: Mark = "fail" if verdict == "regressed" else "open" if verdict != "improved" else "pass"
     if mark == "pass" and goal is not None and after < goal:
         mark = "warn"

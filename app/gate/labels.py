@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from app import chosen, glossary
 from app.advice.questions import ASKED
@@ -17,6 +16,7 @@ PARTS: Mapping[str, str] = {
     "training": "Training config",
     "verdict": "Verdict",
 }
+UNSAID = ("", "unknown")
 UNKNOWN = {"unknown": "I don't know"}
 NAMES: Mapping[str, str] = {
     "baseline.id": "run",
@@ -105,11 +105,11 @@ def question(key: str) -> str:
     return asked.label if asked else key.replace("_", " ")
 
 
-def answered(key: str, given: Any) -> Any:
+def answered(key: str, given: object) -> object:
     """An answer in the words of its question: the labels of what was chosen, and every other value as it is."""
     asked = ASKED.get(key)
     labels = UNKNOWN | {choice.value: choice.label for choice in asked.choices} if asked else UNKNOWN
-    if asked and asked.kind in ("percent", "count") and given not in (None, "", "unknown"):
+    if asked and asked.kind in ("percent", "count") and isinstance(given, int | float | str) and given not in UNSAID:
         return f"{100 * float(given):g} %" if asked.kind == "percent" else f"{int(given):,}"
     if isinstance(given, str):
         return asked.nobody if asked and asked.nobody and not given else labels.get(given, given)
@@ -124,7 +124,7 @@ def setting(name: str) -> str:
     return glossary.with_unit(key) if key in glossary.BY_KEY else name.replace("_", " ")
 
 
-def given(path: str, stored: Any) -> Any:
+def given(path: str, stored: object) -> object:
     """What stands at a place of a subject, in the words of the pages: the labels of what is chosen from a list."""
     part, _, rest = path.partition(".")
     if part == "answers":
@@ -142,15 +142,15 @@ def option(metric: str, name: str) -> str:
     return next((one.title for one in known if one.name == name), name.replace("_", " "))
 
 
-def _variant(stored: Any) -> Any:
+def _variant(stored: object) -> object:
     return glossary.variant(stored) if isinstance(stored, str) else stored
 
 
-def _approach(stored: Any) -> Any:
+def _approach(stored: object) -> object:
     return glossary.known("approach", stored) if isinstance(stored, str) else stored
 
 
-_WORDS: Mapping[str, Callable[[Any], Any]] = {
+_WORDS: Mapping[str, Callable[[object], object]] = {
     "baseline.metric": chosen.metric,
     "baseline.model.kind": partial(chosen.label, "model"),
     "evidence.baseline.best_arm": _variant,

@@ -6,7 +6,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 
 from app.gate import subject
 
@@ -172,7 +171,7 @@ def decision_seal(
     checked: what the reviewer ticked. It is part of the text only where there is something, so that a decision of
     before there were ticks keeps its seal.
     """
-    sealed: dict[str, Any] = {
+    sealed: dict[str, str | int | None] = {
         "review": review_id,
         "reviewer": reviewer_id,
         "kind": kind,

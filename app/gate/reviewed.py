@@ -7,15 +7,22 @@ and keeps its digest (`app/strict.py`).
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar
 
 from app import glossary
 from app.advice.evidence import Evidence
 from app.advice.verdict import Advice
+from app.baselines.arm_settings import ArmSettings
 from app.baselines.arms import ArmResult
 from app.baselines.deciding_judge import DecidingJudge
 from app.baselines.history import Before, Look
-from app.strict import Frozen
+from app.plain_json import JsonObject
+from app.recipes.dev_answers import Scored
+from app.recipes.legs import LegsStated
+from app.recipes.passages_carried import CarriedPassages
+from app.recipes.replay import ReplayStated
+from app.recipes.settings import RecipeSettings
+from app.strict import AsWritten, Frozen
 
 SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
 
@@ -134,7 +141,7 @@ class ModelMeasured(Frozen):
     reference: str
     base_url: str
     files: Mapping[str, str]
-    server: Mapping[str, Any] | None = None
+    server: JsonObject | None = None
     bits: int | None = None
 
 
@@ -154,7 +161,7 @@ class ArmTried(Frozen):
 
     name: str
     title: str
-    settings: Mapping[str, Any]
+    settings: Annotated[ArmSettings, AsWritten()]
     dev: ArmResult | None
     test: ArmResult | None
     outdated: bool | None = None
@@ -180,7 +187,7 @@ class Measurement(Frozen):
     dataset: int
     model: ModelMeasured
     metric: str
-    metric_options: Mapping[str, Any]
+    metric_options: JsonObject
     target: float | None
     instructions: str
     max_tokens: int
@@ -220,16 +227,16 @@ class Training(Frozen):
     scored: how dev rows are answered and scored, where that chooses the checkpoint. replay: the general rows mixed in.
     """
 
-    recipe: Mapping[str, Any]
+    recipe: Annotated[RecipeSettings, AsWritten()]
     instructions: str
     model: Base
-    passages: Mapping[str, Any] | None = None
-    legs: Mapping[str, Any] | None = None
-    scored: Mapping[str, Any] | None = None
-    replay: Mapping[str, Any] | None = None
+    passages: Annotated[CarriedPassages | None, AsWritten()] = None
+    legs: Annotated[LegsStated | None, AsWritten()] = None
+    scored: Annotated[Scored | None, AsWritten()] = None
+    replay: Annotated[ReplayStated | None, AsWritten()] = None
 
     @property
-    def optional(self) -> dict[str, Any]:
+    def optional(self) -> JsonObject:
         """What is there only where there is something to say in it, as it is stored."""
         return {name: value for name in ("passages", "legs", "scored", "replay") if (value := getattr(self, name))}
 
@@ -246,7 +253,7 @@ class Subject(Frozen):
     schema: int = SCHEMA
     assessment: int
     revision: int
-    answers: Mapping[str, Any]
+    answers: JsonObject
     questions: str
     policy: PolicyUsed
     verdict: Verdict

@@ -5,11 +5,10 @@ content.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -27,6 +26,7 @@ from app.gate.evidence import Facts, gather
 from app.gate.reviewed import Data, Subject
 from app.gate.subject_builder import Snapshot, completed
 from app.gate.tables import DecisionRow, ReviewRow
+from app.plain_json import JsonObject
 from app.users.tables import UserRow
 
 
@@ -82,7 +82,7 @@ def request_review(
     return review
 
 
-def text_of(review: ReviewRow) -> Mapping[str, Any]:
+def text_of(review: ReviewRow) -> JsonObject:
     """The frozen subject as it was stored, numbers as text.
 
     Raises:
@@ -90,7 +90,7 @@ def text_of(review: ReviewRow) -> Mapping[str, Any]:
     """
     if subject.digest_of_text(review.subject.encode()) != review.digest:
         raise Conflict("The stored subject of this review was changed. Request review again and tell the operator.")
-    parsed: dict[str, Any] = json.loads(review.subject)
+    parsed: JsonObject = json.loads(review.subject)
     return parsed
 
 
@@ -99,7 +99,7 @@ def subject_of(review: ReviewRow) -> Subject:
     return Subject.from_json(text_of(review))
 
 
-def changed_since(review: ReviewRow, now: Snapshot) -> list[tuple[str, Any, Any]]:
+def changed_since(review: ReviewRow, now: Snapshot) -> list[tuple[str, object, object]]:
     """What is different now from what was put up for review: (path, then, now)."""
     return subject.differences(text_of(review), now.subject.to_json())
 
@@ -257,7 +257,7 @@ def _void_earlier(review: ReviewRow, me: UserRow, kind: str, at: datetime) -> No
             earlier.voided_at = at
 
 
-def _recorded(review: ReviewRow, made: DecisionRow) -> dict[str, Any]:
+def _recorded(review: ReviewRow, made: DecisionRow) -> dict[str, object]:
     """What the record says of a decision; a launch looks for exactly this."""
     return {"review": review.id, "digest": review.digest, "decision": made.id}
 

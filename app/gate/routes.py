@@ -1,8 +1,8 @@
 """Pages for the verdict, asking for review, the review queue, and the frozen subject that a reviewer decides on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -58,7 +58,7 @@ def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
 def verdict_page(
     request: Request,
     assessment: AssessmentRow,
-    drawn: Mapping[str, Any],
+    drawn: verdict_view.Drawn,
     *,
     today: Advice,
     base: int | None = None,

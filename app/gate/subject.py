@@ -15,15 +15,15 @@ import math
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
 
+from app.plain_json import JsonObject
 from app.text import normal_form
 
 PREFIX = b"gate-v1\n"  # says what kind of digest it is; a change of the rules above changes it
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def exact(value: Any) -> Any:
+def exact(value: object) -> object:
     """A copy of `value` that `canonical` accepts: floats as their shortest decimal text, tuples as lists.
 
     Raises:
@@ -46,14 +46,14 @@ def exact(value: Any) -> Any:
             raise ValueError(f"a subject holds no {type(value).__name__}")
 
 
-def canonical(subject: Mapping[str, Any]) -> bytes:
+def canonical(subject: JsonObject) -> bytes:
     """The one text of a subject."""
     return json.dumps(
         exact(subject), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
     ).encode()
 
 
-def digest(subject: Mapping[str, Any]) -> str:
+def digest(subject: JsonObject) -> str:
     """SHA-256 of the canonical text, 64 lower-case hexadecimal digits."""
     return digest_of_text(canonical(subject))
 
@@ -68,12 +68,12 @@ def well_formed(text: object) -> bool:
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+def differences(before: JsonObject, after: JsonObject) -> list[tuple[str, object, object]]:
     """What changed between two subjects: (path, value before, value after), None where there was none."""
     return list(_walk("", exact(before), exact(after)))
 
 
-def _walk(path: str, before: Any, after: Any) -> list[tuple[str, Any, Any]]:
+def _walk(path: str, before: object, after: object) -> list[tuple[str, object, object]]:
     if isinstance(before, dict) and isinstance(after, dict):
         changes = []
         for key in sorted({*before, *after}):

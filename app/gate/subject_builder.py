@@ -1,8 +1,7 @@
 """The subject of an assessment as it is now, built from stored content."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +10,7 @@ from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
 from app.baselines import answer_store, deciding_judge, looks, standing
 from app.baselines import facts as baselines
+from app.baselines.arm_settings import ArmSettings
 from app.baselines.history import Look
 from app.datasets.tables import DatasetRow
 from app.gate import subject
@@ -32,6 +32,7 @@ from app.inference import service as models
 from app.recipes import dev_answers
 from app.recipes import parts as recipe_parts
 from app.recipes import passages as recipe_passages
+from app.recipes.preflights import Preflight
 from app.recipes.tables import RecipeRow
 
 
@@ -106,7 +107,7 @@ def _measurement(session: Session, measured: baselines.Measurement) -> Measureme
             ArmTried(
                 name=arm.name,
                 title=arm.title,
-                settings=arm.settings,
+                settings=cast("ArmSettings", arm.settings),
                 dev=arm.dev,
                 test=arm.test,
                 outdated=True if arm.outdated else None,
@@ -138,7 +139,7 @@ def _training(facts: Facts) -> Training | None:
     )
 
 
-def preflight_of(frozen: Subject, recipe: RecipeRow | None) -> Mapping[str, Any] | None:
+def preflight_of(frozen: Subject, recipe: RecipeRow | None) -> Preflight | None:
     """The preflight of exactly this config, prompt and data; None where the last one was of something else.
 
     What a preflight is valid for is a digest of these parts (`training.service.plan_of`).

@@ -1,22 +1,39 @@
 """What a page about the verdict draws, for the page itself and for a shared link: pure, from what was gathered."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from app.advice import acts, explanation
 from app.advice.evidence import Evidence
 from app.advice.verdict import Advice
 from app.baselines import standing
 from app.baselines.tables import BaselineRow
-from app.economics.answer import answer
+from app.economics.answer import Answer, answer
 from app.economics.costs import Study
 from app.economics.sentences import money
 from app.gate import warnings
-from app.gate.options import options
+from app.gate.options import Option, options
 from app.gate.warnings import Caution
 
 AFTER = frozenset({"training", "training_failed", "improved", "not_better", "regressed", "inconclusive"})
 """States of an assessment in which something newer than the verdict stands above it."""
+
+
+class Drawn(TypedDict):
+    """What `gate/_verdict.html` draws. why, sure: the reasons, and what the confidence rests on. worth: whether a
+    trained model pays; None where costs are not shown."""
+
+    advice: Advice
+    said: explanation.Sentence
+    headline: str
+    cautions: tuple[Caution, ...]
+    why: explanation.Reasons
+    sure: str
+    options: Sequence[Option]
+    study: Study | None
+    money: Callable[[float | None, str], str]
+    worth: Answer | None
 
 
 def values(
@@ -26,7 +43,7 @@ def values(
     baseline: BaselineRow | None = None,
     *,
     models_named: bool = True,
-) -> dict[str, Any]:
+) -> Drawn:
     """What `gate/_verdict.html` needs that is the same for every reader.
 
     study: None where costs are not shown. models_named: whether the reader may see what the team's models are called.

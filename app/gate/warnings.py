@@ -6,7 +6,7 @@ about what another one says. A warning locks nothing; what locks is a criterion 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 from app import glossary
 from app.advice.evidence import Evidence, Score
@@ -59,7 +59,7 @@ class Caution:
         return self.statement.code
 
     @property
-    def values(self) -> Mapping[str, Any]:
+    def values(self) -> Mapping[str, object]:
         return self.statement.values
 
     @property
@@ -113,10 +113,19 @@ UNNAMED: Mapping[str, str] = {
 }
 
 
+class _Hidden(TypedDict, total=False):
+    """Of the evidence, what such a reader gets something else for."""
+
+    cost_basis: None
+    baseline_ran_on: str
+    trains_on: str
+    judge_name: str
+
+
 def evidence_without_names(evidence: Evidence, *, costs: bool) -> Evidence:
     """What the criteria are judged by for such a reader: they say the same, and name no model. costs: whether sums of
     money may be shown."""
-    hidden: dict[str, Any] = {} if costs else {"cost_basis": None}
+    hidden: _Hidden = {} if costs else {"cost_basis": None}
     if evidence.baseline_ran_on is not None:
         hidden["baseline_ran_on"] = UNNAMED["ran"]
     if evidence.trains_on is not None:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ from app.inference.tables import ModelRow, Purpose
 from app.jobs import store as job_store
 from app.jobs.api import Job
 from app.jobs.tables import JobRow
+from app.plain_json import JsonObject
 from app.users.deps import Admin, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
@@ -226,7 +227,7 @@ class Meeting(BaseModel):
     tokens_in: int
     tokens_out: int
     lines: list[MeetingLine]
-    manner: dict[str, Any] | None
+    manner: JsonObject | None
     thinking_off: bool
     can_turn_thinking_off: bool
     later: list[str] = Field(description="What a measurement found different since.")

@@ -15,10 +15,10 @@ blocks, each with the keys that it may see, so half of the scores are never comp
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
-from transformers import AttentionInterface
+from torch.autograd.function import FunctionCtx
+from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 
 from app.inference.devices import Device
 
@@ -29,7 +29,7 @@ EAGER = 1024  # tokens up to which eager is quicker than torch's own kernel on a
 BY_LAYER = ("attn_logit_softcapping", "sliding_window", "attention_chunk_size")  # kinds of attention that are not plain
 
 
-def choose(config: Any, device: Device, dtype: str, longest: int = 0, *, trained: bool) -> str:
+def choose(config: "PretrainedConfig", device: Device, dtype: str, longest: int = 0, *, trained: bool) -> str:
     """The name of the attention that transformers is to use.
 
     config: of the model. dtype: that it is loaded in. longest: tokens of the longest row, 0 where unknown. trained:
@@ -45,14 +45,14 @@ def choose(config: Any, device: Device, dtype: str, longest: int = 0, *, trained
     return "eager" if longest <= EAGER else "sdpa"
 
 
-def plain(config: Any) -> bool:
+def plain(config: "PretrainedConfig") -> bool:
     """Whether every layer of a model looks at all tokens before it and nothing else is done to its scores."""
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     odd = any(getattr(config, name, None) for name in BY_LAYER)
     return kinds == {"full_attention"} and not odd and not getattr(config, "attention_dropout", 0.0) and _known(config)
 
 
-def _known(config: Any) -> bool:
+def _known(config: "PretrainedConfig") -> bool:
     """Families that were compared with eager attention; others may pass more to attention than we read."""
     return getattr(config, "model_type", "") in {"llama", "mistral", "qwen2", "qwen3", "smollm3", "granite"}
 
@@ -90,7 +90,9 @@ class Blocks(torch.autograd.Function):  # type: ignore[misc]  # torch is not typ
     """
 
     @staticmethod
-    def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
+    def forward(
+        ctx: FunctionCtx, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
+    ) -> torch.Tensor:
         """query: (rows, heads, tokens, width); key, value: (rows, heads of keys, before + tokens, width).
 
         The last query stands at the last key. Returns: (rows, tokens, heads, width), as transformers wants it.
@@ -117,7 +119,7 @@ class Blocks(torch.autograd.Function):  # type: ignore[misc]  # torch is not typ
         return out
 
     @staticmethod
-    def backward(ctx: Any, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None]:
+    def backward(ctx: FunctionCtx, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None]:
         """Gradients at query, key and value; wanted: that at the answer. Those of keys are summed in 32 bits."""
         queries, keys, values, *chances = ctx.saved_tensors
         rows, tokens, heads, _ = wanted.shape
@@ -155,13 +157,13 @@ def _chances(queries: torch.Tensor, keys: torch.Tensor, scaling: float, block: i
 
 
 def attend(
-    _module: Any,
+    _module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
-    **_rest: Any,
+    **_rest: object,
 ) -> tuple[torch.Tensor, None]:
     """What transformers calls by the name `BLOCKS`. Rows must be padded on the right, and there is no mask.
 
@@ -176,7 +178,7 @@ AttentionInterface.register(BLOCKS, attend)
 
 
 @contextmanager
-def masked(model: Any) -> Iterator[None]:
+def masked(model: "PreTrainedModel") -> Iterator[None]:
     """Have a model attend as torch does where it would by blocks, for rows that are padded on the left: for a kernel
     that it does not know, transformers makes no mask and says nothing."""
     configs = {id(config): config for config in (model.config, model.config.get_text_config())}.values()

@@ -7,11 +7,12 @@ Servers and gateways say the same things in many ways: text as a list of parts, 
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypedDict, cast
 
 import orjson
 
 from app.inference.generator import Finish
+from app.plain_json import JsonObject
 
 EXCERPT = 300  # characters of a stranger's text in one of our sentences
 LONGEST = 200_000  # characters of an answer, and of the thinking before it; whoever scores or shows it has to end
@@ -76,23 +77,49 @@ def read(content: bytes) -> Completion:
     return completion
 
 
+class ChatMessage(TypedDict, total=False):
+    """What is read of a message; a server may put anything into each part."""
+
+    content: object
+    refusal: object
+
+
+class Choice(TypedDict, total=False):
+    """One answer of a chat completion; `text` stands for a message in the older protocol."""
+
+    message: ChatMessage
+    text: object
+    finish_reason: object
+    error: object
+
+
+class ChatBody(TypedDict, total=False):
+    """What is read of a chat completion."""
+
+    choices: list[Choice]
+    model: object
+    usage: object
+
+
 def _read(content: bytes) -> Completion:
-    body = _streamed(content) if content.lstrip()[:5] == b"data:" else _json(content)
-    refuse_fault(content, body)
+    came = _streamed(content) if content.lstrip()[:5] == b"data:" else _json(content)
+    refuse_fault(content, came)
+    body = cast("ChatBody", came)  # what is of another kind ends in `read`
     choice = body["choices"][0]
-    message = choice["message"] if "message" in choice else {"content": choice["text"]}
+    message: ChatMessage = choice["message"] if "message" in choice else {"content": choice["text"]}
+    parts: JsonObject = message
     reason = choice.get("finish_reason")
     content_part, refusal = message.get("content"), message.get("refusal")
-    if isinstance(choice.get("error"), Mapping):
-        raise _fault(content, choice["error"])
+    if isinstance(error := choice.get("error"), Mapping):
+        raise _fault(content, error)
     finish = _finish(reason)
     text, inside = _text(content_part)
     beside = next(
-        (message[name] for name in ("reasoning_content", "reasoning", "thinking") if message.get(name)),
+        (parts[name] for name in ("reasoning_content", "reasoning", "thinking") if parts.get(name)),
         "",
     )
     thinking = "\n".join(part for part in (inside, beside if isinstance(beside, str) else "") if part)
-    if calls := _calls(message):
+    if calls := _calls(parts):
         text = f"{text.rstrip()}\n{calls}" if text and text.strip() else calls
     if text is None and isinstance(refusal, str) and refusal:
         text = refusal  # what the model says to this question is that it will not answer it
@@ -125,7 +152,7 @@ ERROR_SAYS = re.compile(
 ERROR_PAGE = re.compile(r"<(?:title|h1)>[^<]{0,100}(?:[45]\d\d|gateway|unavailable|error|denied)", re.IGNORECASE)
 
 
-def _is_error(text: str, body: Mapping[str, Any]) -> bool:
+def _is_error(text: str, body: JsonObject) -> bool:
     usage = body.get("usage")
     nothing = isinstance(usage, Mapping) and bool(usage) and _usage(body) == (0, 0)
     if nothing and len(text) <= 500:
@@ -155,7 +182,7 @@ def listed_models(content: bytes) -> list[str]:
     return sorted(usable)[:MOST_NAMES]
 
 
-def _json(content: bytes) -> Any:
+def _json(content: bytes) -> object:
     try:
         return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
@@ -165,10 +192,10 @@ def _json(content: bytes) -> Any:
     raise Trouble("row", f"The answer is not JSON: {excerpt(content)}")
 
 
-def _streamed(content: bytes) -> Any:
+def _streamed(content: bytes) -> JsonObject:
     """Put a stream of server-sent events together as the one answer that was asked for."""
     text, thinking, reason = "", "", None
-    whole: dict[str, Any] = {}
+    whole: dict[str, object] = {}
     for line in content.splitlines():
         data = line.removeprefix(b"data:").strip()
         if not line.startswith(b"data:") or data == b"[DONE]":
@@ -251,7 +278,7 @@ def _strings(part: object) -> Iterator[str]:
         yield from _strings(next((part[name] for name in names if part.get(name)), ""))
 
 
-def _calls(message: Mapping[str, Any]) -> str:
+def _calls(message: JsonObject) -> str:
     """Tool calls as data sets write them: name and arguments, one object or a list of them."""
     named_calls = message.get("tool_calls") or (
         [{"function": single}] if (single := message.get("function_call")) else []
@@ -271,20 +298,20 @@ def _calls(message: Mapping[str, Any]) -> str:
     return "" if not calls else orjson.dumps(calls[0] if len(calls) == 1 else calls).decode()
 
 
-def _usage(body: Mapping[str, Any]) -> tuple[int, int]:
+def _usage(body: JsonObject) -> tuple[int, int]:
     usage = body.get("usage")
     if not isinstance(usage, Mapping):
         return 0, 0
     return _count(usage, "prompt_tokens", "input_tokens"), _count(usage, "completion_tokens", "output_tokens")
 
 
-def _counted(body: Mapping[str, Any], prompt: int) -> Literal["present", "zero", "missing"]:
+def _counted(body: JsonObject, prompt: int) -> Literal["present", "zero", "missing"]:
     if prompt:
         return "present"
     return "zero" if isinstance(body.get("usage"), Mapping) and body["usage"] else "missing"
 
 
-def _count(usage: Mapping[str, Any], *names: str) -> int:
+def _count(usage: JsonObject, *names: str) -> int:
     value = next((usage[name] for name in names if name in usage), 0)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else 0
 
@@ -310,7 +337,7 @@ def faults(content: bytes) -> list[Fault]:
     return [_as_fault(error) for error in _objects_within(body)]
 
 
-def _objects_within(body: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+def _objects_within(body: object, depth: int = 0) -> Iterator[JsonObject]:
     if isinstance(body, list):
         for item in body[:20] if depth < DEEPEST else ():
             yield from _objects_within(item, depth + 1)
@@ -335,12 +362,13 @@ def refuse_fault(content: bytes, body: object) -> None:
         raise _fault(content, _first_fault(body))
 
 
-def _first_fault(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _first_fault(body: JsonObject) -> JsonObject:
     return next(_objects_within(body), {})
 
 
-def _as_fault(error: Mapping[str, Any]) -> Fault:
-    text = next((error[name] for name in ("message", "msg", "title") if isinstance(error.get(name), str)), "")
+def _as_fault(error: JsonObject) -> Fault:
+    texts = (error.get(name) for name in ("message", "msg", "title"))
+    text = next((said for said in texts if isinstance(said, str)), "")
     codes = [code for name in ("code", "type", "status") if (code := _word(error.get(name)))]
     where = error.get("param")
     if where is None and isinstance(loc := error.get("loc"), list) and loc:
@@ -361,7 +389,7 @@ PAID = re.compile(
 )
 
 
-def _fault(content: bytes, error: Mapping[str, Any]) -> Trouble:
+def _fault(content: bytes, error: JsonObject) -> Trouble:
     """An error inside an answer that says it succeeded, by its own code: tried again unless that cannot help."""
     fault = _as_fault(error)
     text = f"The model server reported an error: {excerpt((fault.message or '').encode()) or excerpt(content)}"

@@ -5,15 +5,20 @@ one is made impossible before the most likely is taken. Where the row leaves thi
 that closes it. An answer that is cut at its limit is cut, not invalid. Rows without a constraint are not touched.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from app.inference import answer_text, grammars, loading
 from app.inference.constraints import Constraint
+from app.inference.local_protocol import HeldTo
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher, LLTokenizer
 
 
 class CannotConstrain(Exception):
@@ -24,7 +29,7 @@ class CannotConstrain(Exception):
 class Guide:
     """Where one row is in its grammar. closes: the mark that ends its thinking, empty once it is answering."""
 
-    matcher: Any
+    matcher: "LLMatcher"
     closes: str = ""
     fault: str = ""
 
@@ -40,31 +45,28 @@ class Constraints:
 
     def __init__(self, loaded: loading.Loaded) -> None:
         self._loaded = loaded
-        self._vocabulary: Any = None
-        self._built: dict[Constraint, Any] = {}
+        self._built: dict[Constraint, LLMatcher] = {}
 
-    def asked(self, request: Mapping[str, Any], opened: str = "") -> Guide | None:
-        """A row at the beginning of its grammar; None for a request without a constraint. opened: the mark of thinking
-        that the prompt leaves open.
+    def asked(self, held: HeldTo | None, opened: str = "") -> Guide | None:
+        """A row at the beginning of its grammar; None without a constraint. held: what its answer is held to. opened:
+        the mark of thinking that the prompt leaves open.
 
         Raises:
             CannotConstrain: the grammar cannot be built, or the model's tokenizer is one that cannot be read.
         """
-        stored = request.get("constraint")
-        if not stored:
+        if not held:
             return None
-        constraint = Constraint(stored["kind"], stored["text"])
+        constraint = Constraint(held["kind"], held["text"])
         if constraint not in self._built:
             self._built[constraint] = self._build(constraint)
         return Guide(self._built[constraint].deep_copy(), answer_text.closing(opened) if opened else "")
 
-    def _build(self, constraint: Constraint) -> Any:
+    def _build(self, constraint: Constraint) -> "LLMatcher":
         from llguidance import LLMatcher
 
-        if self._vocabulary is None:
-            self._vocabulary = self._read()
+        vocabulary = self._vocabulary
         try:
-            matcher = LLMatcher(self._vocabulary, grammars.grammar(constraint), log_level=0)
+            matcher = LLMatcher(vocabulary, grammars.grammar(constraint), log_level=0)
         except ValueError as error:
             raise CannotConstrain(self._sentence(str(error))) from None
         if matcher.is_error():
@@ -75,7 +77,8 @@ class Constraints:
     def _sentence(reason: str) -> str:
         return f"Answers cannot be kept to this: {grammars.in_one_line(reason)}"
 
-    def _read(self) -> Any:
+    @cached_property
+    def _vocabulary(self) -> "LLTokenizer":
         import llguidance.hf  # here: it loads transformers, which `loading` makes stay offline first
 
         # Logits may be wider than the tokenizer: what is behind its end is padding, which no answer may hold.

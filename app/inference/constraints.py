@@ -7,16 +7,16 @@ whether a text keeps it: the same check counts valid answers of variants that we
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Literal, cast, get_args
 
 import jsonschema_rs
 import re2
 
 from app.inference import schemas
 from app.inference.schemas import DEEPEST, REASON, expression_fault
+from app.plain_json import JsonObject
 
 Kind = Literal["json_schema", "regex", "labels"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -51,17 +51,18 @@ class Constraint:
         return tuple(self.text.split("\n"))
 
     @cached_property
-    def schema(self) -> Any:
+    def schema(self) -> dict[str, object]:
         """The JSON schema, keys in the order in which they are written: answers keep that order."""
-        return json.loads(self.text)
+        schema: dict[str, object] = json.loads(self.text)
+        return schema
 
     def to_json(self) -> dict[str, str]:
         """As the settings of an arm hold it."""
         return {"kind": self.kind, "text": self.text, "sha256": self.sha256}
 
     @staticmethod
-    def from_json(stored: Mapping[str, Any]) -> "Constraint":
-        return Constraint(stored["kind"], str(stored["text"]))
+    def from_json(stored: JsonObject) -> "Constraint":
+        return Constraint(cast("Kind", stored["kind"]), str(stored["text"]))
 
     @cached_property
     def check(self) -> "Check":
@@ -176,8 +177,8 @@ def _no_json(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    read: dict[str, Any] = {}
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    read: dict[str, object] = {}
     for name, value in pairs:
         if name in read:
             raise ValueError(f"the key “{name}” stands twice in one object")
@@ -188,7 +189,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # ---------------------------------------------------------------- checking texts
 
 
-def _validator(schema: Any) -> Any:
+def _validator(schema: dict[str, object]) -> jsonschema_rs.Validator:
     # offline: a schema is a stranger's text, and must not make this server ask other ones.
     return jsonschema_rs.validator_for(
         schema, validate_formats=True, offline=True, pattern_options=jsonschema_rs.RegexOptions()

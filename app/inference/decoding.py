@@ -10,9 +10,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from app.inference import attention, constrained, loading, pool
+from app.inference.local_protocol import AnsweredRow
 from app.inference.rows import Row, alike, batches, in_common, prefill, repeated, taken, tokens_at_once
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -25,7 +25,7 @@ REFILL = 4  # new rows are read once this part of the places is free: a few at a
 
 def run(
     loaded: loading.Loaded, rows: Sequence[Row], stop: threading.Event, keeper: constrained.Constraints
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[AnsweredRow]:
     """Yield the answer of each row as it is done; ends early, with fewer, once `stop` is set."""
     for part in alike(rows) if rows else ():
         with torch.inference_mode():
@@ -34,7 +34,7 @@ def run(
 
 def _part(
     loaded: loading.Loaded, rows: Sequence[Row], stop: threading.Event, keeper: constrained.Constraints
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[AnsweredRow]:
     common = in_common(loaded, rows)
     if pool.fits(loaded, rows[0].ids):
         yield from _pooled(loaded, rows, common, stop, keeper)
@@ -58,7 +58,7 @@ def _shared_out(rows: Sequence[Row], started: float) -> None:
 
 def _pooled(
     loaded: loading.Loaded, rows: Sequence[Row], common: int, stop: threading.Event, keeper: constrained.Constraints
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[AnsweredRow]:
     started = time.monotonic()
     known = pool.beginning(loaded, rows[0].ids[:common])
     _shared_out(rows, started)
@@ -76,7 +76,7 @@ def _through(
     common: int,
     stop: threading.Event,
     keeper: constrained.Constraints,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[AnsweredRow]:
     """Answer rows for which these places are of the right size, taking them off those that wait."""
     under_way: list[Row] = []
     while not stop.is_set():
@@ -124,10 +124,10 @@ def _batch(
     loaded: loading.Loaded,
     batch: list[Row],
     shared: int,
-    prefix: Any,
+    prefix: DynamicCache | None,
     stop: threading.Event,
     keeper: constrained.Constraints,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[AnsweredRow]:
     started = time.monotonic()
     cache = DynamicCache(config=loaded.model.config) if prefix is None else repeated(prefix, len(batch))
     width = max(len(row.ids) for row in batch) - shared

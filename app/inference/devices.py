@@ -5,9 +5,9 @@ the process with a sentence: a run that was planned for a GPU and crawls along o
 """
 
 import resource
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -142,7 +142,7 @@ def random_state(device: Device) -> Mapping[str, torch.Tensor]:
 
 def restore_random_state(states: Mapping[str, torch.Tensor]) -> None:
     """Draw from there on. A state of a device that is not here is left out: the run then goes on, not to the bit."""
-    setters: Mapping[str, Any] = {
+    setters: Mapping[str, Callable[[torch.Tensor], None] | None] = {
         "torch_rng": torch.set_rng_state,
         "cuda_rng": torch.cuda.set_rng_state if torch.cuda.is_available() else None,
         "mps_rng": torch.mps.set_rng_state if torch.backends.mps.is_available() else None,

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1")
 
@@ -122,7 +122,16 @@ def check(folder: Path, files: dict[str, str]) -> None:
             raise folders.Damaged(f"{name} is not the file that this app was written for.")
 
 
-def embed(engine: Engine, texts: Sequence[str], kind: str, stop: threading.Event) -> Iterator[dict[str, Any]]:
+class Batch(TypedDict):
+    """Vectors of some of the texts, `at` their places. data: float32, base64. cut: how many were too long to be read
+    whole."""
+
+    at: list[int]
+    data: str
+    cut: int
+
+
+def embed(engine: Engine, texts: Sequence[str], kind: str, stop: threading.Event) -> Iterator[Batch]:
     """Yield the vectors of texts, batch by batch, the longest first; ends early once `stop` is set."""
     order = sorted(range(len(texts)), key=lambda at: -engine.length(texts[at]))
     for start in range(0, len(order), ROWS):

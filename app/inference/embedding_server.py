@@ -10,10 +10,10 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from app.inference import completion, model_names
 from app.inference.embedding import Interrupted, Kind, Vectors
@@ -190,7 +190,7 @@ def _wrong(text: str) -> completion.Trouble:
     return completion.Trouble("again", f"{text} Check that the model is one for embeddings.")
 
 
-def _numbers(value: object) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _numbers(value: object) -> NDArray[np.float64]:
     """A vector as it was sent: a list of numbers, or float32 in base64, which some servers send unasked.
 
     Raises: TypeError: it is neither.

@@ -139,7 +139,7 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
     def _sent(self, request: Request, learnt: frozenset[str]) -> Received:
         messages = folded(request.messages) if "system" in learnt else request.messages
         messages = joined(messages) if "turns" in learnt else messages
-        body: dict[str, Any] = {
+        body: dict[str, object] = {
             "model": self.model,
             "messages": [message.to_json() for message in messages],
             _limit(learnt): request.max_tokens,

@@ -6,8 +6,8 @@ it, and a reviewer approves it. `Findings` is what a person reads: each thing wi
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from app.plain_json import JsonObject
 from app.strict import Frozen
 from app.wording import inflect, plural
 
@@ -44,7 +44,7 @@ class Manner(Frozen):
     without: tuple[str, ...] = ()
     seed: int | None = None
     form: str | None = None
-    wire: Mapping[str, Any] | None = None
+    wire: JsonObject | None = None
     window: int | None = None
     window_from: str | None = None
     cuts: bool | None = None
@@ -56,11 +56,11 @@ class Manner(Frozen):
     ends: str | None = None
 
     @property
-    def also_sent(self) -> dict[str, Any]:
+    def also_sent(self) -> JsonObject:
         """What goes with every question beside what a question needs."""
         return {**({} if self.seed is None else {"seed": self.seed}), **(self.wire or {})}
 
-    def differs(self) -> dict[str, Any]:
+    def differs(self) -> JsonObject:
         """What of it answers may depend on; nothing where it is asked as one that nobody met."""
         asked = {"without": sorted(self.without), "sent": self.also_sent, "form": self.form}
         return {name: value for name, value in asked.items() if value}
@@ -116,7 +116,7 @@ class Findings(Frozen):
     lines: tuple[Line, ...]
     tokens_in: int = 0
     tokens_out: int = 0
-    switch: Mapping[str, Any] | None = None
+    switch: JsonObject | None = None
     switch_name: str | None = None
     later: tuple[str, ...] | None = None
 

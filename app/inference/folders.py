@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 MANIFEST = "MANIFEST.json"
 
@@ -149,11 +148,11 @@ def _config_faults(path: Path) -> Iterator[str]:
         yield f"{path.name} asks for code or settings that we do not load: {', '.join(denied)}."
 
 
-def _object(path: Path) -> dict[str, Any]:
+def _object(path: Path) -> dict[str, object]:
     return dict(json.loads(path.read_text(encoding="utf-8")).items())
 
 
-def _denied(value: Any) -> Iterator[str]:
+def _denied(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
             odd = key in ATTENTION and (isinstance(inner, dict | list) or inner not in ATTENTION_VALUES)
@@ -218,9 +217,12 @@ def stored(folder: Path) -> dict[str, str]:
     Raises: Damaged: there is none, or it cannot be read.
     """
     try:
-        return {str(name): str(value) for name, value in _object(folder / MANIFEST)["files"].items()}
+        files = _object(folder / MANIFEST)["files"]
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise Damaged(f"{MANIFEST} is missing or cannot be read.") from error
+    if not isinstance(files, dict):
+        raise Damaged(f"{MANIFEST} is missing or cannot be read.")
+    return {str(name): str(value) for name, value in files.items()}
 
 
 def seal(folder: Path, model: str, revision: str, **facts: object) -> Manifest:

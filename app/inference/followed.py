@@ -1,10 +1,11 @@
 """A model on this machine whose answers are followed while they are written: in pieces, up to a text, or given up."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from app.inference.generator import Answer, Request
 from app.inference.local import LocalModel
+from app.inference.local_protocol import asked as as_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class FollowedModel(LocalModel):
                 self._send(do="drop", id=name)
             return stop()
 
-        body = [asdict(one.request) | {"stops": one.stops, "pieces": one.pieces, "bare": one.bare} for one in asked]
+        body = [{**as_asked(one.request), "stops": one.stops, "pieces": one.pieces, "bare": one.bare} for one in asked]
         for event in self._ask(over, do="answer", requests=body):
             if event["event"] == "piece":
                 yield Piece(event["id"], event["text"])

@@ -4,10 +4,11 @@ It is passed on in pieces, ends where one of the asker's texts begins, and is gi
 """
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
+from app.inference.local_protocol import AskedRow
 from app.processes import parent
 
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # what the first bytes of a letter decode to while the others have not come
@@ -16,7 +17,7 @@ UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # what the first bytes of a letter dec
 class Decoder(Protocol):
     """What is used of a tokenizer."""
 
-    def decode(self, token_ids: Sequence[int], **options: Any) -> str: ...
+    def decode(self, token_ids: Sequence[int], **options: object) -> str: ...
 
 
 class Dropped:
@@ -82,11 +83,11 @@ class Follower:
             self._sent = len(sure)
 
 
-def followers(requests: Iterable[Mapping[str, Any]], dropped: Dropped) -> dict[str, Follower]:
+def followers(requests: Iterable[AskedRow], dropped: Dropped) -> dict[str, Follower]:
     """A follower for each request that asks for one, by its id."""
     return {
-        str(request["id"]): Follower(
-            str(request["id"]), dropped, tuple(stop for stop in request["stops"] if stop), bool(request["pieces"])
+        request["id"]: Follower(
+            request["id"], dropped, tuple(stop for stop in request["stops"] if stop), request["pieces"]
         )
         for request in requests
         if "stops" in request

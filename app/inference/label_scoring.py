@@ -9,12 +9,12 @@ nothing is divided by its length: means of logarithms are no probabilities of an
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.chat import Message
 from app.inference import loading, tokens
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
+from transformers import DynamicCache  # isort: skip
 
 LOGITS = 1 << 27  # numbers of logits in one pass, at most: half a gigabyte
 NODES = 512  # tokens of labels in one pass: with more, each looking at each takes longer than their own computing
@@ -111,9 +111,9 @@ def in_parts(
     loaded: loading.Loaded,
     parts: Sequence[tuple[Tree, Sequence[int]]],
     prompt: list[int],
-    cache: Any,
+    cache: DynamicCache,
     stop: Callable[[], bool],
-) -> Any:
+) -> torch.Tensor:
     """Log-probability of each label after one prompt, some labels at a time: (1, labels); no row once `stop()` is true.
 
     cache: of all tokens of the prompt but the last one. It is as it was afterwards.
@@ -129,8 +129,12 @@ def in_parts(
 
 
 def log_chances(
-    loaded: loading.Loaded, labels: Tree, prompts: Sequence[list[int]], shared: int = 0, prefix: Any = None
-) -> Any:
+    loaded: loading.Loaded,
+    labels: Tree,
+    prompts: Sequence[list[int]],
+    shared: int = 0,
+    prefix: DynamicCache | None = None,
+) -> torch.Tensor:
     """Log-probability of each label, with its end, after each prompt: (prompts, labels), float32.
 
     shared: tokens that all prompts begin with, which `prefix` is the cache of, for this pass to use up.
@@ -170,7 +174,7 @@ def log_chances(
     return torch.stack([_read(each, labels) for each in logits])
 
 
-def _read(logits: Any, labels: Tree) -> Any:
+def _read(logits: torch.Tensor, labels: Tree) -> torch.Tensor:
     """Log-probability of each label from what may follow the prompt and each node: (1 + nodes, vocabulary)."""
     whole = torch.logsumexp(logits.float(), -1)  # (1 + nodes,)
     from_where = torch.tensor([parent + 1 for parent in labels.parents], dtype=torch.long)
@@ -179,7 +183,7 @@ def _read(logits: Any, labels: Tree) -> Any:
     return torch.stack([steps[list(path)].sum() + ended[path[-1] + 1 if path else 0] for path in labels.paths])
 
 
-def plain(loaded: loading.Loaded, labels: Tree, prompt: list[int], chosen: Sequence[int], at_once: int) -> Any:
+def plain(loaded: loading.Loaded, labels: Tree, prompt: list[int], chosen: Sequence[int], at_once: int) -> torch.Tensor:
     """The same for one prompt and the labels of these numbers, each written out behind the prompt: for models that a
     tree or a shared beginning doesn't fit, and to tell which ones those are. at_once: labels in one pass."""
     chances = []

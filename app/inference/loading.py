@@ -8,14 +8,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 os.environ.update(
     HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_PROGRESS_BARS="1"
 )
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from app.inference import attention as attentions
@@ -33,8 +39,8 @@ class Loaded:
     """A model ready to run. context: tokens that prompt and answer may have together. device: what it computes on.
     bits: of a number in its layers' matrices, 16 where they are as in the files (whatever the precision), or 4."""
 
-    model: Any
-    tokenizer: Any
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
     dtype: str
     context: int
     manifest: folders.Manifest
@@ -98,7 +104,7 @@ def load(
     tokenizer = AutoTokenizer.from_pretrained(folder, **offline)
     config = AutoConfig.from_pretrained(folder, **offline)
     kernel = attention or attentions.choose(config, chosen, kind, longest, trained=trained)
-    how: dict[str, Any] = {"quantization_config": nf4(kind, chosen), "device_map": {"": chosen.name}} if bits else {}
+    how: dict[str, object] = {"quantization_config": nf4(kind, chosen), "device_map": {"": chosen.name}} if bits else {}
     with nullcontext() if whole else torch.device("cpu"):
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=DTYPES[kind], attn_implementation=kernel, use_safetensors=True, **how, **offline
@@ -109,7 +115,7 @@ def load(
     return Loaded(model, tokenizer, kind, context, manifest, chosen, bits or 16)
 
 
-def nf4(kind: str, device: Device) -> Any:
+def nf4(kind: str, device: Device) -> BitsAndBytesConfig:
     """How matrices are held in 4 bits. Raises: devices.NotThere: nothing here can."""
     if importlib.util.find_spec("bitsandbytes") is None:
         raise devices.NotThere(
@@ -126,7 +132,7 @@ def nf4(kind: str, device: Device) -> Any:
     )
 
 
-def in_precision(model: Any, loaded: Loaded) -> Any:
+def in_precision(model: PreTrainedModel, loaded: Loaded) -> PreTrainedModel:
     """A model with an adapter, all of it in the precision that was loaded; what is held in 4 bits stays so."""
     kind = DTYPES[loaded.dtype]
     if loaded.bits == 16:

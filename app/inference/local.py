@@ -4,14 +4,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 from app.chat import Message
 from app.inference.generator import Answer, Request, Unusable
+from app.inference.local_protocol import Dtype, asked
 from app.inference.model_process import ModelProcess
 from app.processes import children
-
-Dtype = Literal["auto", "float32", "bfloat16"]
 
 CHUNK = 512  # requests handed over at once: enough to sort by length and to share a beginning
 
@@ -104,7 +102,7 @@ class LocalModel(ModelProcess):
         for start in range(0, len(requests), CHUNK):
             if stop():
                 return
-            body = [asdict(request) for request in requests[start : start + CHUNK]]
+            body = [asked(request) for request in requests[start : start + CHUNK]]
             for event in self._ask(stop, do="answer", requests=body):
                 yield Answer(**event["answer"])
 

@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from app.chat import messages_from_json
 from app.inference import constrained, decoding, devices, folders, following, label_scoring, loading, packed, tokens
+from app.inference.local_protocol import AnsweredRow, AskedRow, CountedRow, Load, RowToCount
 from app.inference.rows import COPIED, Row, answered, batches, in_common, prefill, repeated, tokens_at_once
 from app.processes import parent
 
@@ -23,11 +24,11 @@ import torch  # isort: skip  (after loading, which makes it stay offline)
 
 def answer(
     loaded: loading.Loaded,
-    requests: Sequence[dict[str, Any]],
+    requests: Sequence[AskedRow],
     stop: threading.Event,
     keeper: constrained.Constraints | None = None,
     followers: Mapping[str, following.Follower] | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[AnsweredRow]:
     """Yield one answer for each request as it is done; ends early, with fewer, once `stop` is set.
 
     keeper: what this model needs for constraints, kept from one call to the next. followers: of answers, by their id.
@@ -40,7 +41,7 @@ def answer(
             continue
         row, error = _row(loaded, request, keeper)
         if row is None:
-            yield answered(Row(str(request["id"]), [], 0), error=error)
+            yield answered(Row(request["id"], [], 0), error=error)
         else:
             if (follower := (followers or {}).get(row.id)) is not None:
                 follower.opened, row.follower = row.opened, follower
@@ -49,8 +50,8 @@ def answer(
 
 
 def _scored(
-    loaded: loading.Loaded, requests: Sequence[dict[str, Any]], stop: threading.Event, keeper: constrained.Constraints
-) -> Iterator[dict[str, Any]]:
+    loaded: loading.Loaded, requests: Sequence[AskedRow], stop: threading.Event, keeper: constrained.Constraints
+) -> Iterator[AnsweredRow]:
     """Answer each request with the likeliest of its choices, and say how likely each one is."""
     for choices in dict.fromkeys(tuple(request["choices"]) for request in requests):
         rows = []
@@ -59,7 +60,7 @@ def _scored(
                 continue
             row, error = _row(loaded, request, keeper)
             if row is None:
-                yield answered(Row(str(request["id"]), [], 0), error=error)
+                yield answered(Row(request["id"], [], 0), error=error)
                 continue
             messages = messages_from_json(request["messages"])
             rows.append(row)
@@ -75,7 +76,7 @@ def _scored(
 
 def _with_chances(
     loaded: loading.Loaded, rows: list[Row], choices: Sequence[str], labels: label_scoring.Tree, stop: threading.Event
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[AnsweredRow]:
     deepest = max(labels.depths, default=0) + 1
     for row in [row for row in rows if len(row.ids) + deepest > loaded.context]:
         error = f"The prompt has {len(row.ids)} tokens, and with a label the model reads {loaded.context} at most."
@@ -98,9 +99,11 @@ def _with_chances(
             started = time.monotonic()
             prompts = [row.ids for row in batch]
             if together:
-                found = label_scoring.log_chances(loaded, labels, prompts, shared, repeated(prefix, len(batch)))
+                beginning = None if prefix is None else repeated(prefix, len(batch))
+                found = label_scoring.log_chances(loaded, labels, prompts, shared, beginning)
             elif fits:
-                cache = prefill(loaded, prompts[0][shared:-1], repeated(prefix, 1))
+                beginning = None if prefix is None else repeated(prefix, 1)
+                cache = prefill(loaded, prompts[0][shared:-1], beginning)
                 found = label_scoring.in_parts(loaded, parts, prompts[0], cache, stop.is_set)
             else:
                 most = max(1, limit // (len(prompts[0]) + deepest))
@@ -112,7 +115,7 @@ def _with_chances(
                 yield {**answered(row, choices[best]), "chances": dict(zip(choices, chances, strict=True))}
 
 
-def _too_long(rows: list[Row], labels: int, deepest: int) -> Iterator[dict[str, Any]]:
+def _too_long(rows: list[Row], labels: int, deepest: int) -> Iterator[AnsweredRow]:
     """Refuse the rows, which are taken off the list, for which writing every label out would take forever."""
     for row in [row for row in rows if (len(row.ids) + deepest) * labels > label_scoring.WRITTEN_OUT]:
         error = (
@@ -123,7 +126,7 @@ def _too_long(rows: list[Row], labels: int, deepest: int) -> Iterator[dict[str, 
         rows.remove(row)
 
 
-def _row(loaded: loading.Loaded, request: dict[str, Any], keeper: constrained.Constraints) -> tuple[Row | None, str]:
+def _row(loaded: loading.Loaded, request: AskedRow, keeper: constrained.Constraints) -> tuple[Row | None, str]:
     if request.get("choices") and request.get("constraint"):
         return None, "Given answers are scored, so there is nothing to hold to a constraint."
     messages = messages_from_json(request["messages"])
@@ -138,14 +141,14 @@ def _row(loaded: loading.Loaded, request: dict[str, Any], keeper: constrained.Co
     if len(ids) >= loaded.context:
         return None, f"The prompt has {len(ids)} tokens, and the model reads {loaded.context} at most."
     try:
-        guide = keeper.asked(request, opened)
+        guide = keeper.asked(request.get("constraint"), opened)
     except constrained.CannotConstrain as error:
         return None, str(error)
-    room = min(int(request["max_tokens"]), loaded.context - len(ids))
-    return Row(str(request["id"]), ids, room, opened, guide=guide), ""
+    room = min(request["max_tokens"], loaded.context - len(ids))
+    return Row(request["id"], ids, room, opened, guide=guide), ""
 
 
-def count(loaded: loading.Loaded, rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def count(loaded: loading.Loaded, rows: Sequence[RowToCount]) -> Iterator[CountedRow]:
     """Yield the token counts of rows; with a target also those of the completion, and what is trained, decoded."""
     for row in rows:
         messages = messages_from_json(row["messages"])
@@ -163,16 +166,16 @@ def count(loaded: loading.Loaded, rows: Sequence[dict[str, Any]]) -> Iterator[di
         }
 
 
-def _open(order: dict[str, Any]) -> loading.Loaded:
-    loading.compute_with(int(order["threads"]))
+def _open(order: Load) -> loading.Loaded:
+    loading.compute_with(order["threads"])
     loaded = loading.load(
         Path(order["model"]),
-        order.get("files"),
+        order["files"],
         order["dtype"],
-        device=str(order.get("device", "cpu")),
-        bits=order.get("bits"),
+        device=order["device"],
+        bits=order["bits"],
     )
-    if order.get("adapter"):
+    if order["adapter"]:
         loaded = loading.adapted(loaded, Path(order["adapter"]))
     parameters = loaded.model.num_parameters()  # which knows that two numbers of 4 bits are one of its bytes
     packed.pack(loaded.model)
@@ -190,7 +193,7 @@ def _open(order: dict[str, Any]) -> loading.Loaded:
     return loaded
 
 
-def _with_and_without(requests: Sequence[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], bool]]:
+def _with_and_without(requests: Sequence[AskedRow]) -> Iterator[tuple[list[AskedRow], bool]]:
     """The requests for the model as it was loaded, then those for the base model alone; either only where there are."""
     for bare in (False, True):
         if asked := [request for request in requests if bool(request.get("bare")) is bare]:
@@ -202,7 +205,7 @@ def serve() -> None:
     stop = threading.Event()
     dropped = following.Dropped()
     inbox = parent.orders(stop, dropped.add)
-    loaded = _open(inbox.get())
+    loaded = _open(cast("Load", inbox.get()))
     keeper = constrained.Constraints(loaded)
     while True:
         order = inbox.get()

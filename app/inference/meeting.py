@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from app.chat import Message
 from app.db import utcnow
@@ -20,6 +19,7 @@ from app.inference.findings import SEED, Changed, Findings, Line, Manner
 from app.inference.generator import Answer, Request, Unusable, folded
 from app.inference.server_constraints import Wired
 from app.inference.windows import Long, Window, in_words, looked_for, sizes
+from app.plain_json import JsonObject
 from app.wording import plural
 
 LIMIT = 256  # tokens that a probe's answer may have, as in a usual measurement
@@ -40,7 +40,7 @@ SCHEMA = Constraint(
     '"additionalProperties":false}',
 )
 # What servers document to turn thinking off, by what to call it.
-SWITCHES: Mapping[str, Mapping[str, Any]] = {
+SWITCHES: Mapping[str, JsonObject] = {
     "enable_thinking false": {"chat_template_kwargs": {"enable_thinking": False}},
     "reasoning_effort none": {"reasoning_effort": "none"},
     "thinking disabled": {"thinking": {"type": "disabled"}},
@@ -150,7 +150,7 @@ class Meeting:
                 self._thinks.add("inside")
             yield answer_text.settled(answer, self._limit)
 
-    def _one(self, *messages: Message, wire: Mapping[str, Any] | None = None) -> Answer:
+    def _one(self, *messages: Message, wire: JsonObject | None = None) -> Answer:
         request = Wired("probe", messages, self._limit, wire=dict(wire or {}))
         answer = next(self._answers([request]), None)
         if answer is None:
@@ -269,7 +269,7 @@ class Meeting:
 
     # -------------------------------------------------------------- thinking
 
-    def _switch(self, first: Request) -> tuple[str, Mapping[str, Any]] | None:
+    def _switch(self, first: Request) -> tuple[str, JsonObject] | None:
         """What turns thinking off, where the model thinks and anything does."""
         if not self._places():
             return None
@@ -289,7 +289,7 @@ class Meeting:
     def _places(self) -> set[str]:
         return self._asked.places | self._thinks
 
-    def _thinking(self, switch: tuple[str, Mapping[str, Any]] | None) -> str | None:
+    def _thinking(self, switch: tuple[str, JsonObject] | None) -> str | None:
         where = {
             "apart": "in a field of its own, beside the answer",
             "part": "in parts of its own, in the list that the answer is",

@@ -6,14 +6,14 @@ give it: `max_model_len` (vLLM, SGLang), `context_length` (OpenRouter, Together)
 `deprecation` (Mistral), `expiration_date` and their like.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 import orjson
 
 from app.inference import completion
+from app.plain_json import JsonObject
 
 # In this order: what is loaded counts before what the model could do.
 WINDOW = ("loaded_context_length", "max_model_len", "context_window", "context_length", "max_context_length", "n_ctx")
@@ -55,23 +55,23 @@ def read(content: bytes, model: str) -> Listed:
     window, field = next(_windows(entry), (None, ""))
     ends = next((day for name in ENDS for part in _parts(entry) if (day := _day(part.get(name)))), "")
     successor = next(
-        (part[name] for name in SUCCESSOR for part in _parts(entry) if isinstance(part.get(name), str)), ""
+        (name for key in SUCCESSOR for part in _parts(entry) if isinstance(name := part.get(key), str)), ""
     )
     return Listed(len(known), True, window, field, ends, completion.excerpt(successor.encode())[:100])
 
 
-def _entry(known: list[dict[str, Any]], model: str) -> Mapping[str, Any] | None:
+def _entry(known: Sequence[JsonObject], model: str) -> JsonObject | None:
     """The entry of this name; where there is no such name, the only one there is: such servers answer to any name."""
     named = [entry for entry in known if model in (entry.get("id"), entry.get("name"))]
     return named[0] if named else known[0] if len(known) == 1 else None
 
 
-def _parts(entry: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _parts(entry: JsonObject) -> Iterator[JsonObject]:
     yield entry
-    yield from (entry[name] for name in INSIDE if isinstance(entry.get(name), dict))
+    yield from (part for name in INSIDE if isinstance(part := entry.get(name), dict))
 
 
-def _windows(entry: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+def _windows(entry: JsonObject) -> Iterator[tuple[int, str]]:
     for name in WINDOW:
         for part in _parts(entry):
             value = part.get(name)

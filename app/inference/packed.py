@@ -7,7 +7,6 @@ few rows. It is the same sum in another order, at full precision.
 
 import ctypes
 from contextlib import suppress
-from typing import Any
 
 import torch
 
@@ -28,7 +27,7 @@ class Linear(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by the
         self.weight = torch.ops.mkldnn._reorder_linear_weight(plain.weight.detach(), ROWS)
         self.bias = None if plain.bias is None else plain.bias.detach()
 
-    def forward(self, given: torch.Tensor) -> Any:
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
         return torch.ops.mkldnn._linear_pointwise(given, self.weight, self.bias, *self._then)
 
 

@@ -9,14 +9,13 @@ head. Rows come and go while others are under way: the last one moves to the pla
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from app.inference import loading
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
 from torch.nn import functional  # isort: skip
-from transformers import AttentionInterface, DynamicCache  # isort: skip
+from transformers import AttentionInterface, DynamicCache, PreTrainedModel  # isort: skip
 
 NAME = "tunegate_pool"
 CHANGES = ("softcap", "sliding_window", "s_aux", "position_bias", "cache")  # what would make it another attention
@@ -24,7 +23,8 @@ NEAR = {"float32": 1e-3, "bfloat16": 5e-2}  # of the largest logit, by which two
 TRIED = 12  # tokens of a prompt
 GROWTH = 64  # tokens that buffers grow by at least
 
-Layers = list[tuple[Any, Any]]  # keys and values of each layer, (heads, tokens, size)
+Pair = tuple[torch.Tensor, torch.Tensor]
+Layers = list[Pair]  # keys and values of each layer, (heads, tokens, size)
 
 
 class Unfit(Exception):
@@ -57,14 +57,14 @@ class Pool(DynamicCache):  # type: ignore[misc]  # transformers is not seen by t
         self._room = 0  # tokens that the buffers have a place for now
         self._own: Layers = []  # (places, heads, room, size)
         self._came: list[int] = []  # lengths of the rows that come in with this pass; none in a step
-        self._where: Any = None  # row and token of each new key
-        self._bias: Any = None
+        self._where: Pair = (torch.empty(0), torch.empty(0))  # row and token of each new key
+        self._bias: torch.Tensor | None = None
 
     @property
     def free(self) -> int:
         return self.places - len(self.lengths)
 
-    def join(self, prompts: Sequence[list[int]]) -> Any:
+    def join(self, prompts: Sequence[list[int]]) -> torch.Tensor:
         """Take rows in, by the ids that follow the known beginning: what may come next for each, (rows, vocabulary).
 
         They are read one behind the other, without padding; only their attention knows where one ends.
@@ -78,7 +78,7 @@ class Pool(DynamicCache):  # type: ignore[misc]  # transformers is not seen by t
         with _last_only(self._loaded.model, torch.tensor(self._came).cumsum(0) - 1):
             return self._run(torch.tensor([[token for ids in prompts for token in ids]]), (self._shared + at)[None])[0]
 
-    def step(self, tokens: Sequence[int]) -> Any:
+    def step(self, tokens: Sequence[int]) -> torch.Tensor:
         """Go on by one token each: what may come next, (rows, vocabulary)."""
         self._came = []
         own = torch.tensor(self.lengths)
@@ -114,13 +114,13 @@ class Pool(DynamicCache):  # type: ignore[misc]  # transformers is not seen by t
                 new[: len(self.lengths), :, : kept.shape[2]] = kept[: len(self.lengths)]
             self._own[layer] = (larger[0], larger[1])
 
-    def _run(self, inputs: Any, positions: Any) -> Any:
+    def _run(self, inputs: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         with _attending(self._loaded.model, self):
             return self._loaded.model(
                 input_ids=inputs, position_ids=positions, past_key_values=self, use_cache=True
             ).logits
 
-    def update(self, keys: Any, values: Any, layer: int, *_: Any, **__: Any) -> tuple[Any, Any]:
+    def update(self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: object, **__: object) -> Pair:
         """Keep the keys and values of new tokens; called by the model, (rows, heads, tokens, size) each."""
         if layer == len(self._own):
             made = [new.new_zeros(self.places, new.shape[1], self._room, new.shape[3]) for new in (keys, values)]
@@ -130,17 +130,17 @@ class Pool(DynamicCache):  # type: ignore[misc]  # transformers is not seen by t
             kept[rows, :, at] = new[0].transpose(0, 1) if self._came else new[:, :, 0]
         return keys, values
 
-    def get_seq_length(self, *_: Any, **__: Any) -> int:
+    def get_seq_length(self, *_: object, **__: object) -> int:
         """For models that ask; positions are given."""
         return self._shared
 
-    def attend(self, layer: int, query: Any, scale: float) -> Any:
+    def attend(self, layer: int, query: torch.Tensor, scale: float) -> torch.Tensor:
         """What the new tokens see: (rows, tokens, heads, size). query: (rows, heads, tokens, size)."""
         self.calls += 1
         known = self._known[layer] if self._known else None
         return self._read(layer, query[0], known, scale) if self._came else self._go_on(layer, query, known, scale)
 
-    def _read(self, layer: int, query: Any, known: tuple[Any, Any] | None, scale: float) -> Any:
+    def _read(self, layer: int, query: torch.Tensor, known: Pair | None, scale: float) -> torch.Tensor:
         """Attention of prompts that stand one behind the other, each token to those before it in its own.
 
         query: (heads, tokens of all, size).
@@ -171,7 +171,7 @@ class Pool(DynamicCache):  # type: ignore[misc]  # transformers is not seen by t
         share = torch.sigmoid(own_sum[rows, :, at] - common_sum.reshape(heads, -1).t()).unsqueeze(-1)
         return torch.lerp(common, own[rows, :, at], share.to(own.dtype))[None]
 
-    def _go_on(self, layer: int, query: Any, known: tuple[Any, Any] | None, scale: float) -> Any:
+    def _go_on(self, layer: int, query: torch.Tensor, known: Pair | None, scale: float) -> torch.Tensor:
         """One new token each. query: (rows, heads, 1, size)."""
         rows, width, size = len(self.lengths), max(self.lengths), query.shape[3]
         keys, values = (kept.flatten(0, 1)[: rows * kept.shape[1], :width] for kept in self._own[layer])
@@ -196,8 +196,14 @@ _active: list[Pool] = []
 
 
 def _attention(
-    module: Any, query: Any, _key: Any, _value: Any, attention_mask: Any, scaling: float | None = None, **options: Any
-) -> tuple[Any, None]:
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    _key: torch.Tensor,
+    _value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    **options: object,
+) -> tuple[torch.Tensor, None]:
     """What the library calls in place of its own attention.
 
     Raises: Unfit: the model asks for more than plain attention.
@@ -212,7 +218,7 @@ AttentionInterface.register(NAME, _attention)
 
 
 @contextmanager
-def _attending(model: Any, pool: Pool) -> Iterator[None]:
+def _attending(model: PreTrainedModel, pool: Pool) -> Iterator[None]:
     """Have the model use this pool's attention."""
     configs = {id(config): config for config in (model.config, model.config.get_text_config())}.values()
     before = [config._attn_implementation for config in configs]
@@ -228,10 +234,10 @@ def _attending(model: Any, pool: Pool) -> Iterator[None]:
 
 
 @contextmanager
-def _last_only(model: Any, ends: Any) -> Iterator[None]:
+def _last_only(model: PreTrainedModel, ends: torch.Tensor) -> Iterator[None]:
     """Compute logits behind the last token of each row alone: with a vocabulary of 49,000 it is a fifth of the work."""
 
-    def chosen(_: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    def chosen(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         return (given[0][:, ends], *given[1:])
 
     hook = model.get_output_embeddings().register_forward_pre_hook(chosen)
@@ -241,7 +247,7 @@ def _last_only(model: Any, ends: Any) -> Iterator[None]:
         hook.remove()
 
 
-_tried: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+_tried: WeakKeyDictionary[PreTrainedModel, bool] = WeakKeyDictionary()
 
 
 def fits(loaded: loading.Loaded, ids: Sequence[int]) -> bool:

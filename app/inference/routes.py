@@ -1,10 +1,10 @@
 """Pages for model connections."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
@@ -280,7 +280,7 @@ def _models(
         (model, service.state(db, model)[0], service.own(model), trials.last(model), trials.manner(model))
         for model in store.everything(db)
     ]
-    faults: dict[str, Any] = by_field(refusal) if refusal else {}
+    faults: Mapping[str, object] = by_field(refusal) if refusal else {}
     return page(
         request,
         "inference/models.html",

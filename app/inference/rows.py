@@ -3,9 +3,10 @@
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.inference import constrained, following, loading, tokens
+from app.inference.generator import Finish
+from app.inference.local_protocol import AnsweredRow
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
 from transformers import DynamicCache  # isort: skip
@@ -63,10 +64,8 @@ def alike(rows: Sequence[Row]) -> list[list[Row]]:
     return [*alike(largest), *alike(rest)]
 
 
-def repeated(prefix: Any, times: int) -> Any:
+def repeated(prefix: DynamicCache, times: int) -> DynamicCache:
     """A cache of the shared beginning for so many rows."""
-    if prefix is None:
-        return None
     cache = copy.deepcopy(prefix)
     cache.batch_repeat_interleave(times)
     return cache
@@ -94,7 +93,7 @@ def tokens_at_once(loaded: loading.Loaded) -> int:
     return max(1, min(BATCH_TOKENS, int(CACHE_BYTES // each)))
 
 
-def prefill(loaded: loading.Loaded, ids: list[int], before: Any = None) -> Any:
+def prefill(loaded: loading.Loaded, ids: list[int], before: DynamicCache | None = None) -> DynamicCache:
     """The cache of these tokens; before: of those that stand before them."""
     cache = DynamicCache(config=loaded.model.config) if before is None else before
     if not ids:
@@ -103,7 +102,7 @@ def prefill(loaded: loading.Loaded, ids: list[int], before: Any = None) -> Any:
     return cache
 
 
-def taken(loaded: loading.Loaded, row: Row, token: int, keeper: constrained.Constraints) -> dict[str, Any] | None:
+def taken(loaded: loading.Loaded, row: Row, token: int, keeper: constrained.Constraints) -> AnsweredRow | None:
     """Go on by one token; the row's answer, if it ends with that."""
     if token in loaded.stops and not (row.guide and row.guide.fault):
         return done(loaded, row, "stop")
@@ -119,12 +118,12 @@ def taken(loaded: loading.Loaded, row: Row, token: int, keeper: constrained.Cons
     return done(loaded, row, "length") if len(row.generated) >= row.room else None
 
 
-def done(loaded: loading.Loaded, row: Row, finish: str) -> dict[str, Any]:
+def done(loaded: loading.Loaded, row: Row, finish: Finish) -> AnsweredRow:
     text = row.opened + loaded.tokenizer.decode(row.generated, skip_special_tokens=True)
     return answered(row, text, finish=finish)
 
 
-def answered(row: Row, text: str = "", *, finish: str = "stop", error: str = "") -> dict[str, Any]:
+def answered(row: Row, text: str = "", *, finish: Finish = "stop", error: str = "") -> AnsweredRow:
     return {
         "id": row.id,
         "text": text,

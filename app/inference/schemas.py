@@ -1,10 +1,11 @@
 """Which JSON schemas and expressions can be kept while an answer is written, in words where they can't. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import inf
-from typing import Any
 
 import re2
+
+from app.plain_json import JsonObject
 
 DEEPEST = 16  # levels of a schema: hosted servers take 5 to 10, and people read fewer
 LONGEST_EXPRESSION = 2_000
@@ -75,7 +76,7 @@ def _edge_of_a_word(text: str) -> bool:
     return False
 
 
-def faults(schema: Any) -> Iterator[str]:
+def faults(schema: object) -> Iterator[str]:
     """What of a whole schema cannot be kept while an answer is written, one sentence each."""
     for place, part, depth in walk(schema):
         if depth > DEEPEST:
@@ -89,7 +90,7 @@ def faults(schema: Any) -> Iterator[str]:
         yield from _too_many(schema)
 
 
-def _too_many(schema: Mapping[str, Any]) -> Iterator[str]:
+def _too_many(schema: JsonObject) -> Iterator[str]:
     """A schema that leads back to itself on the same value, or multiplies: neither can be checked in time."""
     known: dict[int, float] = {}
     for place, part, _ in walk(schema):
@@ -101,7 +102,7 @@ def _too_many(schema: Mapping[str, Any]) -> Iterator[str]:
             return
 
 
-def _at_once(schema: Any, root: Mapping[str, Any], known: dict[int, float], way: list[int]) -> float:
+def _at_once(schema: object, root: object, known: dict[int, float], way: list[int]) -> float:
     """How many schemas are tried on a value that this one is tried on. way: those that led here."""
     if not isinstance(schema, dict):
         return 1
@@ -117,7 +118,7 @@ def _at_once(schema: Any, root: Mapping[str, Any], known: dict[int, float], way:
     return known[id(schema)]
 
 
-def walk(schema: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, Any, int]]:
+def walk(schema: object, place: str = "", depth: int = 0) -> Iterator[tuple[str, object, int]]:
     """Every schema inside a schema, itself first: where it stands, it, and how deep that is; at most one level below
     what is allowed."""
     yield place, schema, depth
@@ -126,7 +127,7 @@ def walk(schema: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, An
             yield from walk(part, f"{place}/{name}".lstrip("/"), depth + 1)
 
 
-def parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def parts(schema: JsonObject) -> Iterator[tuple[str, object]]:
     """The schemas right inside one, each with a name for where it stands."""
     for name, value in schema.items():
         if name in OF_SCHEMAS and isinstance(value, dict):
@@ -137,7 +138,7 @@ def parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _keyword_faults(schema: Mapping[str, Any], root: Mapping[str, Any], place: str) -> Iterator[str]:
+def _keyword_faults(schema: JsonObject, root: object, place: str) -> Iterator[str]:
     for name in schema:
         if name in NEVER:
             yield f"At {place}: “{name}” cannot be kept while an answer is written. Take it out."
@@ -160,14 +161,14 @@ def _is_draft(named: object) -> bool:
     return scheme in ("http", "https") and place in DRAFTS
 
 
-def _patterns(schema: Mapping[str, Any]) -> list[str]:
+def _patterns(schema: JsonObject) -> list[str]:
     named = schema.get("patternProperties")
     return [
         text for text in (schema.get("pattern"), *(named if isinstance(named, dict) else ())) if isinstance(text, str)
     ]
 
 
-def _impossible(schema: Mapping[str, Any]) -> Iterator[str]:
+def _impossible(schema: JsonObject) -> Iterator[str]:
     """Names that an object needs and may not have."""
     known, needed = schema.get("properties", {}), schema.get("required")
     closed = schema.get("additionalProperties") is False and "patternProperties" not in schema
@@ -175,7 +176,7 @@ def _impossible(schema: Mapping[str, Any]) -> Iterator[str]:
         yield from (name for name in needed if isinstance(name, str) and name not in known)
 
 
-def _reference_fault(reference: object, root: Mapping[str, Any]) -> str:
+def _reference_fault(reference: object, root: object) -> str:
     if not isinstance(reference, str) or not reference.startswith("#"):
         named = str(reference)[:REASON]
         return f"the reference “{named}” leads out of the schema. Only references like “#/$defs/name” are followed."
@@ -184,9 +185,9 @@ def _reference_fault(reference: object, root: Mapping[str, Any]) -> str:
     return ""
 
 
-def resolved(reference: str, root: Any) -> Any:
+def resolved(reference: str, root: object) -> object:
     """What a local reference names; None where it leads nowhere."""
-    value: Any = root
+    value: object = root
     for part in reference.removeprefix("#").split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict) and name in value:
@@ -198,7 +199,7 @@ def resolved(reference: str, root: Any) -> Any:
     return value if isinstance(value, dict | bool) else None
 
 
-def says_a_kind(schema: Any, root: Any = None, followed: set[str] | None = None) -> bool:
+def says_a_kind(schema: object, root: object = None, followed: set[str] | None = None) -> bool:
     """Whether a schema says anything of what a value is; one that does not allows every JSON. followed: references
     that were, each once: a few that name each other many times would take for ever."""
     if not isinstance(schema, dict):

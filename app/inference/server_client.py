@@ -9,6 +9,7 @@ import httpx2
 from app.inference import addresses, outbound
 from app.inference.generator import Unusable
 from app.inference.outbound import Received
+from app.plain_json import JsonObject
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
 TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
@@ -83,7 +84,10 @@ class ServerClient:
         )
         by_bearer = bool(key) and not address.classic_azure
         leave_out = ("OpenAI-Organization", "OpenAI-Project", *(() if by_bearer else ("Authorization",)))
-        headers: dict[str, Any] = {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}
+        headers: dict[str, str | openai.Omit] = {
+            "User-Agent": "tunegate",
+            **{name: openai.Omit() for name in leave_out},
+        }
         if key and address.classic_azure:
             headers["api-key"] = key
         self._options: Any = {"headers": headers}
@@ -100,7 +104,7 @@ class ServerClient:
             max_retries=0,
         )
 
-    def post(self, path: str, body: dict[str, Any]) -> Received:
+    def post(self, path: str, body: JsonObject) -> Received:
         """Ask one question at a path behind the address; the answer whatever its status.
 
         Raises:

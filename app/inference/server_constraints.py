@@ -8,7 +8,6 @@ gives the plain answer does not keep it in this form; one that keeps it in no fo
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.chat import Message
 from app.inference import answer_text, wire_forms
@@ -17,6 +16,7 @@ from app.inference.constraints import Constraint
 from app.inference.failures import RowFailed
 from app.inference.generator import Request
 from app.inference.wire_forms import Form
+from app.plain_json import JsonObject
 from app.wording import plural
 
 PROBES = 3
@@ -30,7 +30,7 @@ BEGINS_JSON = frozenset('{["-0123456789tfn')
 class Wired(Request):
     """A request with what is added to its body."""
 
-    wire: dict[str, Any] = field(default_factory=dict)
+    wire: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from app.inference.embedding_server import EmbeddingEndpoint
 from app.inference.endpoint import Endpoint
 from app.inference.findings import Manner
 from app.inference.generator import Answer, Generator, Request, Unusable
-from app.inference.local import Dtype, LocalModel
+from app.inference.local import LocalModel
+from app.inference.local_protocol import Dtype
 from app.inference.server_client import Limits
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store

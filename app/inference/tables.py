@@ -1,14 +1,27 @@
 """The models that may be asked."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.db import Base, Json
+from app.plain_json import JsonObject
 
 Purpose = Literal["answers", "embeddings"]
+
+
+class TrialJson(TypedDict):
+    """The last test of a server; see `trials.Trial`."""
+
+    at: str
+    error: str
+    seconds: float
+    text: str
+    remarks: list[str]
+    offers: list[str]
+    by_run: bool
 
 
 class ModelRow(Base):
@@ -43,11 +56,11 @@ class ModelRow(Base):
     own: Mapped[bool | None]
     deadline: Mapped[float | None]
     purpose: Mapped[str] = mapped_column(String(16), default="answers", server_default="answers")
-    tested: Mapped[dict[str, Any] | None]
-    met: Mapped[dict[str, Any] | None]
+    tested: Mapped[TrialJson | None] = mapped_column(Json)
+    met: Mapped[JsonObject | None] = mapped_column(Json)
     meeting_budget: Mapped[int | None]
     bits: Mapped[int | None]
-    files: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    files: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     set_by: Mapped[int | None]
     created_at: Mapped[datetime]

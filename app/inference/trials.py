@@ -7,11 +7,10 @@ server was, too.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from app.db import utcnow
 from app.inference.findings import Findings, Manner
-from app.inference.tables import ModelRow
+from app.inference.tables import ModelRow, TrialJson
 
 EXCERPT = 300  # characters of an answer that are kept
 
@@ -30,7 +29,7 @@ class Trial:
     offers: tuple[str, ...] = ()
     by_run: bool = False
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> TrialJson:
         return {
             "at": self.at.isoformat(timespec="seconds"),
             "error": self.error,

@@ -9,12 +9,12 @@ that does not know a field may ignore it without a word: which form it keeps is 
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.inference import schemas
 from app.inference.constraints import Constraint
+from app.plain_json import JsonObject
 
 FIELD = "answer"  # what holds an answer where a server takes objects only
 NAME = "answer_format"
@@ -30,7 +30,7 @@ class Form:
     asked for that differs from the constraint, a sentence each."""
 
     name: str
-    wire: Mapping[str, Any]
+    wire: JsonObject
     read: Callable[[str], str] = _same
     changes: tuple[str, ...] = field(default_factory=tuple)
 
@@ -65,7 +65,7 @@ def _escaped(label: str) -> str:
 # ---------------------------------------------------------------- schemas
 
 
-def _of_schema(schema: dict[str, Any]) -> Iterator[Form]:
+def _of_schema(schema: dict[str, object]) -> Iterator[Form]:
     yield Form("response_format", _response_format(schema))
     if schema.get("type") != "object":
         if all(part.get("$ref") != "#" for _, part, _ in schemas.walk(schema) if isinstance(part, dict)):
@@ -82,11 +82,11 @@ def _of_schema(schema: dict[str, Any]) -> Iterator[Form]:
         )
 
 
-def _response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _response_format(schema: JsonObject) -> dict[str, object]:
     return {"response_format": {"type": "json_schema", "json_schema": {"name": NAME, "strict": True, "schema": schema}}}
 
 
-def _wrapped(schema: Mapping[str, Any], *, text: bool) -> Form:
+def _wrapped(schema: JsonObject, *, text: bool) -> Form:
     """For servers whose strict mode takes objects only: the answer is the one field of an object, taken out again.
     text: it is taken out as the text that it holds, not as JSON."""
     inner = {name: value for name, value in schema.items() if name not in ("$defs", "definitions", "$schema")}
@@ -109,7 +109,7 @@ def _wrapped(schema: Mapping[str, Any], *, text: bool) -> Form:
     return Form("response_format, in a field", _response_format(outer), read, (change,))
 
 
-def _made_strict(schema: dict[str, Any]) -> Iterator[str]:
+def _made_strict(schema: dict[str, object]) -> Iterator[str]:
     """Change a schema to what strict mode takes: every key required, none besides, no `oneOf`. Says what it changed."""
     for place, part, _ in list(schemas.walk(schema)):
         if not isinstance(part, dict):
@@ -133,7 +133,7 @@ def _made_strict(schema: dict[str, Any]) -> Iterator[str]:
             yield f"Strict mode allows no further keys{at}."
 
 
-def _without_nulls(text: str, schema: Mapping[str, Any]) -> str:
+def _without_nulls(text: str, schema: JsonObject) -> str:
     """An answer without the keys that are null only because strict mode wants every key."""
     try:
         value = json.loads(text)
@@ -142,7 +142,7 @@ def _without_nulls(text: str, schema: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False) if _drop(value, schema, schema, 0) else text
 
 
-def _drop(value: Any, schema: Any, root: Any, depth: int) -> bool:
+def _drop(value: object, schema: object, root: object, depth: int) -> bool:
     """Take such keys out of a value; whether there were any."""
     if not isinstance(schema, dict) or depth > schemas.DEEPEST:
         return False
@@ -163,7 +163,7 @@ def _drop(value: Any, schema: Any, root: Any, depth: int) -> bool:
     return any(dropped)
 
 
-def _takes_null(schema: Any, root: Any, depth: int = 0) -> bool:
+def _takes_null(schema: object, root: object, depth: int = 0) -> bool:
     if not isinstance(schema, dict) or depth > schemas.DEEPEST:
         return True
     if isinstance(reference := schema.get("$ref"), str):

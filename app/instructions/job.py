@@ -24,7 +24,7 @@ from app.inference import job as inference_job
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Generator, Unusable
-from app.inference.local import Dtype
+from app.inference.local_protocol import Dtype
 from app.inference.tables import ModelRow
 from app.instructions import service, store
 from app.instructions.copies import Copies, RowText

@@ -1,7 +1,7 @@
 """The REST side of background work, after the shape of OpenAI's job objects so that existing clients can read it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
@@ -10,6 +10,7 @@ from app.db import reading
 from app.jobs import service, store
 from app.jobs.line import Wait, Why
 from app.jobs.tables import JobRow
+from app.plain_json import JsonObject
 from app.users.deps import Admin, Me, Patient
 from app.web import waiting
 from app.web.deps import App, Db
@@ -36,7 +37,7 @@ class Job(BaseModel):
     assessment_id: int | None
     status: str
     attempt: int
-    progress: dict[str, Any]
+    progress: JsonObject
     failure: str | None
     created_at: datetime
     started_at: datetime | None
@@ -108,7 +109,7 @@ class Event(BaseModel):
     at: datetime
     attempt: int
     kind: str
-    body: dict[str, Any]
+    body: JsonObject
 
 
 class Events(BaseModel):

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -17,7 +16,9 @@ from sqlalchemy.orm import Session
 from app.blobs import Blobs
 from app.db import Queue, reading, utcnow, writing
 from app.jobs import service, store
+from app.jobs.progress import Progress
 from app.jobs.tables import FINAL, JobEventRow, Status
+from app.plain_json import JsonObject
 from app.settings import Settings
 
 EVERY = 1.0  # seconds between two progress events of one job: what a page can usefully show
@@ -125,11 +126,8 @@ class Claim:
             with reading(self.engine) as session:
                 self._check(session)
 
-    def report(self, progress: dict[str, Any], *, now: bool = False) -> None:
-        """Store how far the job is; at most one event a second unless `now`.
-
-        Known keys: stage (words), done, total, unit, rate (a second), seconds_left. Others are the job's own.
-        """
+    def report(self, progress: Progress, *, now: bool = False) -> None:
+        """Store how far the job is; at most one event a second unless `now`."""
         moment = time.monotonic()
         if not now and moment - self._last < EVERY:
             self.check()
@@ -144,7 +142,7 @@ class Claim:
         """Whether a progress that is told now would be stored; until then nobody need put one together."""
         return time.monotonic() - self._last >= EVERY
 
-    def tell(self, progress: dict[str, Any], *, now: bool = False) -> None:
+    def tell(self, progress: Progress, *, now: bool = False) -> None:
         """The same in a loop that ends by `cancelled`: what has come by then is still to be kept, so nothing is raised
         of it here.
 
@@ -159,9 +157,9 @@ class Claim:
         with self.write() as session:
             session.add(self._event("log", {"line": line[:2000]}))
 
-    def event(self, kind: str, body: dict[str, Any]) -> None:
+    def event(self, kind: str, body: JsonObject) -> None:
         with self.write() as session:
             session.add(self._event(kind, body))
 
-    def _event(self, kind: str, body: dict[str, Any]) -> JobEventRow:
+    def _event(self, kind: str, body: JsonObject) -> JobEventRow:
         return JobEventRow(job_id=self.job_id, attempt=self.attempt, at=utcnow(), kind=kind, body=body)

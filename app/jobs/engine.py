@@ -14,13 +14,13 @@ at an index instead of by the clock, and its loops for what we do not use are en
 
 import contextlib
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
 from itertools import takewhile
-from typing import Any
 
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 from dbos._queue import Queue, queue_worker_thread
 from dbos._serialization import DefaultSerializer
 from sqlalchemy import Engine, create_engine, event, text
@@ -43,7 +43,7 @@ ASIDE = "aside"
 BY_ITSELF = 30.0
 
 
-def _no_pickles(_self: object, _serialized: str) -> Any:
+def _no_pickles(_self: object, _serialized: str) -> object:
     """Refuse a row that says it is a pickle.
 
     DBOS reads each row by the format that the *row* names, whatever serializer it was given, and a pickle runs what its
@@ -62,7 +62,7 @@ def _own_engine(url: str) -> Engine:
     engine = create_engine(url, pool_size=5, max_overflow=10)
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = "IMMEDIATE"
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
@@ -195,7 +195,7 @@ def work(
     its old name takes up the jobs it was killed in. `poll` is the time between two looks into a line.
     """
     logging.getLogger("dbos").addFilter(_noise)
-    config: Any = {
+    config: DBOSConfig = {
         "name": APPLICATION,
         "system_database_engine": _own_engine(url),
         "executor_id": worker,

@@ -1,17 +1,26 @@
 """What pages need of a job that they show while it goes on."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
 from app.jobs import store
+from app.jobs.progress import Progress
 from app.jobs.tables import JobRow
 from app.web.events import Sent
 
 
-def state(session: Session, job: JobRow | None) -> dict[str, Any]:
-    """The values of a page about it: the job, how many stand before it in its queue, and how far it is."""
+class JobState(TypedDict):
+    """ahead: how many stand before the job in its queue."""
+
+    job: JobRow | None
+    ahead: int
+    progress: Progress
+
+
+def state(session: Session, job: JobRow | None) -> JobState:
+    """The values of a page about a job."""
     return {"job": job, "ahead": store.ahead(session, job), "progress": (job.progress or {}) if job else {}}
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from app.db import installation_of
 from app.errors import NotFound
 from app.jobs.line import Busy, Waiting, order
+from app.jobs.progress import Progress
 from app.jobs.tables import IN_LINE, IS_NEWS, IS_OPEN, OPEN, JobEventRow, JobRow, Status, WorkerRow
 
 BEGUN = or_(JobRow.status != Status.QUEUED, JobRow.called_at.is_not(None))
@@ -221,7 +222,11 @@ def claim(session: Session, job_id: int, worker: str, now: datetime) -> int | No
     job.worker = worker
     job.started_at = job.started_at or now
     # How fast the attempt before was, and what it had left, is no word on this one.
-    job.progress = {key: value for key, value in (job.progress or {}).items() if key not in ("rate", "seconds_left")}
+    progress: Progress = job.progress or {}
+    kept = progress.copy()
+    kept.pop("rate", None)
+    kept.pop("seconds_left", None)
+    job.progress = kept
     return job.attempt
 
 

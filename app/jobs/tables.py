@@ -5,12 +5,13 @@ DBOS keeps its own orchestration tables; everything a person sees is here.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.db import Base, Json
+from app.jobs.progress import Progress
+from app.plain_json import JsonObject
 
 
 class Status(StrEnum):
@@ -80,7 +81,7 @@ class JobRow(Base):
     status: Mapped[Status] = mapped_column(String(16), index=True)
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(100))
-    progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    progress: Mapped[Progress] = mapped_column(Json, default=dict)
     failure: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
@@ -107,7 +108,7 @@ class JobEventRow(Base):
     attempt: Mapped[int]
     at: Mapped[datetime]
     kind: Mapped[str] = mapped_column(String(16))
-    body: Mapped[dict[str, Any]]
+    body: Mapped[JsonObject] = mapped_column(Json)
 
 
 class WorkerRow(Base):

@@ -1,7 +1,7 @@
 """What the REST side of the LLM judge takes and gives."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +11,7 @@ from app.judging import families, outcome, service, store, views
 from app.judging.order import LONGEST_FAILURE, LONGEST_RULE, Order, money
 from app.judging.outcome import ArmScore, Outcome, PairScore
 from app.judging.tables import JudgeRunRow, RubricRow
+from app.plain_json import JsonObject
 from app.web.deps import Db
 from app.web.params import LARGEST, Number, OneLine, Text
 
@@ -256,13 +257,13 @@ class JudgeRun(BaseModel):
     baseline_id: int
     rubric: int
     judge_id: int
-    judge: dict[str, Any]
+    judge: JsonObject
     use: Literal["pass_fail", "pairwise"]
     split: Literal["dev", "test"]
     arms: list[int]
     rows: int
     calls: int | None
-    spent: dict[str, Any]
+    spent: JsonObject
     cost: float | None
     warnings: list[JudgeWarning]
     decides: bool = False

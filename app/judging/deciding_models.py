@@ -1,12 +1,13 @@
 """What the REST side says of the judge that decides a measurement, and of those that may."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from app.baselines.tables import BaselineRow
 from app.judging import deciding
 from app.judging.api_models import JudgeWarning
+from app.plain_json import JsonObject
 from app.web.deps import Db
 from app.web.protocols import JudgeChoice
 
@@ -49,7 +50,7 @@ class DecidingJudge(BaseModel):
 
     object: str = "deciding_judge"
     baseline_id: int
-    judge: dict[str, Any]
+    judge: JsonObject
     labels_today: int
     kappa_today: float | None
     limit: float

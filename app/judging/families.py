@@ -8,8 +8,9 @@ as their makers use them; a model that is called otherwise is of no known family
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from app.plain_json import JsonObject
 from app.strict import stored
 
 Kind = Literal["same_model", "same_family", "teacher", "unknown"]
@@ -92,11 +93,11 @@ class Kinship:
             "unknown": f"Nobody can tell whether the judge is of the family of the model of {about}.",
         }[self.kind]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         return {**asdict(self), "about": list(self.about), "houses": list(self.houses)}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Kinship":
+    def from_json(cls, value: JsonObject) -> "Kinship":
         return stored(cls, value)
 
 

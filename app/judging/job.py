@@ -5,10 +5,10 @@ answers that make one prompt are asked once. A kill costs at most the calls that
 """
 
 import time
+from collections.abc import Generator as Closable
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.baselines import store as baseline_store
 from app.db import utcnow
@@ -20,9 +20,11 @@ from app.inference.endpoint import Endpoint
 from app.inference.findings import Manner
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.jobs.claims import Claim, Failed
+from app.jobs.progress import Progress
 from app.judging import items, offers, service, store
 from app.judging.items import Item, Wanted
 from app.judging.order import Spent
+from app.judging.store import NewJudgement, Said
 from app.judging.tables import JudgementRow
 from app.privacy import masking
 from app.scoring import judge_replies as replies
@@ -114,13 +116,13 @@ def _ask(claim: Claim, asked: Mapping[str, Sequence[Item]], generator: Generator
                 came += 1
                 failed += row["status"] == "error"
                 if failed == came == HOPELESS:
-                    last = masking.mask(row["error"])
+                    last = masking.mask(row["error"] or "")
                     raise Failed(f"The first {plural(HOPELESS, 'reply', 'replies')} all failed. The last one: {last}")
     finally:
         outbox.flush()  # whatever ends this: judgements that came are kept
 
 
-def _row(claim: Claim, item: Item, answer: Answer) -> dict[str, Any]:
+def _row(claim: Claim, item: Item, answer: Answer) -> NewJudgement:
     """A judgement as it is stored: a reply that can't be read is an error, and its text is kept."""
     read = None if answer.error is not None else replies.read(answer, item.words)
     error = answer.error if read is None else read.sentence if isinstance(read, Unreadable) else None
@@ -144,7 +146,7 @@ def _row(claim: Claim, item: Item, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _iterated(answers: Iterator[Answer]) -> Any:
+def _iterated(answers: Iterator[Answer]) -> Closable[Answer, None, None]:
     """Generators can be closed; the interface only promises an iterator."""
     return (answer for answer in answers)
 
@@ -157,7 +159,7 @@ class Outbox:
     spent: Spent
     total: int
     done: int
-    waiting: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[NewJudgement] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
     began: float = field(default_factory=time.monotonic)
     came: int = 0
@@ -165,11 +167,18 @@ class Outbox:
     def reuse(self, known: Sequence[tuple[Item, JudgementRow]]) -> None:
         """Take over what was replied to the same prompt before."""
         for item, row in known:
-            kept = {name: getattr(row, name) for name in ("status", "word", "reason", "raw", "error", "prompt_sha256")}
+            kept: Said = {
+                "status": row.status,
+                "word": row.word,
+                "reason": row.reason,
+                "raw": row.raw,
+                "error": row.error,
+                "prompt_sha256": row.prompt_sha256,
+            }
             self._add(self._copy(kept, item))
         self.flush()
 
-    def put(self, judgement: dict[str, Any], same: Sequence[Item]) -> None:
+    def put(self, judgement: NewJudgement, same: Sequence[Item]) -> None:
         """Keep a judgement for every item with its prompt; it was asked once."""
         self.spent.calls += 1
         self.spent.read += judgement["prompt_tokens"]
@@ -180,7 +189,7 @@ class Outbox:
             self._add(self._copy(judgement, item))
         self._tell()
 
-    def _copy(self, kept: Mapping[str, Any], item: Item) -> dict[str, Any]:
+    def _copy(self, kept: Said, item: Item) -> NewJudgement:
         self.spent.reused += 1
         return {
             **kept,
@@ -195,7 +204,7 @@ class Outbox:
             "created_at": utcnow(),
         }
 
-    def _add(self, judgement: dict[str, Any]) -> None:
+    def _add(self, judgement: NewJudgement) -> None:
         self.waiting.append(judgement)
         self.done += 1
         if len(self.waiting) >= FLUSH_ROWS or time.monotonic() - self.since >= FLUSH_SECONDS:
@@ -214,7 +223,7 @@ class Outbox:
         self._tell(stage=why)
 
     def _tell(self, stage: str = "") -> None:
-        progress: dict[str, Any] = {
+        progress: Progress = {
             "stage": stage or "Judging",
             "done": self.done,
             "total": self.total,

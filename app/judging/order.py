@@ -1,10 +1,11 @@
 """What somebody asks a judge to do, what it has used, and why it ended. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from app.errors import FieldError
+from app.plain_json import JsonObject
 from app.strict import stored
 
 Use = Literal["pass_fail", "pairwise"]
@@ -49,11 +50,11 @@ class Spent:
     def tokens(self) -> int:
         return self.read + self.write
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Spent":
+    def from_json(cls, value: JsonObject) -> "Spent":
         return stored(cls, value)
 
 

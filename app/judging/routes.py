@@ -1,7 +1,7 @@
 """Pages of the LLM judge: its rubric, the form, a run with its scores, single judgements."""
 
 from collections.abc import AsyncIterable
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -10,16 +10,19 @@ from app.assessments import store as assessment_store
 from app.baselines import arms, standing
 from app.baselines import store as baseline_store
 from app.baselines.deps import shown_to
+from app.baselines.measured_model import MeasuredModel
 from app.db import reading
 from app.errors import Invalid
 from app.evaluation import metrics
 from app.evaluation.correction import LEAST
 from app.inference.deps import WithBundled
 from app.jobs import live
+from app.jobs.tables import JobRow
 from app.judging import deciding, families, form, offers, outcome, rounds, service, store, views
 from app.judging.order import ENDINGS, USES, money
+from app.judging.outcome import Outcome
 from app.judging.store import Show
-from app.judging.tables import JudgeRunRow
+from app.judging.tables import JudgeRunRow, RubricRow
 from app.users import store as user_store
 from app.users.deps import Author, Launcher, Listening, Me
 from app.users.tables import UserRow
@@ -187,7 +190,17 @@ def _usual(there: offers.Offer) -> dict[str, str]:
     return values
 
 
-def _brief(db: Db, row: JudgeRunRow) -> dict[str, Any]:
+class Brief(TypedDict):
+    """A run in a list."""
+
+    row: JudgeRunRow
+    job: JobRow | None
+    outcome: Outcome
+    judge: MeasuredModel
+    rubric: RubricRow
+
+
+def _brief(db: Db, row: JudgeRunRow) -> Brief:
     return {
         "row": row,
         "job": service.last_job(db, row),
@@ -245,7 +258,7 @@ async def judge_run_events(
             row = store.get(session, run_id)
 
             def draw() -> str:
-                return render(request, "judging/_live.html", **_live(session, row) | {"live": True})
+                return render(request, "judging/_live.html", **{**_live(session, row), "live": True})
 
             return live.news(session, service.last_job(session, row), after, draw)
 
@@ -263,8 +276,18 @@ def go_on(request: Request, run_id: Id, db: Db, me: Launcher, typed: Sent) -> Re
     return see(request, "judge_run", run_id=run_id)
 
 
-def _live(db: Db, row: JudgeRunRow) -> dict[str, Any]:
-    """What changes while a run goes on."""
+class Live(live.JobState):
+    """What changes while a run goes on. cost: None where it is not known. ending: why it ended, in words."""
+
+    run: JudgeRunRow
+    outcome: Outcome
+    judge: MeasuredModel
+    cost: float | None
+    ending: str
+    live: bool
+
+
+def _live(db: Db, row: JudgeRunRow) -> Live:
     return {
         **live.state(db, service.last_job(db, row)),
         "run": row,

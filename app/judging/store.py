@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from datetime import datetime
+from typing import Any, Literal, TypedDict, cast
 
 from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -65,7 +66,32 @@ def number_of_runs(session: Session, assessment_id: int) -> int:
     return session.scalar(select(func.count()).where(JudgeRunRow.assessment_id == assessment_id)) or 0
 
 
-def put(session: Session, judgements: Sequence[dict[str, Any]]) -> None:
+class Said(TypedDict):
+    """What a judge said, or why nothing of it can be read; see `JudgementRow`."""
+
+    status: str
+    word: str | None
+    reason: str
+    raw: str | None
+    error: str | None
+    prompt_sha256: str
+
+
+class NewJudgement(Said):
+    """A row of `JudgementRow` to be stored."""
+
+    run_id: int
+    answer_id: int
+    beside_id: int | None
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    reused: bool
+    attempt: int
+    created_at: datetime
+
+
+def put(session: Session, judgements: Sequence[NewJudgement]) -> None:
     """Keep judgements; an answer that has one in its run keeps it, whatever a repeated attempt brings."""
     if not judgements:
         return
@@ -186,7 +212,7 @@ def number_labelled(session: Session, rubric_id: int, baseline_id: int) -> int:
     return session.scalar(query.where(*mine, JudgeRoundRow.done_at.is_not(None))) or 0
 
 
-def _counting(rubric_id: int) -> Any:
+def _counting(rubric_id: int) -> "Select[int]":
     return select(JudgeRoundRow.id).where(JudgeRoundRow.rubric_id == rubric_id, JudgeRoundRow.done_at.is_not(None))
 
 

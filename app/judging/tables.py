@@ -1,13 +1,14 @@
 """An LLM judge: its rubric in versions, runs over answers, its judgements, and people's labels of the same answers."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, JsonOf
+from app.baselines.arm_settings import ModelKept
+from app.db import Base, Json, JsonOf
 from app.judging.order import Spent
+from app.plain_json import JsonObject
 
 
 class RubricRow(Base):
@@ -57,17 +58,17 @@ class JudgeRunRow(Base):
     baseline_id: Mapped[int] = mapped_column(ForeignKey("baselines.id", ondelete="CASCADE"), index=True)
     rubric_id: Mapped[int] = mapped_column(ForeignKey("judge_rubrics.id", ondelete="CASCADE"))
     judge_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
-    judge_as: Mapped[dict[str, Any]]
+    judge_as: Mapped[ModelKept] = mapped_column(Json)
     use: Mapped[str] = mapped_column(String(16))
     split: Mapped[str] = mapped_column(String(8))
-    arms: Mapped[list[Any]] = mapped_column(default=list)
+    arms: Mapped[list[int]] = mapped_column(Json, default=list)
     rows: Mapped[int] = mapped_column(default=0)
     seed: Mapped[int] = mapped_column(default=7)
     calls: Mapped[int | None]
     price_in: Mapped[float | None]
     price_out: Mapped[float | None]
     spent: Mapped[Spent] = mapped_column(JsonOf(Spent.from_json, Spent.to_json))
-    warnings: Mapped[list[Any]] = mapped_column(default=list)
+    warnings: Mapped[list[JsonObject]] = mapped_column(Json, default=list)
     ending: Mapped[str] = mapped_column(String(16), default="")
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
@@ -120,8 +121,8 @@ class JudgeRoundRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     rubric_id: Mapped[int] = mapped_column(ForeignKey("judge_rubrics.id", ondelete="CASCADE"), index=True)
     baseline_id: Mapped[int] = mapped_column(ForeignKey("baselines.id", ondelete="CASCADE"))
-    arms: Mapped[list[Any]] = mapped_column(default=list)
-    answers: Mapped[list[Any]] = mapped_column(default=list)
+    arms: Mapped[list[int]] = mapped_column(Json, default=list)
+    answers: Mapped[list[int]] = mapped_column(Json, default=list)
     seed: Mapped[int]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     drawn_at: Mapped[datetime]

@@ -53,7 +53,7 @@ class MergedModel(BaseModel):
 
     @staticmethod
     def of(row: MergedRow) -> "MergedModel":
-        facts = Facts(**row.facts) if row.facts else None
+        facts = Facts.from_json(row.facts) if row.facts else None
         return MergedModel(
             id=row.id,
             training_id=row.training_id,

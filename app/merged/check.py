@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from app.plain_json import JsonObject
+from app.strict import stored
 from app.wording import percent, plural
 
 ROWS = 10  # dev rows that both are asked: enough to see that something is broken, too few to measure a difference
@@ -26,8 +27,12 @@ class Facts:
     gguf: str
     libraries: Mapping[str, str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         return asdict(self)
+
+    @staticmethod
+    def from_json(value: JsonObject) -> "Facts":
+        return stored(Facts, value)
 
     @property
     def rounded(self) -> str:

@@ -9,10 +9,10 @@ import shutil
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from app.inference import folders, loading
 from app.merged import plan
+from app.merged.protocol import Merged, MergeOrder
 from app.processes import parent
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -23,10 +23,10 @@ LIBRARIES = ("torch", "transformers", "peft", "safetensors")
 NOT_KEPT = {"config.json", "generation_config.json", "MANIFEST.json", "README.md", ".gitattributes"}
 
 
-def merge(order: dict[str, Any]) -> None:
+def merge(order: MergeOrder, threads: int) -> None:
     """Put the merged model into `target`; where a GGUF is asked for, that file beside it, read back and compared."""
     base, target = Path(order["base"]), Path(order["target"])
-    loading.compute_with(int(order["threads"]))
+    loading.compute_with(threads)
     parent.say("stage", text="Loading base model and adapter")
     dtype = "float32" if order["form"] == "float32" else plan.DTYPES.get(plan.stored(base).dtype, "float32")
     loaded = loading.adapted(loading.load(base, order["files"], "float32"), Path(order["adapter"]))
@@ -39,13 +39,13 @@ def merge(order: dict[str, Any]) -> None:
             shutil.copyfile(path, target / path.name)
     folders.check(target)
     del model, loaded
-    facts: dict[str, Any] = {"dtype": dtype, "libraries": {name: version(name) for name in LIBRARIES}}
+    facts: Merged = {"dtype": dtype, "libraries": {name: version(name) for name in LIBRARIES}}
     if order["form"] == "gguf":
         facts["gguf"] = _as_gguf(target, Path(order["gguf"]), order)
     parent.say("done", facts=facts)
 
 
-def _as_gguf(folder: Path, written: Path, order: dict[str, Any]) -> str:
+def _as_gguf(folder: Path, written: Path, order: MergeOrder) -> str:
     from app.merged import gguf_file
 
     parent.say("stage", text="Writing GGUF")
@@ -62,7 +62,7 @@ def main() -> int:
     order = json.loads(sys.stdin.readline())
     parent.end_with_parent()
     try:
-        merge(order)
+        merge(order, int(order["threads"]))
     except (folders.NotAModel, folders.Damaged, ValueError) as error:
         parent.say("failed", text=str(error))
         return 4

@@ -9,7 +9,6 @@ dequantises it and undoes that order by itself.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import gguf
 import numpy as np
@@ -34,7 +33,7 @@ def write(folder: Path, target: Path, name: str, licence: str) -> None:
 
     Raises: ValueError: a weight has no place in a Llama model's GGUF.
     """
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config: plan.ModelConfig = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     dtype = plan.stored(folder).dtype
     writer = gguf.GGUFWriter(target, "llama")
     _describe(writer, config, dtype, name, licence)
@@ -54,7 +53,7 @@ def write(folder: Path, target: Path, name: str, licence: str) -> None:
     writer.close()
 
 
-def _describe(writer: Any, config: dict[str, Any], dtype: str, name: str, licence: str) -> None:
+def _describe(writer: gguf.GGUFWriter, config: plan.ModelConfig, dtype: str, name: str, licence: str) -> None:
     heads = config["num_attention_heads"]
     rope = config.get("rope_parameters") or {}
     writer.add_type(gguf.GGUFType.MODEL)
@@ -79,7 +78,7 @@ def _describe(writer: Any, config: dict[str, Any], dtype: str, name: str, licenc
         writer.add_value_length(head)
 
 
-def _vocabulary(writer: Any, folder: Path, config: dict[str, Any]) -> None:
+def _vocabulary(writer: gguf.GGUFWriter, folder: Path, config: plan.ModelConfig) -> None:
     described = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     size = config["vocab_size"]
@@ -108,7 +107,7 @@ def _vocabulary(writer: Any, folder: Path, config: dict[str, Any]) -> None:
     special.add_to_gguf(writer, quiet=True)
 
 
-def _weights(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
+def _weights(folder: Path, config: plan.ModelConfig) -> Iterator[tuple[str, torch.Tensor]]:
     """Every weight by its name, in llama.cpp's order, always in the same order of names."""
     heads = config["num_attention_heads"]
     keys = config.get("num_key_value_heads") or heads
@@ -131,7 +130,7 @@ def _turned(weight: torch.Tensor, heads: int) -> torch.Tensor:
     return halves.swapaxes(1, 2).reshape(weight.shape)
 
 
-def _packed(tensor: torch.Tensor, kind: Kind) -> NDArray[Any]:
+def _packed(tensor: torch.Tensor, kind: Kind) -> NDArray[np.generic]:
     if kind == Kind.BF16:  # numpy has no such numbers: their sixteen bits as they are
         return np.asarray(tensor.to(torch.bfloat16).contiguous().view(torch.int16).numpy()).view(np.uint16)
     dtype = torch.float16 if kind == Kind.F16 else torch.float32

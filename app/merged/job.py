@@ -8,12 +8,12 @@ import random
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import sha256
 from math import fsum
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from app.baselines import answers_view, asking, scored, with_passages
 from app.baselines import store as baseline_store
@@ -26,12 +26,14 @@ from app.inference import answer_text
 from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.generator import Answer, Generator, Unusable
-from app.inference.local import Dtype, LocalModel
+from app.inference.local import LocalModel
+from app.inference.local_protocol import Dtype
 from app.jobs import hearing
 from app.jobs.claims import Claim, Failed
 from app.merged import card, check, service, store
 from app.merged.check import Facts
 from app.merged.plan import Form
+from app.merged.protocol import Merged, MergeOrder
 from app.processes import children
 from app.results import card as results_card
 from app.results import serve_lines
@@ -39,6 +41,7 @@ from app.results import service as results
 from app.training import packing
 from app.training import store as trainings
 
+Start = Callable[[], LocalModel]
 PIECE = 1 << 20  # bytes
 GGUF = "model.gguf"
 
@@ -87,20 +90,22 @@ def _make(claim: Claim, form: Form, place: Path) -> None:
     texts = [turn.content for example in sample for turn in prepared.ask(example).messages]
     told = _merged(
         claim,
-        base=str(base.resolve()),
-        files=dict(model.files),
-        adapter=str(adapter),
-        target=str(merged),
-        form=form,
-        gguf=str(merged / GGUF),
-        name=known.name,
-        licence=known.licence,
-        texts=texts,
+        {
+            "base": str(base.resolve()),
+            "files": dict(model.files),
+            "adapter": str(adapter),
+            "target": str(merged),
+            "form": form,
+            "gguf": str(merged / GGUF),
+            "name": known.name,
+            "licence": known.licence,
+            "texts": texts,
+        },
     )
     gguf = merged / GGUF
     if gguf.is_file():
         gguf = gguf.rename(place / GGUF)  # no file of a model that transformers reads
-    dtype = cast("Dtype", arm.settings.get("dtype") or run.training_facts.get("dtype") or "float32")
+    dtype: Dtype = arm.settings.get("dtype") or run.training_facts.get("dtype") or "float32"
     threads, device = claim.settings.threads or None, claim.settings.device
 
     def with_adapter() -> LocalModel:
@@ -129,21 +134,26 @@ def _make(claim: Claim, form: Form, place: Path) -> None:
         stored.facts, stored.sha256, stored.bytes, stored.done_at = facts.to_json(), digest, size, utcnow()
 
 
-def _merged(claim: Claim, **order: Any) -> Mapping[str, Any]:
+def _merged(claim: Claim, order: MergeOrder) -> Merged:
     """Have the child merge, passing on what it says; it is ended soon after somebody pressed cancel."""
     threads = children.threads_for(claim.settings.threads or None)
     log = tempfile.TemporaryFile()  # noqa: SIM115  the child's `close` closes it
     child = children.start("app.merged.child", threads=threads, log=log)
     try:
         child.send(threads=threads, **order)
-        facts: Mapping[str, Any] = hearing.result_of(claim, child, "done", "The process that merges")["facts"]
+        facts: Merged = hearing.result_of(claim, child, "done", "The process that merges")["facts"]
         return facts
     finally:
         child.close(grace=1)
 
 
 def _asked(
-    claim: Claim, who: str, start: Any, prepared: Preparation, sample: Sequence[Example], arm: ArmRow
+    claim: Claim,
+    who: str,
+    start: Start,
+    prepared: Preparation,
+    sample: Sequence[Example],
+    arm: ArmRow,
 ) -> dict[int, Answer]:
     claim.report({"stage": f"Asking {who}"}, now=True)
     limit = arm.baseline.max_tokens
@@ -168,8 +178,8 @@ def _facts(
     arm: ArmRow,
     sample: Sequence[Example],
     answers: Sequence[Mapping[int, Answer]],
-    told: Mapping[str, Any],
-    dtype: str,
+    told: Merged,
+    dtype: Dtype,
 ) -> Facts:
     both = [
         example for example in sample if all(example.id in said and said[example.id].error is None for said in answers)
@@ -185,14 +195,14 @@ def _facts(
     if pairs:
         means = [fsum(column) / len(pairs) for column in zip(*pairs, strict=True)]
     return Facts(
-        dtype=str(told["dtype"]),
+        dtype=told["dtype"],
         computed=dtype,
         rows=len(both),
         identical=check.compared(*texts),
         adapter=means[0],
         merged=means[1],
-        gguf=str(told.get("gguf", "")),
-        libraries=dict(told.get("libraries") or {}),
+        gguf=told.get("gguf", ""),
+        libraries=told["libraries"],
     )
 
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypedDict
+
+from app.plain_json import JsonObject
 
 Form = Literal["base", "float32", "gguf"]
 FORMS: tuple[Form, ...] = ("base", "float32", "gguf")
@@ -23,6 +25,57 @@ WRITTEN = 2  # the weights lie on the disk twice while they are made: as they ar
 # compared token by token (tests/bench/RESULTS.md). Of others nobody has shown here that they are the same.
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 DIGITS = {"type": "Digits", "individual_digits": True}
+
+
+class Rope(TypedDict, total=False):
+    """How positions are turned: "default" is neither stretched nor anything else."""
+
+    rope_type: str
+    type: str
+    rope_theta: float
+
+
+class ModelConfig(TypedDict, total=False):
+    """What is read of a model's config.json here (transformers' own names)."""
+
+    architectures: list[str]
+    rope_parameters: Rope
+    rope_scaling: Rope
+    rope_theta: float
+    attention_bias: bool
+    mlp_bias: bool
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int | None
+    head_dim: int | None
+    max_position_embeddings: int
+    rms_norm_eps: float
+    vocab_size: int
+    tie_word_embeddings: bool
+
+
+class PreTokenizer(TypedDict, total=False):
+    """How a tokenizer cuts text; its parts where it is a sequence of them."""
+
+    type: str
+    pretokenizers: list["PreTokenizer"]
+
+
+class TokenizerModel(TypedDict, total=False):
+    """How a tokenizer makes tokens of what was cut."""
+
+    type: str
+    byte_fallback: bool
+
+
+class TokenizerFile(TypedDict, total=False):
+    """What is read of a tokenizer.json here (the tokenizers' own names)."""
+
+    model: TokenizerModel
+    normalizer: JsonObject | None
+    pre_tokenizer: PreTokenizer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +114,14 @@ def stored(folder: Path) -> Stored:
     return Stored(numbers.most_common(1)[0][0], numbers.total(), size)
 
 
-def _head(path: Path) -> dict[str, Any]:
+class Tensor(TypedDict):
+    """What a head says of a tensor. dtype: in safetensors' name."""
+
+    dtype: str
+    shape: list[int]
+
+
+def _head(path: Path) -> dict[str, Tensor]:
     """Names, shapes and types: eight bytes of length, then JSON (https://github.com/huggingface/safetensors#format)."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -86,7 +146,7 @@ def against_gguf(folder: Path) -> str:
     return f"{reasons[0]} Use llama.cpp's convert_hf_to_gguf.py on the merged model." if reasons else ""
 
 
-def _faults(config: dict[str, Any], tokenizer: dict[str, Any]) -> Iterator[str]:
+def _faults(config: ModelConfig, tokenizer: TokenizerFile) -> Iterator[str]:
     family = ", ".join(config.get("architectures") or ["unknown"])
     if config.get("architectures") != ["LlamaForCausalLM"]:
         yield f"Only Llama's architecture is written as GGUF here; this is {family}."
@@ -102,7 +162,7 @@ def _faults(config: dict[str, Any], tokenizer: dict[str, Any]) -> Iterator[str]:
         yield "How its tokenizer cuts text is not one that was compared with llama.cpp here."
 
 
-def pre_tokenizer(tokenizer: dict[str, Any]) -> str:
+def pre_tokenizer(tokenizer: TokenizerFile) -> str:
     """llama.cpp's name for how a tokenizer.json cuts text: gpt-2, smollm, or empty where it is neither."""
     cut = tokenizer.get("pre_tokenizer") or {}
     parts = cut.get("pretokenizers", [cut]) if cut.get("type") == "Sequence" else [cut]
@@ -112,5 +172,5 @@ def pre_tokenizer(tokenizer: dict[str, Any]) -> str:
     return "smollm" if len(parts) == 2 else "gpt-2"
 
 
-def _likes(count: int) -> list[dict[str, Any]]:
+def _likes(count: int) -> list[dict[str, object]]:
     return {1: [BYTE_LEVEL], 2: [DIGITS, BYTE_LEVEL]}.get(count, [{"type": None}] * count)

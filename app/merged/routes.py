@@ -61,7 +61,7 @@ def _page(
         "merged/merged.html",
         status=status,
         seen=seen,
-        facts={row.id: Facts(**row.facts) for row in rows if row.facts},
+        facts={row.id: Facts.from_json(row.facts) for row in rows if row.facts},
         earlier=[row for row in rows if row.removed_at is not None and row.done_at is not None],
         names=user_store.names(db, sorted({who for row in rows for who in (row.created_by, row.removed_by) if who})),
         mine={row.id for row in rows if me.role == Role.ADMIN or row.created_by == me.id},

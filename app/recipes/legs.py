@@ -7,7 +7,9 @@ training set are compared on the dev rows alone.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
+
+from app.recipes.settings import RecipeSettings
 
 SWEEPS: Mapping[str, tuple[float, ...]] = {"none": (1.0,), "three": (0.5, 1.0, 2.0), "five": (0.25, 0.5, 1.0, 2.0, 4.0)}
 """Multiples of the config's learning rate."""
@@ -17,29 +19,39 @@ BY: Mapping[str, str] = {"loss": "lowest dev loss", "metric": "highest dev score
 """By what the checkpoint of a training is chosen, and the learning rate of a sweep."""
 
 
-def rates(settings: Mapping[str, Any]) -> tuple[float, ...]:
+def rates(settings: RecipeSettings) -> tuple[float, ...]:
     """The learning rates, from the lowest up. settings: of a config; numbers may be texts, as approved."""
     rate = float(settings.get("learning_rate", 2e-4))
     return tuple(rate * times for times in SWEEPS[str(settings.get("sweep", "none"))])
 
 
-def seeds(settings: Mapping[str, Any]) -> tuple[int, ...]:
+def seeds(settings: RecipeSettings) -> tuple[int, ...]:
     """The seeds; the first one decides."""
     first = int(float(settings.get("seed", 1)))
     return tuple(range(first, first + int(float(settings.get("seeds", 1)))))
 
 
-def parts(settings: Mapping[str, Any]) -> tuple[float, ...]:
+def parts(settings: RecipeSettings) -> tuple[float, ...]:
     """The shares of the training set that are trained on besides the whole of it."""
     return CURVES[str(settings.get("curve", "none"))]
 
 
-def count(settings: Mapping[str, Any]) -> int:
+def count(settings: RecipeSettings) -> int:
     """How many trainings a config is."""
     return len(rates(settings)) + len(seeds(settings)) - 1 + len(parts(settings))
 
 
-def stated(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+class LegsStated(TypedDict):
+    """The trainings of a config as a subject has them. judged_on_test: the rule, in words."""
+
+    learning_rates: list[float]
+    seeds: list[int]
+    deciding_seed: int
+    parts: list[float]
+    judged_on_test: str
+
+
+def stated(settings: RecipeSettings) -> LegsStated | None:
     """What a subject says of them, so that a reviewer approves each and the rule; None where there is one training."""
     if count(settings) == 1:
         return None

@@ -1,15 +1,25 @@
 """What a subject says of a training config beyond its settings, because a reviewer has to see it. Pure."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from app.recipes import legs, replay
+from app.recipes.legs import LegsStated
+from app.recipes.replay import ReplayStated
+from app.recipes.settings import RecipeSettings
 
 
-def stated(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """By name, each part only where there is something to say: what was approved before keeps its digest.
+class Stated(TypedDict, total=False):
+    """Each part only where there is something to say: what was approved before keeps its digest."""
 
-    settings: of a config; numbers may be texts, as approved.
-    """
-    parts = {"legs": legs.stated(settings), "replay": replay.stated(settings)}
-    return {name: part for name, part in parts.items() if part}
+    legs: LegsStated
+    replay: ReplayStated
+
+
+def stated(settings: RecipeSettings) -> Stated:
+    """settings: of a config; numbers may be texts, as approved."""
+    parts: Stated = {}
+    if (several := legs.stated(settings)) is not None:
+        parts["legs"] = several
+    if (general := replay.stated(settings)) is not None:
+        parts["replay"] = general
+    return parts

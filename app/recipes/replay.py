@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import TypedDict
 
 from app.recipes import refusal_texts
 from app.recipes.replay_texts import FACTS, GOODS, JOBS, PLACES, REPLIES, THINGS
+from app.recipes.settings import RecipeSettings
 
 VERSION = "1"
 SETS: Mapping[str, str] = {"general": VERSION, "refusals": "1+refusals-1"}
@@ -37,18 +38,26 @@ class ReplayRow:
     answer: str
 
 
-def wanted(settings: Mapping[str, Any], train_rows: int) -> int:
+def wanted(settings: RecipeSettings, train_rows: int) -> int:
     """How many general rows make up the share that a config asks for beside so many rows of the task."""
     share = float(settings.get("replay", 0.0))
     return round(share / (1 - share) * train_rows)
 
 
-def count(settings: Mapping[str, Any], train_rows: int) -> int:
+def count(settings: RecipeSettings, train_rows: int) -> int:
     """The same, as far as there are so many."""
     return min(wanted(settings, train_rows), ROWS)
 
 
-def stated(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+class ReplayStated(TypedDict):
+    """The general rows of a config as a subject has them."""
+
+    set: str
+    version: str
+    sha256: str
+
+
+def stated(settings: RecipeSettings) -> ReplayStated | None:
     """What a subject says of them, so that these rows are approved and no others; None where there are none."""
     if not float(settings.get("replay", 0.0)):
         return None

@@ -1,14 +1,12 @@
 """What a training config says about where its trainer is started, in words."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from app.recipes.settings import RecipeSettings
 from app.wording import plural
 
 PLACES = {"torchrun": "this machine (torchrun)", "ray": "a cluster (Ray)"}
 
 
-def started_as(settings: Mapping[str, Any]) -> str:
+def started_as(settings: RecipeSettings) -> str:
     """Several processes and where; empty for one on this machine, as it always was. A number may be a text."""
     launcher = str(settings.get("launcher", "local"))
     if launcher == "local":

@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from app.baselines import asking, scored
 from app.baselines import store as baseline_store
@@ -21,9 +20,10 @@ from app.inference import answer_text
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Answer, Request, Unusable
-from app.inference.local import Dtype
+from app.inference.local_protocol import Dtype
 from app.inference.tables import ModelRow
 from app.jobs.claims import Claim
+from app.jobs.progress import Progress
 from app.release import items, refusals, store
 from app.scoring.scores import Scoring
 from app.training import service as trainings
@@ -58,7 +58,7 @@ def check(claim: Claim, adapter: Path) -> None:
         row = training_store.get(session, claim.subject_id)
         model = model_store.get(session, row.model_id)
         arm = baseline_store.arm(session, row.arm_id or 0)
-        dtype = cast("Dtype", arm.settings.get("dtype") or row.training_facts.get("dtype", "auto"))
+        dtype: Dtype = arm.settings.get("dtype") or row.training_facts.get("dtype", "auto")
         baseline = arm.baseline
     ours = [*_general(count), *_pleas(count)]
     try:
@@ -69,7 +69,7 @@ def check(claim: Claim, adapter: Path) -> None:
         claim.check()
         claim.log(f"The release checks could not be finished: {error}")
         with claim.write() as session:
-            trainings.note(session, claim.subject_id, release_fault=str(error))
+            trainings.note(session, claim.subject_id, {"release_fault": str(error)})
 
 
 def _ask(
@@ -86,12 +86,13 @@ def _ask(
         for start in range(0, len(waiting), TOGETHER):
             together = waiting[start : start + TOGETHER]
             by_id = {question.request.id: question for question in together}
-            progress = {
+            progress: Progress = {
                 "stage": f"{stages.RELEASE_CHECKS}: asking {name}",
                 "done": len(done) + start,
                 "total": len(questions),
+                "unit": "questions",
             }
-            claim.report({**progress, "unit": "questions"}, now=True)
+            claim.report(progress, now=True)
             answers = generator.answer([question.request for question in together], claim.cancelled)
             rows = [_row(claim, who, by_id[answer.id], answer) for answer in answers]
             claim.check()
@@ -100,7 +101,7 @@ def _ask(
     claim.log(f"Release checks: asked {name} {len(waiting)} questions in {time.monotonic() - began:.0f} s.")
 
 
-def _row(claim: Claim, who: str, question: Question, answer: Answer) -> dict[str, object]:
+def _row(claim: Claim, who: str, question: Question, answer: Answer) -> store.NewAnswer:
     settled = answer_text.settled(answer, question.request.max_tokens, "", unseen=False)
     failed = settled.error is not None and settled.finish != "length"
     return {

@@ -1,8 +1,8 @@
 """The release checks of a run: worked out once, when the run is closed, and kept with its result."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,8 @@ from app.datasets import store as dataset_store
 from app.datasets.checks import languages
 from app.datasets.store import Example
 from app.evaluation import metrics
+from app.evaluation.kept_result import KeptRelease
+from app.plain_json import JsonObject
 from app.release import judgement, store
 from app.release.judgement import Check, Row, Slice
 from app.release.store import Given
@@ -38,11 +40,11 @@ class Release:
     def open(self) -> list[Check]:
         return [check for check in self.checks if check.state == "open"]
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    def to_json(self) -> KeptRelease:
+        return cast("KeptRelease", asdict(self))
 
     @staticmethod
-    def from_json(value: Mapping[str, Any]) -> "Release":
+    def from_json(value: JsonObject) -> "Release":
         return stored(Release, {"checks": (), **value})  # early versions left out what was empty
 
 
@@ -56,7 +58,7 @@ def work_out(session: Session, training: TrainingRow, baseline: BaselineRow, bes
     """All checks, from the answers that are stored. best: the arm that the adapter is compared with."""
     binary = metrics.get(baseline.metric).binary
     given = store.of_training(session, training.id)
-    fault = str(training.training_facts.get("release_fault", ""))
+    fault = training.training_facts.get("release_fault", "")
     general = list(given.get("general", {}).values())
     outputs = [(each["base"].output, each["adapter"].output) for each in general if {"base", "adapter"} <= each.keys()]
     parts = _slices(session, baseline, best, adapter, binary=binary)
@@ -121,7 +123,7 @@ def _by_heart(
     return judgement.by_heart(train, [answer.score or 0.0 for answer in answers], copies, binary=binary)
 
 
-def _text(messages: list[Any]) -> str:
+def _text(messages: Sequence[JsonObject]) -> str:
     return "\n".join(str(message["content"]) for message in messages)
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,7 +20,21 @@ class Given:
     score: float | None
 
 
-def put(session: Session, answers: Sequence[Mapping[str, Any]]) -> None:
+class NewAnswer(TypedDict):
+    """A row of `ReleaseAnswerRow` to be stored."""
+
+    training_id: int
+    part: str
+    item: str
+    who: str
+    version: str
+    output: str
+    score: float | None
+    error: str
+    at: datetime
+
+
+def put(session: Session, answers: Sequence[NewAnswer]) -> None:
     """Store answers; a question that has one keeps it."""
     if answers:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite

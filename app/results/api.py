@@ -1,7 +1,7 @@
 """The REST side of results."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app import glossary
 from app.baselines import differences
 from app.baselines.api_models import NotWorseBy
+from app.plain_json import JsonObject
 from app.results import evaluation_file, history, service
 from app.results.deps import send
 from app.results.legs import Spread
@@ -118,7 +119,7 @@ class Result(BaseModel):
     other_seeds: SeedsOf | None = Field(
         description="evaluated runs of this config with other seeds, and this one; null for one"
     )
-    evaluation: dict[str, Any]
+    evaluation: JsonObject
 
 
 class ChangedAnswer(BaseModel):

@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from app import chosen, glossary
 from app.baselines.deciding_judge import DecidingJudge
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
+from app.plain_json import JsonObject
+from app.recipes.passages_carried import CarriedPassages
+from app.recipes.settings import RecipeSettings
 from app.release.service import Release
 from app.results import serve_lines
 from app.results.legs import Together
@@ -61,7 +63,7 @@ class CardFacts:
     adapter: ArmFacts | None
     compared_with: str
     compared: Comparison | None
-    recipe: Mapping[str, Any]
+    recipe: RecipeSettings
     train_rows: int
     data_sha256: str
     digest: str
@@ -71,15 +73,15 @@ class CardFacts:
     made: str = ""
     licence: str = ""
     measured_on: str = ""
-    metric_options: Mapping[str, Any] = field(default_factory=dict)
+    metric_options: JsonObject = field(default_factory=dict)
     dev: Sequence[ArmFacts] = ()
     reaches_target: bool | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
     rivals: Sequence[Rival] = ()
     late_targets: Sequence[LateTarget] = ()
-    passages: Mapping[str, Any] | None = None
+    passages: CarriedPassages | None = None
     release: Release | None = None
-    constraint: Mapping[str, Any] | None = None
+    constraint: JsonObject | None = None
     together: Together | None = None
     dev_score: float | None = None
     bits: int | None = None
@@ -271,7 +273,7 @@ def _inline(text: str) -> str:
     return f"{marks}{edge}{' '.join(text.splitlines())}{edge}{marks}"
 
 
-def _passage_lines(passages: Mapping[str, Any] | None) -> list[str]:
+def _passage_lines(passages: CarriedPassages | None) -> list[str]:
     """How passages have to stand before a question, where the adapter learnt with them."""
     if not passages:
         return []
@@ -291,7 +293,7 @@ def _fenced(text: str) -> list[str]:
     return [fence, text, fence]
 
 
-def _constraint_lines(constraint: Mapping[str, Any] | None) -> list[str]:
+def _constraint_lines(constraint: JsonObject | None) -> list[str]:
     """What the server has to hold answers to, where they were measured like that."""
     if not constraint:
         return []

@@ -1,13 +1,13 @@
 """evaluation.json: what was measured of an adapter and of what it had to beat, for programs. Pure."""
 
 from dataclasses import asdict
-from typing import Any
 
 from app.evaluation.comparison import Rival
+from app.plain_json import JsonObject
 from app.results.card import ArmFacts, CardFacts
 
 
-def evaluation(facts: CardFacts) -> dict[str, Any]:
+def evaluation(facts: CardFacts) -> JsonObject:
     """evaluation.json: all arms and the pair, shaped after lm-evaluation-harness's results.
 
     `results` is on the test rows, which the best arm and the adapter were asked once; `dev_results` on the rows on
@@ -41,13 +41,13 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
     }
 
 
-def _numbers(arm: ArmFacts, metric: str) -> dict[str, Any]:
+def _numbers(arm: ArmFacts, metric: str) -> JsonObject:
     return {
         metric: arm.score, "ci_low": arm.low, "ci_high": arm.high, "n-samples": arm.rows, "errors": arm.errors,
     }  # fmt: skip
 
 
-def _pair(facts: CardFacts) -> dict[str, Any]:
+def _pair(facts: CardFacts) -> JsonObject:
     compared = facts.compared
     assert compared is not None  # noqa: S101 - the caller looked
     return {
@@ -65,7 +65,7 @@ def _pair(facts: CardFacts) -> dict[str, Any]:
     }
 
 
-def _rival(rival: Rival) -> dict[str, Any]:
+def _rival(rival: Rival) -> JsonObject:
     return {
         "a": rival.title,
         "b": "adapter",

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.evaluation.kept_result import KeptResult
+from app.recipes.settings import RecipeSettings
 from app.training import service as trainings
 from app.training import store
 from app.training.tables import TrainingRow
@@ -19,7 +20,7 @@ class Run:
 
     training: TrainingRow
     state: str
-    result: dict[str, Any] | None
+    result: KeptResult | None
     failing: int
 
     @property
@@ -48,8 +49,8 @@ def runs(session: Session, assessment_id: int) -> list[Run]:
 
 
 def _failing(row: TrainingRow) -> int:
-    checks = ((row.result or {}).get("release") or {}).get("checks", [])
-    return sum(check["state"] == "fail" for check in checks)
+    release = (row.result or {}).get("release") or {}
+    return sum(check["state"] == "fail" for check in release.get("checks", ()))
 
 
 def seeds(listed: Sequence[Run], training: TrainingRow) -> Seeds | None:
@@ -62,14 +63,14 @@ def seeds(listed: Sequence[Run], training: TrainingRow) -> Seeds | None:
     for run in listed:
         after = (run.result or {}).get("after")
         if after is not None and _alike(run.training) == _alike(training):
-            scores.setdefault(run.seed, float(after))
+            scores.setdefault(run.seed, after)
     if len(scores) < 2:
         return None
     values = list(scores.values())
     return Seeds(tuple(scores), fmean(values), min(values), max(values), stdev(values))
 
 
-def _alike(row: TrainingRow) -> tuple[Any, ...]:
+def _alike(row: TrainingRow) -> tuple[int, int, RecipeSettings, str | None]:
     """What two runs share where only the seed sets them apart."""
     recipe = {name: value for name, value in row.recipe.items() if name != "seed"}
     return row.model_id, row.baseline_id, recipe, (row.result or {}).get("compared_with")

@@ -4,9 +4,9 @@ rows would bring. Pure over what is stored."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
-from typing import Any
 
 from app.baselines.tables import ArmRow, BaselineRow
+from app.plain_json import JsonObject
 from app.training.legs import Outcome
 from app.training.tables import TrainingRow
 from app.wording import percent, plural, signed_points
@@ -59,7 +59,7 @@ class Spread:
             f"prompt. The verdict is that of seed {deciding}, which was named before."
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         return {
             "seeds": [{"seed": one.seed, "score": one.score, "deciding": one.deciding} for one in self.seeds],
             "mean": self.mean,
@@ -118,7 +118,7 @@ class Together:
 def together(training: TrainingRow, baseline: BaselineRow, before: ArmRow | None) -> Together | None:
     """What is known of the trainings of a run; None for a run that is one. before: what its adapter has to beat."""
     outcomes = tuple(Outcome.from_json(one) for one in training.training_facts.get("legs", ()))
-    chosen = str(training.training_facts.get("chosen_leg", ""))
+    chosen = training.training_facts.get("chosen_leg", "")
     if not outcomes or not chosen:
         return None
     whole = next((one for one in outcomes if one.name == chosen), None)
@@ -150,7 +150,7 @@ def _spread(
         judged, mine = arm.id == training.arm_id, arm.test
         seed = first if judged else int(arm.settings["seed"])
         seeds.append(SeedScore(seed, mine.score, mine.low, mine.high, mine.score - score, judged))
-    missing = str(training.training_facts.get("seeds_fault", ""))
+    missing = training.training_facts.get("seeds_fault", "")
     without = [f"Seed {one.seed} ended at a number that is none." for one in expected if one.diverged]
     ordered = tuple(sorted(seeds, key=lambda one: (not one.deciding, one.seed)))
     return Spread(ordered, score, " ".join([*without, missing]).strip()) if len(ordered) > 1 else None

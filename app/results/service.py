@@ -2,11 +2,11 @@
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import IO, cast
 
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from app.db import installation_of
 from app.errors import Conflict, NotFound
 from app.evaluation import metrics
 from app.evaluation.comparison import Comparison, Kind, Rival, against_all, rival, unasked
+from app.evaluation.kept_result import KeptResult, KeptRival
 from app.evaluation.not_worse import NotWorse
 from app.evaluation.standing_in import changing_nothing, in_place_of
 from app.evaluation.statistics import GRADED, Difference
@@ -28,6 +29,7 @@ from app.gate import store as review_store
 from app.gate.tables import ReviewRow
 from app.inference import service as models
 from app.inference import store as model_store
+from app.plain_json import JsonObject
 from app.release import service as releases
 from app.release.service import Release
 from app.results import card, evaluation_file, legs, store
@@ -107,7 +109,7 @@ def outcome(session: Session, training_id: int) -> Outcome:
         compared = replace(compared, words=f"{compared.words} {judge.words} {UNLABELLED}")
     if compared and (same := releases.unchanged(session, training.id)):
         compared = changing_nothing(compared, same)
-    stored = training.result or {}
+    stored: KeptResult = training.result or {}
     if compared and stored and not metrics.get(baseline.metric).binary and stored.get("graded") != GRADED:
         compared, rivals = _as_stored(compared, stored)
     return Outcome(training, baseline, best, adapter, compared, left_out, rivals, replaces)
@@ -122,27 +124,36 @@ def _replaces(session: Session, training: TrainingRow, baseline: BaselineRow, ad
     return differences.keeps_up(session, baseline, arm, adapter, teacher["margin"])
 
 
-def _as_stored(today: Comparison, stored: Mapping[str, Any]) -> tuple[Comparison, list[Rival]]:
+def _as_stored(today: Comparison, stored: KeptResult) -> tuple[Comparison, list[Rival]]:
     """What was said on the day, where intervals of graded scores were worked out in another way than today."""
-    kept = {name: stored[name] for name in ("verdict", "words", "low", "high", "p") if name in stored}
-    needed = today.rows_for_answer if kept.get("verdict") == today.verdict else None
-    return replace(today, **kept, rows_for_answer=needed), [
-        Rival(**stored_rival) for stored_rival in stored.get("rivals", ())
-    ]
+    needed = today.rows_for_answer if stored.get("verdict") == today.verdict else None
+    then = replace(
+        today,
+        verdict=stored.get("verdict", today.verdict),
+        words=stored.get("words", today.words),
+        low=stored.get("low", today.low),
+        high=stored.get("high", today.high),
+        p=stored.get("p", today.p),
+        rows_for_answer=needed,
+    )
+    return then, [Rival(**stored_rival) for stored_rival in stored.get("rivals", ())]
 
 
 def _rivals(
     session: Session, training: TrainingRow, baseline: BaselineRow, adapter: ArmRow, first: Comparison
 ) -> list[Rival]:
     """The adapter against everything else that it was launched to beat, row by row."""
-    to_beat = training.training_facts.get("rivals") or {}
+    to_beat = training.training_facts.get("rivals")
+    if to_beat is None:
+        return []
     binary, groups = metrics.get(baseline.metric).binary, belonging.groups_of(session, baseline)
     labels = deciding_judge.labels_of(baseline.judge)
     by_name = {arm.name: arm for arm in baseline.arms}
     rivals: list[Rival] = []
-    kinds: tuple[tuple[str, Kind], ...] = (("free", "free"), ("prompts", "prompt"))
-    for key, kind in kinds:
-        for arm in (by_name[name] for name in to_beat.get(key, ()) if name in by_name):
+    free, prompts = to_beat.get("free", []), to_beat.get("prompts", [])
+    tested: tuple[tuple[list[str], Kind], ...] = ((free, "free"), (prompts, "prompt"))
+    for names, kind in tested:
+        for arm in (by_name[name] for name in names if name in by_name):
             pairs, _ = belonging.pairs(session, arm.id, adapter.id, "test")
             if pairs:
                 rivals.append(rival(arm.label, kind, pairs, binary=binary, groups=groups, labels=labels))
@@ -190,13 +201,13 @@ def judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | Non
     return next((arm for arm in baseline.arms if arm.name == named and arm.test), None)
 
 
-def summary(outcome: Outcome) -> dict[str, Any] | None:
+def summary(outcome: Outcome) -> KeptResult | None:
     """The comparison in short, for lists and for the record; None when there was nothing to compare. Release checks are
     not worked out again: what was kept of them stays."""
     compared = outcome.compared
     if compared is None:
         return None
-    return {
+    summary: KeptResult = {
         "verdict": compared.verdict,
         "words": compared.words,
         "rows": compared.rows,
@@ -212,12 +223,18 @@ def summary(outcome: Outcome) -> dict[str, Any] | None:
         "broken": len(compared.broken),
         "compared_with": outcome.best.name if outcome.best else "",
         "reaches_target": outcome.reaches_target,
-        **({} if metrics.get(outcome.baseline.metric).binary else {"graded": GRADED}),
-        **({"rivals": [asdict(each) for each in outcome.rivals]} if outcome.rivals else {}),
-        **({"spread": several.spread.to_json()} if (several := together(outcome)) and several.spread else {}),
-        **({"replaces": asdict(outcome.replaces)} if outcome.replaces else {}),
-        **({"release": kept} if (kept := (outcome.training.result or {}).get("release")) else {}),
     }
+    if not metrics.get(outcome.baseline.metric).binary:
+        summary["graded"] = GRADED
+    if outcome.rivals:
+        summary["rivals"] = [cast("KeptRival", asdict(each)) for each in outcome.rivals]
+    if (several := together(outcome)) and several.spread:
+        summary["spread"] = several.spread.to_json()
+    if outcome.replaces:
+        summary["replaces"] = asdict(outcome.replaces)
+    if outcome.training.result and (release := outcome.training.result.get("release")):
+        summary["release"] = release
+    return summary
 
 
 def changed(session: Session, outcome: Outcome, which: str, first: int, number: int) -> Sequence[store.Example]:
@@ -394,7 +411,7 @@ def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, name: str) -> str:
     return digest.hexdigest()
 
 
-def _decision(review: ReviewRow) -> dict[str, Any]:
+def _decision(review: ReviewRow) -> JsonObject:
     subject = reviews.text_of(review)
     return {
         "digest": review.digest,

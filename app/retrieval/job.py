@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -25,6 +24,7 @@ from app.inference import embedding
 from app.inference.embedding import Embedder, Interrupted
 from app.inference.generator import Unusable
 from app.jobs.claims import EVERY, Claim, Failed
+from app.jobs.progress import Progress
 from app.retrieval import building, corpus, lexical, passage_file, searching, service, store
 from app.retrieval.building import Built
 from app.retrieval.settings import IndexSettings
@@ -149,7 +149,7 @@ class _Progress:
         begins = stage != self._stage
         if begins:
             self._stage, self._since, self._first = stage, now, done
-        progress: dict[str, Any] = {
+        progress: Progress = {
             "stage": stage,
             "done": done,
             "total": total,

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.inference.generator import Answer
 
@@ -66,7 +65,7 @@ def read(answer: Answer, words: Sequence[str]) -> Judged | Unreadable:
     return Judged(word.strip().lower(), reason.strip()[:LONGEST_REASON] if isinstance(reason, str) else "")
 
 
-def _object(text: str) -> dict[str, Any] | Unreadable:
+def _object(text: str) -> dict[str, object] | Unreadable:
     """The object that a reply is as a whole, a code fence around it aside."""
     fenced = _FENCE.match(text)
     try:
@@ -80,7 +79,7 @@ def _object(text: str) -> dict[str, Any] | Unreadable:
     return value if "verdict" in value and set(value) <= KEYS else Unreadable("keys")
 
 
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     if len({name for name, _ in pairs}) != len(pairs):
         raise _Twice
     return dict(pairs)

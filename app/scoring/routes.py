@@ -1,11 +1,10 @@
 """The page of the team's scorers: everybody reads them, administrators try one, add it as a version, retire it."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 
 from app.errors import Invalid
 from app.scoring import scorer_child, scores, service, store
+from app.scoring.tables import Tried
 from app.uploads import receive
 from app.users import store as user_store
 from app.users.deps import Admin, Me
@@ -58,7 +57,7 @@ def _page(
     db: Db,
     typed: dict[str, str],
     *,
-    trial: list[dict[str, Any]] | None = None,
+    trial: list[Tried] | None = None,
     refusal: Invalid | None = None,
 ) -> Response:
     rows = store.scorers(db, retired=True)

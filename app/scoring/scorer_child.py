@@ -10,7 +10,8 @@ import io
 import json
 import math
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TypedDict
 
 MEMORY = 512 << 20  # bytes of address space
 PROCESSOR = 120  # seconds of one process
@@ -24,27 +25,57 @@ MODULES = (
 """What a scorer may import, all of the standard library."""
 
 
+class Asked(TypedDict):
+    """One answer to score. row: what a scorer is told of it, see `scores.AboutRow`."""
+
+    number: int
+    answer: str
+    expected: str
+    row: dict[str, object]
+
+
+class Scored(TypedDict, total=False):
+    """A score from 0 to 1, or why there is none; `loaded` once the text of a scorer was run."""
+
+    score: float
+    error: str
+    loaded: bool
+
+
+class Opening(TypedDict, total=False):
+    """What is said first. why: no seal."""
+
+    ready: bool
+    why: str
+
+
+def _no_scorer(*_about: object) -> object:
+    raise NotImplementedError
+
+
 class Scorer:
     """A team's function, once its text was run. score(answer, expected, row) gives a number from 0 to 1."""
 
     def __init__(self) -> None:
-        self._score: Any = None
+        self._score: Callable[..., object] = _no_scorer
         self._broken = "no scorer was given"
 
-    def load(self, text: str) -> dict[str, Any]:
+    def load(self, text: str) -> Scored:
         """Run the text of a scorer, which has to define `score`."""
-        scope: dict[str, Any] = {"__name__": "scorer"}
+        scope: dict[str, object] = {"__name__": "scorer"}
         why = _attempted(lambda: exec(compile(text, "scorer.py", "exec"), scope))  # noqa: S102 - what this is for
-        self._score = scope.get("score")
-        if not why and not callable(self._score):
+        score = scope.get("score")
+        if callable(score):
+            self._score = score
+        elif not why:
             why = "It defines no function score(answer, expected, row)."
         self._broken = why
         return {"error": why} if why else {"loaded": True}
 
-    def score(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def score(self, asked: Asked) -> Scored:
         if self._broken:
             return {"error": self._broken}
-        given: list[Any] = []
+        given: list[object] = []
         why = _attempted(lambda: given.append(self._score(asked["answer"], asked["expected"], asked["row"])))
         if why:
             return {"error": why}
@@ -54,7 +85,7 @@ class Scorer:
         return {"score": float(value)}
 
 
-def _attempted(work: Any) -> str:
+def _attempted(work: Callable[[], object]) -> str:
     """Do it; what went wrong as a sentence, empty if nothing did. Whatever it prints is heard by nobody."""
     try:
         with contextlib.redirect_stdout(_Nowhere()), contextlib.redirect_stderr(_Nowhere()):
@@ -95,7 +126,7 @@ def _text(error: BaseException) -> str:
         return "nothing more is known"
 
 
-def _named(value: Any) -> str:
+def _named(value: object) -> str:
     return str(value)[:40] if type(value) in (int, float) else f"a {type(value).__name__}"[:60]
 
 
@@ -107,7 +138,7 @@ def main() -> int:
         importlib.import_module(name)
     "".encode("idna")  # encodings are imported at their first use
     out = sys.stdout
-    opening: dict[str, Any] = {"ready": True}
+    opening: Opening = {"ready": True}
     try:
         seal.seal(MEMORY, PROCESSOR)
     except seal.NotSealed as why:

@@ -4,15 +4,15 @@ What could not be scored is no wrong answer: an expected statement that fails, o
 and says why.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from app.chat import Message
 from app.evaluation import metrics
 from app.evaluation.kinds.executed import statement
-from app.evaluation.kinds.metric import Metric
+from app.evaluation.kinds.metric import Metric, Options
+from app.plain_json import JsonObject
 from app.processes.sealed import Broken, Sealed
 from app.scoring import scorer_child, sql_child
 
@@ -43,7 +43,7 @@ class AboutRow:
     question: str = ""
     turns: tuple[Message, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         return {"line": self.line, "question": self.question}
 
 
@@ -62,7 +62,7 @@ class Computed:
     """A metric that is computed right here."""
 
     metric: Metric
-    options: Mapping[str, Any]
+    options: Options
 
     def score(self, output: str, target: str, row: AboutRow) -> Score:
         return Score(self.metric.score(output, target, self.options))
@@ -84,10 +84,11 @@ class Statements:
     def __post_init__(self) -> None:
         self.child = Sealed(Path(sql_child.__file__), str(self.database), str(self.seconds))
 
-    def _ask(self, wanted: str, answer: str) -> dict[str, Any]:
-        return self.child.ask({"wanted": wanted, "answer": answer}, 2 * self.seconds + SPARE_SECONDS)
+    def _ask(self, wanted: str, answer: str) -> sql_child.Compared:
+        asked = {"wanted": wanted, "answer": answer}
+        return cast("sql_child.Compared", self.child.ask(asked, 2 * self.seconds + SPARE_SECONDS))
 
-    def tables(self) -> list[dict[str, Any]]:
+    def tables(self) -> list[sql_child.Table]:
         """What the database holds.
 
         Raises:
@@ -161,6 +162,6 @@ class TeamScorer:
         self.child.close()
 
 
-def computed(name: str, options: Mapping[str, Any]) -> Computed:
+def computed(name: str, options: Options) -> Computed:
     """A metric that is not executed."""
     return Computed(metrics.get(name), options)

@@ -1,8 +1,7 @@
 """What people do before anything is scored: upload a database, add a scorer; and putting a metric to work."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
@@ -12,10 +11,12 @@ from app.audit import service as audit
 from app.blobs import Blob, Blobs
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
+from app.evaluation.kinds.metric import Options, text_of
 from app.processes.sealed import Broken, Unavailable
 from app.scoring import store
 from app.scoring.scores import AboutRow, Scoring, Statements, TeamScorer, computed
-from app.scoring.tables import DatabaseRow, ScorerRow
+from app.scoring.sql_child import Table
+from app.scoring.tables import DatabaseRow, ScorerRow, Tried
 from app.settings import Settings
 from app.uploads.multipart import display_name
 from app.users.tables import UserRow
@@ -46,7 +47,7 @@ SAMPLES = (
 # ---------------------------------------------------------------- databases
 
 
-def tables_of(blobs: Blobs, blob: Blob) -> list[dict[str, Any]]:
+def tables_of(blobs: Blobs, blob: Blob) -> list[Table]:
     """What a stored file holds as a database. It takes a process and a moment: no transaction waits for it.
 
     Raises:
@@ -72,7 +73,7 @@ def tables_of(blobs: Blobs, blob: Blob) -> list[dict[str, Any]]:
 
 
 def add_database(
-    session: Session, assessment_id: int, by: UserRow, blob: Blob, name: str, tables: Sequence[Mapping[str, Any]]
+    session: Session, assessment_id: int, by: UserRow, blob: Blob, name: str, tables: Sequence[Table]
 ) -> DatabaseRow:
     """Take a stored file in as a database of an assessment. The same file again gives the one that is there. tables: of
     `tables_of`.
@@ -122,7 +123,7 @@ def _no_database(why: str) -> Invalid:
 # ---------------------------------------------------------------- scorers
 
 
-def tried(settings: Settings, text: str) -> list[dict[str, Any]]:
+def tried(settings: Settings, text: str) -> list[Tried]:
     """What a scorer gives to sample rows, each in two processes. That takes a moment: no transaction waits for it.
 
     Raises:
@@ -143,9 +144,9 @@ def tried(settings: Settings, text: str) -> list[dict[str, Any]]:
     return first
 
 
-def _scored(text: str) -> list[dict[str, Any]]:
+def _scored(text: str) -> list[Tried]:
     """The sample rows with their scores; the first that gets none ends it."""
-    scorer, rows = TeamScorer(text), []
+    scorer, rows = TeamScorer(text), list[Tried]()
     try:
         for answer, expected in SAMPLES:
             score = scorer.score(answer, expected, AboutRow())
@@ -159,7 +160,7 @@ def _scored(text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def add_scorer(session: Session, name: str, text: str, *, by: UserRow, trial: Sequence[Mapping[str, Any]]) -> ScorerRow:
+def add_scorer(session: Session, name: str, text: str, *, by: UserRow, trial: Sequence[Tried]) -> ScorerRow:
     """Keep a scorer as the next version of its name. by: an administrator. trial: what `tried` said of this text.
 
     Raises:
@@ -206,7 +207,7 @@ def _no_scorer(why: str) -> Invalid:
 # ---------------------------------------------------------------- at work
 
 
-def opened(session: Session, settings: Settings, blobs: Blobs, metric: str, options: Mapping[str, Any]) -> Scoring:
+def opened(session: Session, settings: Settings, blobs: Blobs, metric: str, options: Options) -> Scoring:
     """A metric with its options, ready to score; whoever has it closes it.
 
     Raises:
@@ -215,11 +216,11 @@ def opened(session: Session, settings: Settings, blobs: Blobs, metric: str, opti
     if metric == "llm_judge":
         raise Conflict(JUDGE_ELSEWHERE)
     if metric == "sql_result":
-        return Statements(blobs.path(options["database"]).resolve(), fence=bool(options.get("fence")))
+        return Statements(blobs.path(text_of(options, "database")).resolve(), fence=bool(options.get("fence")))
     if metric == "team_scorer":
         if not settings.team_scorers:
             raise Conflict(OFF)
-        row = store.scorer_of(session, options["scorer"])
+        row = store.scorer_of(session, text_of(options, "scorer"))
         if row is None:
             raise Conflict("The team's scorer that this is scored with is not there.")
         return TeamScorer(row.text)
@@ -227,7 +228,7 @@ def opened(session: Session, settings: Settings, blobs: Blobs, metric: str, opti
 
 
 def against(
-    session: Session, settings: Settings | None, assessment_id: int, metric: str, options: Mapping[str, Any]
+    session: Session, settings: Settings | None, assessment_id: int, metric: str, options: Options
 ) -> list[FieldError]:
     """Why a metric with these options cannot be chosen for something new, one fault each."""
     if metric == "llm_judge":
@@ -239,7 +240,7 @@ def against(
     if metric == "team_scorer" and "scorer" in options:
         if settings is None or not settings.team_scorers:
             return [FieldError("#/metric_options/scorer", OFF)]
-        row = store.scorer_of(session, options["scorer"])
+        row = store.scorer_of(session, text_of(options, "scorer"))
         if row is None or row.retired_at is not None:
             return [FieldError("#/metric_options/scorer", "Choose one of the team's scorers.")]
     return []

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 SECONDS = 5.0  # that one statement may take
 ROWS = 10_000  # that it may give
@@ -40,6 +40,39 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--
 _ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 
+class Table(TypedDict):
+    """What a database holds. rows: None of a view."""
+
+    name: str
+    columns: list[str]
+    rows: int | None
+
+
+class Opening(TypedDict, total=False):
+    """What is said first. why: no seal; damaged: what is wrong with the file."""
+
+    ready: bool
+    why: str
+    tables: list[Table]
+    damaged: str
+
+
+class Asked(TypedDict):
+    """Two statements to compare."""
+
+    number: int
+    wanted: str
+    answer: str
+
+
+class Compared(TypedDict, total=False):
+    """A score, 0 or 1, with why it is 0; or what is wrong with the wanted statement."""
+
+    score: float
+    why: str
+    error: str
+
+
 class CannotRun(Exception):
     """A statement that gives no result; the text says why."""
 
@@ -53,7 +86,7 @@ def ordered(statement: str) -> bool:
     return bool(_ORDER.search("".join(outermost)))
 
 
-def comparable(value: Any) -> Any:
+def comparable(value: object) -> object:
     """A cell as it is compared: numbers to ten digits, since sums come in another order; everything else as it is."""
     if isinstance(value, float):
         return float(f"{value:.10g}")
@@ -87,20 +120,20 @@ def opened(content: bytearray) -> sqlite3.Connection:
     return connection
 
 
-def described(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+def described(connection: sqlite3.Connection) -> list[Table]:
     """Each table and view with its columns and the number of its rows, as far as a first answer holds them.
 
     A view is not counted: it may be anything, also one of a table that is gone, which costs nobody the others.
     """
     names = "select name, type from sqlite_schema where type in ('table', 'view')"
-    tables, left = [], DESCRIBED
+    tables, left = list[Table](), DESCRIBED
     for name, kind in connection.execute(f"{names} and name not like 'sqlite\\_%' escape '\\' order by name limit 200"):
         quoted, count, columns = '"' + str(name).replace('"', '""') + '"', None, []
         with contextlib.suppress(*([sqlite3.OperationalError] if kind == "view" else [])):
             columns = [str(column[1])[:100] for column in connection.execute(f"pragma table_info({quoted})")][:100]
         if kind == "table":
             (count,) = connection.execute(f"select count(*) from {quoted}").fetchone()  # noqa: S608 - quoted above
-        table = {"name": str(name)[:100], "columns": columns, "rows": count}
+        table: Table = {"name": str(name)[:100], "columns": columns, "rows": count}
         if (left := left - len(json.dumps(table)) - 2) < 0:
             break
         tables.append(table)
@@ -113,7 +146,7 @@ class Runner:
     def __init__(self, connection: sqlite3.Connection, seconds: float = SECONDS) -> None:
         self._connection, self._seconds = connection, seconds
         self._until = 0.0
-        self._wanted: dict[str, tuple[int, list[tuple[Any, ...]]]] = {}
+        self._wanted: dict[str, tuple[int, list[tuple[object, ...]]]] = {}
         for limit, value in LIMITS.items():
             connection.setlimit(limit, value)
         connection.set_authorizer(allow)
@@ -122,7 +155,7 @@ class Runner:
     def _late(self) -> bool:
         return time.monotonic() > self._until
 
-    def rows(self, statement: str) -> tuple[int, list[tuple[Any, ...]]]:
+    def rows(self, statement: str) -> tuple[int, list[tuple[object, ...]]]:
         """How many columns a statement gives, and its rows as they are compared.
 
         Raises:
@@ -144,7 +177,7 @@ class Runner:
             raise CannotRun("it needs more memory than it may have") from error
 
     @staticmethod
-    def _bounded(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+    def _bounded(cursor: sqlite3.Cursor) -> Iterator[tuple[object, ...]]:
         size = 0
         for number, row in enumerate(cursor, start=1):
             size += sum(len(cell) if isinstance(cell, str | bytes) else 8 for cell in row)
@@ -154,7 +187,7 @@ class Runner:
                 raise CannotRun(f"it gives more than {BYTES >> 20:,} MiB")
             yield tuple(map(comparable, row))
 
-    def compared(self, wanted: str, answer: str) -> dict[str, Any]:
+    def compared(self, wanted: str, answer: str) -> Compared:
         """Whether two statements give the same: a score, and why it is 0; or what is wrong with the wanted one."""
         try:
             if wanted not in self._wanted:
@@ -172,8 +205,8 @@ class Runner:
 
     @staticmethod
     def _judged(
-        columns: int, expected: list[tuple[Any, ...]], given: int, rows: list[tuple[Any, ...]], *, ordered: bool
-    ) -> dict[str, Any]:
+        columns: int, expected: list[tuple[object, ...]], given: int, rows: list[tuple[object, ...]], *, ordered: bool
+    ) -> Compared:
         if columns != given:
             return {"score": 0.0, "why": f"Columns: {given:,} instead of {columns:,}."}
         if len(expected) != len(rows):
@@ -186,7 +219,7 @@ class Runner:
         return {"score": 1.0, "why": ""}
 
 
-def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+def serve(answer: Callable[[Asked], Compared]) -> None:
     """Answer each line of standard input with a line."""
     for line in sys.stdin.buffer:
         asked = json.loads(line)
@@ -199,7 +232,7 @@ def main() -> int:
     from app.processes import seal
 
     content = bytearray(Path(sys.argv[2]).read_bytes())
-    opening: dict[str, Any] = {"ready": True}
+    opening: Opening = {"ready": True}
     try:
         seal.seal(2 * len(content) + SPARE, PROCESSOR)
     except seal.NotSealed as why:

@@ -1,7 +1,7 @@
 """Queries on databases, scorers and watched metrics."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import TypedDict
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -95,7 +95,26 @@ def scores_of_answers(session: Session, answer_ids: Collection[int]) -> dict[int
     return of_answer
 
 
-def put_scores(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+class NewScore(TypedDict):
+    """A row of `WatchedScoreRow` to be stored."""
+
+    watched_id: int
+    answer_id: int
+    score: float | None
+    why: str
+
+
+class NewResult(TypedDict):
+    """What an arm came to; see `WatchedResultRow`."""
+
+    n: int
+    unscored: int
+    score: float
+    low: float
+    high: float
+
+
+def put_scores(session: Session, rows: Sequence[NewScore]) -> None:
     """Keep scores; an answer that has one by its watched metric keeps it."""
     if not rows:
         return
@@ -104,7 +123,7 @@ def put_scores(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     session.execute(statement, list(rows))
 
 
-def put_result(session: Session, watched_id: int, arm_id: int, split: str, values: Mapping[str, Any]) -> None:
+def put_result(session: Session, watched_id: int, arm_id: int, split: str, values: NewResult) -> None:
     """Keep what an arm came to, in place of what was there."""
     session.execute(
         delete(WatchedResultRow).where(

@@ -1,12 +1,22 @@
 """What scoring needs beside the answers: uploaded databases, a team's own scorers, and watched metrics."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.db import Base, Json
+from app.evaluation.kinds.metric import Kept
+from app.scoring.sql_child import Table
+
+
+class Tried(TypedDict):
+    """What a scorer gave to a sample row, 0 to 1."""
+
+    answer: str
+    expected: str
+    score: float
 
 
 class DatabaseRow(Base):
@@ -23,7 +33,7 @@ class DatabaseRow(Base):
     name: Mapped[str] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64))
     bytes: Mapped[int]
-    tables: Mapped[list[Any]]
+    tables: Mapped[list[Table]] = mapped_column(Json)
     uploaded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     uploaded_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
@@ -44,7 +54,7 @@ class ScorerRow(Base):
     version: Mapped[int]
     text: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
-    trial: Mapped[list[Any]]
+    trial: Mapped[list[Tried]] = mapped_column(Json)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     retired_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
@@ -67,7 +77,7 @@ class WatchedRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"))
     metric: Mapped[str] = mapped_column(String(40))
-    options: Mapped[dict[str, Any]]
+    options: Mapped[Kept] = mapped_column(Json)
     key: Mapped[str] = mapped_column(String(64))
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from app.inference.followed import Followed, Piece
 from app.inference.generator import Answer, Unusable
-from app.inference.local import Dtype
+from app.inference.local_protocol import Dtype
 from app.web.refusals import TooMany
 
 log = logging.getLogger("tunegate.serving")

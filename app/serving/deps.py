@@ -15,7 +15,7 @@ from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.followed import FollowedModel
 from app.inference.generator import Unusable
-from app.inference.local import Dtype
+from app.inference.local_protocol import Dtype
 from app.serving.answering import Limits, ModelServer, Weights
 from app.serving.prompting import Prompting
 from app.settings import Settings

@@ -29,7 +29,7 @@ from app.errors import Conflict, NotFound
 from app.inference import folders, weights
 from app.inference import service as models
 from app.inference import store as model_store
-from app.inference.local import Dtype
+from app.inference.local_protocol import Dtype
 from app.inference.tables import ModelRow
 from app.registry import service as registry
 from app.retrieval.tables import IndexRow

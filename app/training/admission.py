@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import Invalid
@@ -20,7 +19,7 @@ from app.gate import permission
 from app.gate import subject as subjects
 from app.inference import folders
 from app.training import spec as specs
-from app.training.protocol import SEALED, SPEC, Exit, of_rank, plain
+from app.training.protocol import SEALED, SPEC, Exit, Start, of_rank, plain
 from app.training.ranks import Place
 from app.training.spec import SourceRow, TrainingSpec
 from app.wording import plural
@@ -38,24 +37,6 @@ class Ended(Exception):
     def __init__(self, code: Exit, text: str) -> None:
         super().__init__(text)
         self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What one start of the trainer is given: the file that the launcher wrote. memory: bytes that the run may take, 0
-    for what is free."""
-
-    job_id: int
-    attempt: int
-    token: str
-    digest: str
-    subject: str
-    rows: str
-    model: str
-    threads: int
-    device: str = "cpu"
-    meeting: str = ""  # where the ranks of one host meet; see `ranks.join`
-    memory: int = 0
 
 
 def admit(run: Path, key: bytes, now: float, where: Place | None = None) -> tuple[Start, TrainingSpec]:

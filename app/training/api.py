@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from app.economics import store as economics
 from app.errors import Invalid, pointer
 from app.jobs import store as job_store
 from app.jobs.api import Job
+from app.plain_json import JsonObject
 from app.training import cost, prices, service, stages, store
 from app.training.recipe import FIELDS, numbers
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
@@ -54,8 +55,8 @@ class Recipe(BaseModel):
     object: str = "recipe"
     assessment_id: int
     model_id: int | None
-    settings: dict[str, Any]
-    preflight: dict[str, Any] | None
+    settings: JsonObject
+    preflight: JsonObject | None
     preflight_current: bool
     reasons_against: list[str]
     fields: list[Setting]
@@ -115,8 +116,8 @@ class Training(BaseModel):
     baseline_id: int
     model_id: int
     job_id: int | None
-    hyperparameters: dict[str, Any]
-    facts: dict[str, Any]
+    hyperparameters: JsonObject
+    facts: JsonObject
     legs: list[Leg]
     chosen_leg: str
     best_step: int | None
@@ -142,7 +143,7 @@ class Training(BaseModel):
             hyperparameters=numbers(row.recipe),
             facts=row.training_facts,
             legs=[Leg.model_validate(one) for one in row.training_facts.get("legs", ())],
-            chosen_leg=str(row.training_facts.get("chosen_leg", "")),
+            chosen_leg=row.training_facts.get("chosen_leg", ""),
             best_step=row.best_step,
             adapter_sha256=row.adapter_sha256,
             adapter_bytes=row.adapter_bytes,

@@ -9,15 +9,15 @@ a checkpoint runs no code, whoever wrote it. No torch here.
 import hmac
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from app.gate.subject import canonical
 from app.inference import folders
 from app.inference.folders import MANIFEST
+from app.plain_json import JsonObject
 
 KEEP = 2  # newest ones, besides the best
 
@@ -34,7 +34,7 @@ class Checkpoint:
     step: int
     attempt: int
     manifest_sha256: str
-    facts: Mapping[str, Any]
+    facts: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +53,18 @@ class CheckpointStore:
     def folder(self) -> Path:
         return self.root / "checkpoints"
 
-    def commit(self, step: int, write: Callable[[Path], None], facts: Mapping[str, Any]) -> Checkpoint:
+    def commit(self, step: int, write: Callable[[Path], None], facts: JsonObject) -> Checkpoint:
         """Store what `write` puts into a folder as the checkpoint of `step`."""
         target = self.folder / f"step-{step:08d}-attempt-{self.attempt:04d}"
         return self._publish(target, step, write, facts)
 
-    def publish(self, name: str, step: int, write: Callable[[Path], None], facts: Mapping[str, Any]) -> Checkpoint:
+    def publish(self, name: str, step: int, write: Callable[[Path], None], facts: JsonObject) -> Checkpoint:
         """Store a finished adapter under a fixed name; one that is there is replaced."""
         target = self.root / name
         folders.discard(target)
         return self._publish(target, step, write, facts)
 
-    def _publish(self, target: Path, step: int, write: Callable[[Path], None], facts: Mapping[str, Any]) -> Checkpoint:
+    def _publish(self, target: Path, step: int, write: Callable[[Path], None], facts: JsonObject) -> Checkpoint:
         staging = self.root / "staging" / f"{self.attempt}-{secrets.token_hex(8)}"
         staging.mkdir(parents=True)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -147,5 +147,5 @@ class CheckpointStore:
         if self.folder.is_dir():
             yield from sorted(path for path in self.folder.iterdir() if path.name.startswith("step-"))
 
-    def _seal(self, body: Mapping[str, Any]) -> str:
+    def _seal(self, body: JsonObject) -> str:
         return hmac.new(self.key, b"checkpoint-v1\n" + canonical(body), sha256).hexdigest()

@@ -51,19 +51,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from app.inference import folders
 from app.processes import parent
 from app.settings import Settings
 from app.training import legs, ranks
-from app.training.admission import Ended, Refuse, Start, admit, check_model, lock, read_rows
+from app.training.admission import Ended, Refuse, admit, check_model, lock, read_rows
 from app.training.checkpoints import Checkpoint, CheckpointStore, Corrupt
+from app.training.facts import OutcomeJson
 from app.training.legs import Leg, Outcome
 from app.training.loop import Progress, Stop, TrainingLoop, say
-from app.training.protocol import ADAPTER, TOGETHER, Exit
+from app.training.protocol import ADAPTER, TOGETHER, Exit, Start
 from app.training.ranks import Team
 from app.training.spec import SourceRow, TrainingSpec
+
+if TYPE_CHECKING:
+    from app.training import lora
 
 
 def finished(checkpoints: CheckpointStore) -> Checkpoint | None:
@@ -118,7 +122,7 @@ def _newest(checkpoints: CheckpointStore, team: Team) -> tuple[Checkpoint | None
         newest = checkpoints.read(checkpoints.folder / found[0])
         if newest.manifest_sha256 != found[1]:
             raise Refuse("This process sees another checkpoint than the first one: the data folder is not shared.")
-    best = checkpoints.of_step(newest.facts["best_step"]) if team.first else None
+    best = checkpoints.of_step(Progress.of(newest).best_step) if team.first else None
     return newest, bool(team.agree(best is not None))
 
 
@@ -171,7 +175,7 @@ class Several:
         self.outcomes.append(Outcome.from_json(told))
         say("leg", **told)
 
-    def _one(self, leg: Leg, store: CheckpointStore) -> dict[str, Any]:
+    def _one(self, leg: Leg, store: CheckpointStore) -> OutcomeJson:
         """Train a leg; what it came to, told to all ranks."""
         say("log", line=f"Training {leg.number} of {leg.of}: {leg.words}.")
         dtype = self.team.agree(next((str(done.facts["dtype"]) for done in self.adapters.values()), ""))
@@ -186,7 +190,8 @@ class Several:
                 raise
             outcome = _mark_diverged(store, leg, str(end)) if self.team.first else None
         gc.collect()  # a model and its adapter refer to each other
-        told: dict[str, Any] = self.team.agree(outcome.to_json() if outcome else None)
+        told = self.team.agree(outcome.to_json() if outcome else None)
+        assert told is not None  # noqa: S101 - the first rank has an adapter now, or has marked why not
         return told
 
 
@@ -203,7 +208,7 @@ def _ended(store: CheckpointStore, leg: Leg) -> Outcome | None:
 def _mark_diverged(store: CheckpointStore, leg: Leg, why: str) -> Outcome:
     """Write down that a leg has no adapter, so that nobody trains it again."""
     newest = store.newest(lambda _line: None)
-    outcome = legs.diverged(leg, why, float(newest.facts["seconds"]) if newest else 0.0)
+    outcome = legs.diverged(leg, why, Progress.of(newest).seconds if newest else 0.0)
     store.publish(legs.DIVERGED, 0, lambda folder: _write(folder / "why.txt", why), outcome.to_json())
     say("log", line=f"{leg.words}: {why} The run goes on without it.")
     return outcome
@@ -245,7 +250,7 @@ def _building() -> Iterator[None]:
         raise Refuse(str(error)) from error
 
 
-def _fit(learner: Any, progress: Progress, memory: int) -> None:
+def _fit(learner: "lora.Learner", progress: Progress, memory: int) -> None:
     """Make the learner's passes fit the memory there is, and keep with the progress how they are made: a resumed run
     takes the same passes. memory: see `Start`."""
     from app.training import fits
@@ -286,7 +291,7 @@ def _train(
 
     loading.compute_with(start.threads)
     newest, best = _newest(checkpoints, team)
-    progress = Progress(**newest.facts) if newest else Progress()
+    progress = Progress.of(newest) if newest else Progress()
     if newest and not best:
         say(
             "log",

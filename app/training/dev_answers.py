@@ -9,12 +9,12 @@ import random
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.baselines import prompts, with_passages
 from app.evaluation import metrics
 from app.inference import answer_text, constrained, loading, local_child
 from app.inference.generator import Answer
+from app.inference.local_protocol import AskedRow
 from app.training.lora import Learner
 from app.training.spec import SourceRow, TrainingSpec
 
@@ -24,7 +24,7 @@ class DevAnswers:
     """Rows to answer, and how. rows: each with what is asked for it."""
 
     spec: TrainingSpec
-    rows: Sequence[tuple[dict[str, Any], SourceRow]]
+    rows: Sequence[tuple[AskedRow, SourceRow]]
 
     @staticmethod
     def of(spec: TrainingSpec, source: Iterable[SourceRow]) -> "DevAnswers | None":
@@ -46,11 +46,11 @@ class DevAnswers:
         scored = self.spec.scored
         assert scored is not None  # noqa: S101 - there are no rows without it
         loaded.model.eval()
-        asked = {str(request["id"]): row for request, row in self.rows}
+        asked = {request["id"]: row for request, row in self.rows}
         keeper = constrained.Constraints(loaded)
         total = 0.0
         for made in local_child.answer(loaded, [request for request, _ in self.rows], stop, keeper):
-            row = asked[str(made["id"])]
+            row = asked[made["id"]]
             settled = answer_text.settled(Answer(**made), scored.max_tokens, row.target, unseen=False)
             if settled.error is None:
                 total += metrics.score(scored.metric, _text(row, settled.text), row.target, scored.options)
@@ -62,7 +62,7 @@ def _text(row: SourceRow, answer: str) -> str:
     return with_passages.ending(row.passages, (), answer, row.target)[0] if row.passages else answer
 
 
-def _request(spec: TrainingSpec, row: SourceRow) -> dict[str, Any]:
+def _request(spec: TrainingSpec, row: SourceRow) -> AskedRow:
     scored = spec.scored
     assert scored is not None  # noqa: S101 - the caller looked
     messages = prompts.render(spec.instructions, (), row.messages, row.passages)
@@ -70,6 +70,6 @@ def _request(spec: TrainingSpec, row: SourceRow) -> dict[str, Any]:
         "id": str(row.line),
         "messages": [message.to_json() for message in messages],
         "max_tokens": scored.max_tokens,
-        "constraint": dict(scored.constraint) if scored.constraint else None,
+        "constraint": scored.constraint,
         "thinks": spec.thinks and not scored.constraint,
     }

@@ -8,11 +8,12 @@ Mixing 16 and 32 bits in one operation is what costs: torch has no vector code f
 two of 16 here, whose products are summed in 32.
 """
 
-from typing import Any, cast
+from typing import cast
 
 import torch
 from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from app.training.room import HEAD_TOKENS
@@ -28,7 +29,7 @@ class Adapted(torch.autograd.Function):  # type: ignore[misc]  # torch is not ty
 
     @staticmethod
     def forward(
-        ctx: Any, seen: torch.Tensor, layer: nn.Linear, down: torch.Tensor, up: torch.Tensor, scaling: float
+        ctx: FunctionCtx, seen: torch.Tensor, layer: nn.Linear, down: torch.Tensor, up: torch.Tensor, scaling: float
     ) -> torch.Tensor:
         """seen: (..., in). down: A, (rank, in). up: B, (out, rank). Returns: (..., out)."""
         flat = seen.reshape(-1, seen.shape[-1])
@@ -39,7 +40,9 @@ class Adapted(torch.autograd.Function):  # type: ignore[misc]  # torch is not ty
         return out.view(*seen.shape[:-1], -1)
 
     @staticmethod
-    def backward(ctx: Any, wanted: torch.Tensor) -> tuple[torch.Tensor | None, None, torch.Tensor, torch.Tensor, None]:
+    def backward(
+        ctx: FunctionCtx, wanted: torch.Tensor
+    ) -> tuple[torch.Tensor | None, None, torch.Tensor, torch.Tensor, None]:
         """Gradients at what was seen and at the adapter; the frozen weight gets none."""
         flat, narrow, down, up = ctx.saved_tensors
         here = wanted.reshape(-1, wanted.shape[-1])
@@ -55,7 +58,7 @@ class Norm(torch.autograd.Function):  # type: ignore[misc]
     """RMSNorm with a frozen weight: x / sqrt(mean(x^2) + e) times w."""
 
     @staticmethod
-    def forward(ctx: Any, seen: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
+    def forward(ctx: FunctionCtx, seen: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
         """seen: (..., width). weight: (width,)."""
         length = torch.linalg.vector_norm(seen, dim=-1, keepdim=True, dtype=torch.float32)
         factor = torch.rsqrt(length.square_().div_(seen.shape[-1]).add_(epsilon))
@@ -63,7 +66,7 @@ class Norm(torch.autograd.Function):  # type: ignore[misc]
         return _scaled(seen, factor).mul_(weight)
 
     @staticmethod
-    def backward(ctx: Any, wanted: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+    def backward(ctx: FunctionCtx, wanted: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         """Gradient at what was seen: f g w - x f^3 mean(x g w), f the factor of a position."""
         seen, weight, factor = ctx.saved_tensors
         here = wanted * weight
@@ -96,13 +99,13 @@ class Gate(torch.autograd.Function):  # type: ignore[misc]
     """SiLU(gate) times up. SiLU is worked out again on the way back: it is cheaper than the memory to keep it."""
 
     @staticmethod
-    def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: FunctionCtx, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
         """Both (..., width)."""
         ctx.save_for_backward(gate, up)
         return functional.silu(gate).mul_(up)
 
     @staticmethod
-    def backward(ctx: Any, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def backward(ctx: FunctionCtx, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients at gate and up."""
         gate, up = ctx.saved_tensors
         at_up = functional.silu(gate).mul_(wanted)
@@ -122,7 +125,7 @@ class HeadLoss(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, labels: torch.Tensor
+        ctx: FunctionCtx, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, labels: torch.Tensor
     ) -> torch.Tensor:
         """hidden: (positions, width). labels: (positions,)."""
         loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
@@ -143,7 +146,7 @@ class HeadLoss(torch.autograd.Function):  # type: ignore[misc]
         return loss
 
     @staticmethod
-    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+    def backward(ctx: FunctionCtx, scale: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         """Gradient at the hidden states; scale: that at the loss."""
         (gradient,) = ctx.saved_tensors
         return (gradient * scale).to(gradient.dtype), None, None, None
@@ -167,13 +170,13 @@ def _fit(module: nn.Module) -> bool:
     return False
 
 
-def _fit_linear(module: Any) -> bool:
+def _fit_linear(module: LoraLinear) -> bool:
     plain = type(module.base_layer) is nn.Linear and not module.base_layer.weight.requires_grad
     if not plain or module.lora_variant or list(module.lora_A) != [NAME] or module.lora_B[NAME].bias is not None:
         return False
     usual = module.forward
 
-    def forward(seen: torch.Tensor, *more: Any, **named: Any) -> torch.Tensor:
+    def forward(seen: torch.Tensor, *more: object, **named: object) -> torch.Tensor:
         dropping = module.training and not isinstance(module.lora_dropout[NAME], nn.Identity)
         if more or named or dropping or module.merged or module.disable_adapters:
             return cast("torch.Tensor", usual(seen, *more, **named))
@@ -184,7 +187,7 @@ def _fit_linear(module: Any) -> bool:
     return True
 
 
-def _fit_norm(module: Any) -> bool:
+def _fit_norm(module: nn.Module) -> bool:
     usual = module.forward
     if module.weight.requires_grad:
         return False
@@ -199,7 +202,7 @@ def _fit_norm(module: Any) -> bool:
     return True
 
 
-def _fit_gate(module: Any) -> bool:
+def _fit_gate(module: nn.Module) -> bool:
     probe = torch.linspace(-6, 6, 64)
     if not _alike(module.act_fn(probe), functional.silu(probe)) or set(dict(module.named_children())) - {
         "gate_proj", "up_proj", "down_proj", "act_fn",

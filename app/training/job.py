@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ from app.gate import store as review_store
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Unusable
-from app.inference.local import Dtype
+from app.inference.local_protocol import Dtype
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
@@ -37,6 +37,7 @@ from app.training import (
 )
 from app.training import spec as specs
 from app.training.checkpoints import CheckpointStore, Corrupt
+from app.training.facts import RunFacts
 from app.training.launchers import (
     GRACE,
     AsApproved,
@@ -46,7 +47,8 @@ from app.training.launchers import (
     forget_orders,
     last_words,
 )
-from app.training.protocol import ADAPTER, JOURNAL, Exit
+from app.training.legs import Outcome
+from app.training.protocol import ADAPTER, JOURNAL, Done, Exit, Start, TrainerEvent
 from app.training.tables import TrainingRow
 
 FLUSH = 1.0  # seconds between two writes of metrics
@@ -131,10 +133,10 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
         try:
             running = launcher.start(run, start)
         except NotOffered as error:
-            _note(claim, cause="launcher")
+            _note_cause(claim, "launcher")
             raise Failed(str(error)) from error
         try:
-            heard = _supervise(claim, running, int(start["attempt"]), run)
+            heard = _supervise(claim, running, start.attempt, run)
         finally:
             running.close()
             forget_orders(run)  # one that ended before it read them
@@ -146,18 +148,18 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
         if code in {Exit.NO_TOKEN, Exit.REFUSED}:
             raise Refused(heard.text)
         if cause := CAUSES.get(code):
-            _note(claim, cause=cause)
+            _note_cause(claim, cause)
             raise Failed(heard.text)
         crashes = 1 if heard.checkpoint > stored else crashes + 1
         stored = max(stored, heard.checkpoint)
         why = running.how
         claim.log(f"{why} {last_words(run)}".strip())
         if crashes >= CRASHES:
-            _note(claim, cause="crash")
+            _note_cause(claim, "crash")
             raise Failed(f"{why} It was started {CRASHES} times without getting further; its log has the details.")
 
 
-def _start(claim: Claim) -> dict[str, Any]:
+def _start(claim: Claim) -> Start:
     """Look at the approval once more, count the attempt, and give what the trainer starts with, its token included.
 
     Raises: Refused: the approval no longer allows this.
@@ -177,18 +179,18 @@ def _start(claim: Claim) -> dict[str, Any]:
         digest = row.digest
     expires = int(time.time()) + permission.TOKEN_LIFE
     key = secret.key(claim.settings)
-    return {
-        "job_id": claim.job_id,
-        "attempt": attempt,
-        "token": permission.launch_token(key, job_id=claim.job_id, attempt=attempt, digest=digest, expires=expires),
-        "digest": digest,
-        "subject": text,
-        "rows": preflight_job.stored(claim, specs.from_subject(reviews.text_of(review)).rows_sha256),
-        "model": str(inference.folder(claim.settings, model).resolve()),
-        "threads": children.threads_for(claim.settings.threads or None),
-        "device": claim.settings.device,
-        "memory": round(claim.settings.training_gb * 1e9),
-    }
+    return Start(
+        job_id=claim.job_id,
+        attempt=attempt,
+        token=permission.launch_token(key, job_id=claim.job_id, attempt=attempt, digest=digest, expires=expires),
+        digest=digest,
+        subject=text,
+        rows=preflight_job.stored(claim, specs.from_subject(reviews.text_of(review)).rows_sha256),
+        model=str(inference.folder(claim.settings, model).resolve()),
+        threads=children.threads_for(claim.settings.threads or None),
+        device=claim.settings.device,
+        memory=round(claim.settings.training_gb * 1e9),
+    )
 
 
 def _supervise(claim: Claim, running: Running, attempt: int, run: Path) -> trainer_events.Heard:
@@ -203,7 +205,7 @@ def _supervise(claim: Claim, running: Running, attempt: int, run: Path) -> train
             last_word = now
             heard.take(event, now)
         elif now - last_word > STALLED:
-            _note(claim, cause="crash")
+            _note_cause(claim, "crash")
             raise Failed(f"The trainer said nothing for {STALLED / 60:.0f} minutes and was ended. Resume the run.")
         if not cancelling and claim.cancelled():
             cancelling, insisted = True, now + GRACE
@@ -238,24 +240,23 @@ def _flush(claim: Claim, heard: trainer_events.Heard, attempt: int, run: Path) -
     if steps:
         claim.report(trainer_events.progress(heard, steps[-1]), now=True)
     elif events[-1]["event"] == "started":
-        progress = {"done": events[-1]["step"], "total": events[-1]["of"], "unit": "steps"}
-        stage = events[-1].get("leg_words", "Measuring where the model starts")
-        claim.report({"stage": stage, **progress}, now=True)
+        begun = events[-1]
+        stage = begun.get("leg_words", "Measuring where the model starts")
+        claim.report({"stage": stage, "done": begun["step"], "total": begun["of"], "unit": "steps"}, now=True)
 
 
-def _store(session: Session, training_id: int, attempt: int, event: Mapping[str, Any]) -> None:
-    match event["event"]:
-        case "started":
-            store.forget_after(session, training_id, event["step"], event.get("leg", ""))
-            facts = {key: value for key, value in event.items() if key not in {"event", "step", "of", "attempt"}}
-            service.note(session, training_id, steps=event["of"], **facts)
-        case "leg":
-            store.forget_checkpoints(session, training_id, event["name"])
-            service.note_leg(session, training_id, {name: value for name, value in event.items() if name != "event"})
-        case "step" | "dev" as kind:
-            store.put_metric(session, training_id, attempt, kind, event)
-        case "checkpoint":
-            store.put_checkpoint(session, training_id, attempt, event)
+def _store(session: Session, training_id: int, attempt: int, event: TrainerEvent) -> None:
+    if event["event"] == "started":
+        store.forget_after(session, training_id, event["step"], event.get("leg", ""))
+        known = {key: value for key, value in event.items() if key not in {"event", "step", "of", "attempt"}}
+        service.note(session, training_id, {**cast("RunFacts", known), "steps": event["of"]})
+    elif event["event"] == "leg":
+        store.forget_checkpoints(session, training_id, event["name"])
+        service.note_leg(session, training_id, Outcome.from_json(event))
+    elif event["event"] == "step" or event["event"] == "dev":
+        store.put_metric(session, training_id, attempt, event)
+    elif event["event"] == "checkpoint":
+        store.put_checkpoint(session, training_id, attempt, event)
 
 
 def _catch_up(session: Session, training_id: int, attempt: int, step: int, run: Path, leg: str = "") -> None:
@@ -266,24 +267,26 @@ def _catch_up(session: Session, training_id: int, attempt: int, step: int, run: 
     for event in trainer_events.journal(legs.folder(run, leg) / JOURNAL):
         kind, number = event["event"], event["step"]
         if number <= step and (kind, number) not in known:
-            store.put_metric(session, training_id, max(1, attempt - 1), kind, event)
+            store.put_metric(session, training_id, max(1, attempt - 1), event)
 
 
 # ---------------------------------------------------------------- the adapter
 
 
-def _keep(claim: Claim, run: Path, start: Mapping[str, Any], done: Mapping[str, Any]) -> None:
+def _keep(claim: Claim, run: Path, start: Start, done: Done) -> None:
     """Verify the adapter that the trainer stored, put it into the content store as a zip, and note what it is."""
-    adapter = _adapter(claim, run, str(start["digest"]))
+    adapter = _adapter(claim, run, start.digest)
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder) / "adapter.zip"
-        packing.pack(adapter, packed, {"digest": start["digest"], "training": done["facts"]})
+        packing.pack(adapter, packed, {"digest": start.digest, "training": done["facts"]})
         with packed.open("rb") as file:
             blob = claim.blobs.put(iter(lambda: file.read(1 << 20), b""))
     with claim.write() as session:
         leg = done["facts"].get("chosen_leg", "")
-        _catch_up(session, claim.subject_id, int(start["attempt"]), done["facts"]["step"], run, leg)
-        row = service.note(session, claim.subject_id, **{k: v for k, v in done["facts"].items() if k != "step"})
+        _catch_up(session, claim.subject_id, start.attempt, done["facts"]["step"], run, leg)
+        kept = done["facts"].copy()
+        kept.pop("step", None)
+        row = service.note(session, claim.subject_id, kept)
         row.best_step = done["best_step"]
         row.adapter_sha256, row.adapter_bytes = blob.sha256, blob.size
         row.state = "evaluating"
@@ -305,7 +308,7 @@ def _judge(claim: Claim, run: Path) -> Dtype:
         arm = service.adapter_arm(session, row)
         row.arm_id = arm_id = arm.id
         # The precision of the arms when they ran on this model too: a comparison is made in one of them.
-        dtype = arm.settings.get("dtype") or row.training_facts.get("dtype", "auto")
+        dtype: Dtype = arm.settings.get("dtype") or row.training_facts.get("dtype", "auto")
         digest = row.digest
     claim.log("The adapter answers the test rows.")
     claim.report({"stage": "Scoring the adapter on the test rows"}, now=True)
@@ -316,17 +319,17 @@ def _judge(claim: Claim, run: Path) -> Dtype:
         finally:
             generator.close()
     except Unusable as error:
-        _note(claim, cause="scoring")
+        _note_cause(claim, "scoring")
         raise Failed(f"The adapter is stored, but could not be scored: {error}") from error
-    return cast("Dtype", dtype)
+    return dtype
 
 
 # ---------------------------------------------------------------- state
 
 
-def _note(claim: Claim, **facts: Any) -> None:
+def _note_cause(claim: Claim, cause: str) -> None:
     with claim.write() as session:
-        service.note(session, claim.subject_id, **facts)
+        service.note(session, claim.subject_id, {"cause": cause})
 
 
 def _free(claim: Claim) -> None:
@@ -340,16 +343,16 @@ def _free(claim: Claim) -> None:
         _catch_up(
             session,
             row.id,
-            int(row.training_facts.get("attempts", 0)) + 1,
+            row.training_facts.get("attempts", 0) + 1,
             sys.maxsize,
             run,
-            str(row.training_facts.get("leg") or ""),
+            row.training_facts.get("leg") or "",
         )
         for_good = not service.paused(row, row.state)
         freed = freeing.free(run, for_good=for_good)
         if for_good:
             store.forget_checkpoints(session, row.id)
-            service.note(session, row.id, freed_bytes=freed)
+            service.note(session, row.id, {"freed_bytes": freed})
 
 
 def free_cancelled(engine: Engine, settings: Settings) -> None:
@@ -362,7 +365,7 @@ def free_cancelled(engine: Engine, settings: Settings) -> None:
                 continue
             store.forget_checkpoints(session, row.id)
             freed = freeing.free(settings.runs_dir / f"training-{row.id}", for_good=True)
-            service.note(session, row.id, freed_bytes=freed)
+            service.note(session, row.id, {"freed_bytes": freed})
             store.close(session, row.id, state)
 
 

@@ -13,16 +13,17 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Protocol
 
 from app.processes import children
 from app.processes.children import Child
 from app.processes.lines import Event
 from app.settings import Settings
 from app.training import spec as specs
-from app.training.protocol import LOG, SPEC, of_rank, plain
+from app.training.protocol import LOG, SPEC, Start, of_rank, plain
 from app.training.recipe import Recipe
 from app.wording import plural
 
@@ -63,7 +64,7 @@ class Running(Protocol):
 class Launcher(Protocol):
     """Starts trainers."""
 
-    def start(self, run: Path, spec: Mapping[str, Any]) -> Running: ...
+    def start(self, run: Path, spec: Start) -> Running: ...
 
 
 class NotOffered(Exception):
@@ -76,9 +77,9 @@ class AsApproved:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def start(self, run: Path, spec: Mapping[str, Any]) -> Running:
+    def start(self, run: Path, spec: Start) -> Running:
         """Raises: NotOffered: this installation does not offer that launcher, or it is not to be reached."""
-        recipe = specs.from_subject(json.loads(spec["subject"])).recipe
+        recipe = specs.from_subject(json.loads(spec.subject)).recipe
         if recipe.launcher not in self.settings.launcher:
             raise NotOffered(not_offered(recipe.launcher))
         if recipe.launcher == "local":
@@ -125,14 +126,14 @@ class Local:
     def __init__(self, data: Path) -> None:
         self.data = data
 
-    def start(self, run: Path, spec: Mapping[str, Any]) -> "Process":
+    def start(self, run: Path, spec: Start) -> "Process":
         """Write the spec and start `python -m app.training.child RUN_DIR`."""
         order(run, spec, 1)
         return Process(
             children.start(
                 "app.training.child",
                 str(run.resolve()),
-                threads=int(spec["threads"]),
+                threads=spec.threads,
                 log=trainer_log(run),
                 settings=settings_of(self.data),
             )
@@ -150,11 +151,11 @@ class TorchRun:
     def __init__(self, data: Path, processes: int) -> None:
         self.data, self.processes = data, processes
 
-    def start(self, run: Path, spec: Mapping[str, Any]) -> "Group":
+    def start(self, run: Path, spec: Start) -> "Group":
         """Write a spec for each rank and start them. `threads` of the spec are shared out among them."""
         meeting = Path(tempfile.mkdtemp(prefix="ranks-"))
-        threads = max(1, int(spec["threads"]) // self.processes)
-        order(run, {**spec, "threads": threads, "meeting": str(meeting / "trainers")}, self.processes)
+        threads = max(1, spec.threads // self.processes)
+        order(run, replace(spec, threads=threads, meeting=str(meeting / "trainers")), self.processes)
         said_before = len(_log(run))  # by earlier starts
         loopback = {"GLOO_SOCKET_IFNAME": _loopback(), "NCCL_SOCKET_IFNAME": _loopback()}
         child = children.start(
@@ -169,13 +170,13 @@ class TorchRun:
         return Group(child, run, meeting, said_before)
 
 
-def order(run: Path, spec: Mapping[str, Any], processes: int) -> None:
+def order(run: Path, spec: Start, processes: int) -> None:
     """Write what each process of a start is given; each removes its own as it reads it."""
     run.mkdir(parents=True, exist_ok=True)
     for rank in range(processes):
         (run / of_rank(SPEC, rank)).unlink(missing_ok=True)
         with os.fdopen(plain(run / of_rank(SPEC, rank), os.O_WRONLY | os.O_EXCL), "w", encoding="utf-8") as file:
-            json.dump(dict(spec), file)
+            json.dump(asdict(spec), file)
 
 
 def forget_orders(run: Path) -> None:
@@ -184,7 +185,7 @@ def forget_orders(run: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def trainer_log(run: Path) -> Any:
+def trainer_log(run: Path) -> IO[bytes]:
     return os.fdopen(plain(run / LOG, os.O_RDWR | os.O_APPEND), "ab")
 
 

@@ -4,14 +4,16 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from app.baselines import prompts
 from app.chat import Message
 from app.inference import devices, loading, tokens
+from app.inference.local_protocol import Dtype
 from app.inference.tokens import TokenRow
 from app.recipes import replay
 from app.training import legs, lora
+from app.training.facts import RunFacts
 from app.training.legs import Leg
 from app.training.ranks import Team
 from app.training.spec import SourceRow, TrainingSpec
@@ -91,14 +93,16 @@ def dev_sample(rows: list[TokenRow], count: int, seed: int) -> list[TokenRow]:
     return rows if len(rows) <= count else random.Random(f"dev/{seed}").sample(rows, count)
 
 
-def facts(learner: lora.Learner, left_out: int) -> dict[str, Any]:
+def facts(learner: lora.Learner, left_out: int) -> RunFacts:
     """What a log should say at the start."""
+    known: RunFacts = {"dtype": cast("Dtype", learner.loaded.dtype), "device": learner.loaded.device.title}
+    if learner.loaded.bits != 16:
+        known["bits"] = learner.loaded.bits
+    known["train_rows"] = len(learner.train)
+    if learner.replay:
+        known["replay_rows"] = learner.replay
     return {
-        "dtype": learner.loaded.dtype,
-        "device": learner.loaded.device.title,
-        **({"bits": learner.loaded.bits} if learner.loaded.bits != 16 else {}),
-        "train_rows": len(learner.train),
-        **({"replay_rows": learner.replay} if learner.replay else {}),
+        **known,
         "dev_rows": len(learner.dev),
         "left_out": left_out,
         "shared_tokens": learner.shared,

@@ -5,19 +5,21 @@ the test rows judge. Then come the other seeds and the parts of the training set
 options is one leg without a name.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import TypeVar, cast
 
+from app.plain_json import JsonObject
 from app.recipes import legs as planned
 from app.strict import stored
 from app.training.checkpoints import CheckpointStore
+from app.training.facts import Kind, OutcomeJson
 from app.training.recipe import Recipe
 from app.wording import percent
 
-Kind = Literal["main", "rate", "seed", "part"]
+Row = TypeVar("Row")
 FOLDER = "legs"
 DIVERGED = "diverged"  # of a leg's folder: what says that it ended at a number that is none
 
@@ -62,11 +64,11 @@ class Outcome:
     def words(self) -> str:
         return title(self.kind, self.learning_rate, self.seed, self.share)
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    def to_json(self) -> OutcomeJson:
+        return cast("OutcomeJson", asdict(self))
 
     @staticmethod
-    def from_json(value: Mapping[str, Any]) -> "Outcome":
+    def from_json(value: JsonObject) -> "Outcome":
         return stored(Outcome, value)
 
 
@@ -83,21 +85,36 @@ def title(kind: Kind, learning_rate: float, seed: int, share: float) -> str:
             return "Whole training set"
 
 
-def outcome(leg: Leg, facts: Mapping[str, Any]) -> Outcome:
-    """A finished leg. facts: what its adapter was sealed with (`TrainingLoop`)."""
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What an outcome takes of the facts that an adapter was sealed with (`TrainingLoop`)."""
+
+    train_rows: int
+    best_step: int
+    of: int
+    base_loss: float | None
+    best_loss: float | None
+    seconds: float
+    replay_rows: int = 0
+    best_score: float | None = None
+
+
+def outcome(leg: Leg, facts: JsonObject) -> Outcome:
+    """A finished leg. facts: what its adapter was sealed with."""
+    sealed = stored(Sealed, facts)
     return Outcome(
         name=leg.name,
         kind=leg.kind,
         learning_rate=leg.recipe.learning_rate,
         seed=leg.recipe.seed,
         share=leg.share,
-        rows=int(facts["train_rows"]) - int(facts.get("replay_rows", 0)),
-        steps=int(facts["best_step"]),
-        of=int(facts["of"]),
-        base_loss=facts["base_loss"],
-        best_loss=facts["best_loss"],
-        best_score=facts.get("best_score"),
-        seconds=float(facts["seconds"]),
+        rows=sealed.train_rows - sealed.replay_rows,
+        steps=sealed.best_step,
+        of=sealed.of,
+        base_loss=sealed.base_loss,
+        best_loss=sealed.best_loss,
+        best_score=sealed.best_score,
+        seconds=sealed.seconds,
     )
 
 
@@ -158,7 +175,7 @@ def folder(run: Path, name: str) -> Path:
     return run / FOLDER / name if name else run
 
 
-def part_of(rows: Sequence[Any], share: float, order: Sequence[int]) -> list[Any]:
+def part_of(rows: Sequence[Row], share: float, order: Sequence[int]) -> list[Row]:
     """The first `share` of these rows in this order, as they stood; so a smaller part lies within a larger one."""
     if share >= 1:
         return list(rows)

@@ -18,15 +18,26 @@ from collections.abc import Callable, Iterator, Sized
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.processes import parent
+from app.strict import stored
 from app.training import ranks
 from app.training.admission import Ended
 from app.training.checkpoints import Checkpoint, CheckpointStore, Corrupt
 from app.training.protocol import ADAPTER, JOURNAL, Exit, plain
 from app.training.ranks import Team
 from app.training.spec import TrainingSpec
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    class Taken(DataclassInstance, Protocol):
+        """A step that was taken, `lora.Step`; the events hold its fields."""
+
+        @property
+        def step(self) -> int: ...
+
 
 EVERY = 60.0  # seconds between checkpoints, besides those at dev checks: what a crash can cost
 RESERVE = 256 * 1024 * 1024  # bytes of disk that stay free
@@ -53,6 +64,11 @@ class Progress:
     base_score: float | None = None
     pass_tokens: int = 0
     recompute: bool = False
+
+    @staticmethod
+    def of(checkpoint: Checkpoint) -> "Progress":
+        """As a checkpoint has it, of whichever version."""
+        return stored(Progress, checkpoint.facts)
 
 
 @dataclass(slots=True)
@@ -117,7 +133,7 @@ class Learner(Protocol):
     @property
     def dev(self) -> Sized: ...
 
-    def run(self, done: int, /) -> Iterator[Any]: ...
+    def run(self, done: int, /) -> Iterator["Taken"]: ...
 
     def dev_losses(self) -> Iterator[tuple[float, int]]: ...
 

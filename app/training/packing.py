@@ -2,16 +2,16 @@
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from app.blobs import Blobs
+from app.plain_json import JsonObject
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
-def pack(adapter: Path, target: Path, training: Mapping[str, Any]) -> None:
+def pack(adapter: Path, target: Path, training: JsonObject) -> None:
     """Zip an adapter in PEFT's layout, the same bytes for the same adapter, with what it was made from beside it."""
     files = {path.name: path.read_bytes() for path in _files(adapter)}
     files["training.json"] = (json.dumps(dict(training), indent=1, sort_keys=True) + "\n").encode()

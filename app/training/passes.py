@@ -4,10 +4,9 @@ Only child processes import this.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from transformers import DynamicCache
+from transformers import DynamicCache, PreTrainedModel
 
 from app.inference.tokens import TokenRow
 
@@ -21,7 +20,7 @@ class Beginning:
     otherwise the one pass that they are for goes back through them by itself.
     """
 
-    def __init__(self, inner: Any, ids: list[int], *, apart: bool) -> None:
+    def __init__(self, inner: PreTrainedModel, ids: list[int], *, apart: bool) -> None:
         """inner: the model that is trained. ids: of the tokens."""
         self.config = inner.config
         cache = DynamicCache(config=self.config)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from app.recipes.preflights import Counts, Needs, Preflight
 from app.training import batches, room
 from app.training.recipe import Recipe
 from app.wording import plural
@@ -40,22 +40,24 @@ class Sizes:
         return [row for row in self.train if row.total <= limit]
 
 
-def counts(sizes: Sequence[RowSize]) -> dict[str, int]:
+def counts(sizes: Sequence[RowSize]) -> Counts:
     """Rows and tokens, and how many of these are trained."""
     trained = sum(row.completion for row in sizes)
     return {"rows": len(sizes), "tokens": sum(row.total for row in sizes), "trained_tokens": trained}
 
 
-def report(recipe: Recipe, sizes: Sizes) -> dict[str, Any]:
+def report(recipe: Recipe, sizes: Sizes) -> Preflight:
     """What follows from recipe and row lengths alone."""
     fitting = sizes.fitting(recipe)
     trained = [*fitting, *sizes.replay]
     an_epoch = batches.steps_per_epoch(len(trained), recipe.batch_rows)
     steps = min(an_epoch * recipe.epochs, recipe.max_steps or an_epoch * recipe.epochs)
     longest = sorted(sizes.train, key=lambda row: -row.total)[:LONGEST]
+    counted: Preflight = {"train": counts(trained)}
+    if sizes.replay_wanted:
+        counted["replay"] = {**counts(sizes.replay), "wanted": sizes.replay_wanted}
     return {
-        "train": counts(trained),
-        **({"replay": {**counts(sizes.replay), "wanted": sizes.replay_wanted}} if sizes.replay_wanted else {}),
+        **counted,
         "dev_rows": min(recipe.dev_rows, len(sizes.dev)),
         "left_out": len(sizes.train) - len(fitting),
         "untrained": [row.id for row in fitting if row.completion <= 1],
@@ -65,7 +67,7 @@ def report(recipe: Recipe, sizes: Sizes) -> dict[str, Any]:
     }
 
 
-def band(parts: Mapping[str, int], *, tried: bool) -> dict[str, Any]:
+def band(parts: Mapping[str, int], *, tried: bool) -> Needs:
     """What a run needs, in bytes, and between which bounds. tried: on its heaviest steps, not only worked out.
 
     The bounds are by how much forecasts were off when they were held against the peaks of real runs
@@ -76,7 +78,7 @@ def band(parts: Mapping[str, int], *, tried: bool) -> dict[str, Any]:
     return {"bytes": whole, "low": round(max(0, whole - unsure)), "high": round(whole + unsure), "tried": tried}
 
 
-def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Iterator[str]:
+def blockers(recipe: Recipe, measured: Preflight, available: int) -> Iterator[str]:
     """Every reason why this run should not start. available: bytes of free memory on this machine."""
     if not measured["train"]["rows"]:
         yield "No training row is within the max sequence length."

@@ -1,8 +1,7 @@
 """What a worker does for a preflight. torch is only in the process that it starts."""
 
 import tempfile
-from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
@@ -13,7 +12,9 @@ from app.inference import service as inference
 from app.inference import store as model_store
 from app.jobs import hearing
 from app.jobs.claims import Claim, Failed
+from app.plain_json import JsonObject
 from app.processes import children
+from app.recipes.preflights import Preflight
 from app.recipes.started import started_as
 from app.recipes.tables import RecipeRow
 from app.training import launchers, rows_with_passages, service
@@ -22,13 +23,24 @@ from app.training import recipe as recipes
 from app.training.launchers import FEW_KERNELS, GRACE
 
 
+class ToProbe(TypedDict):
+    """What the process that measures is given; see `probe`."""
+
+    subject: JsonObject
+    model: str
+    rows: str
+    threads: int
+    device: str
+    memory: int
+
+
 def preflight(claim: Claim) -> None:
     """Count, show and time what the recipe of this job would train."""
     with claim.read() as session:
         row = session.get_one(RecipeRow, claim.subject_id)
         plan = _plan(session, row.assessment_id)
         asked = service.passages_wanted(session, row.assessment_id)
-    if asked is not None and "rows_sha256" not in plan.part["passages"]:
+    if asked is not None and "rows_sha256" not in (plan.part.get("passages") or {}):
         made = rows_with_passages.make(claim, plan.dataset, asked)
         with claim.write() as session:
             session.get_one(RecipeRow, claim.subject_id).passages = made
@@ -38,7 +50,7 @@ def preflight(claim: Claim) -> None:
     threads = children.threads_for(claim.settings.threads or None)
     if plan.recipe.launcher == "torchrun":  # what one of the processes will have
         threads = max(1, threads // plan.recipe.processes)
-    message = {
+    message: ToProbe = {
         "subject": {
             "training": plan.part,
             "dataset": {
@@ -68,7 +80,7 @@ def preflight(claim: Claim) -> None:
         kept.preflight, kept.preflight_of = report, plan.digest
 
 
-def _name_4_bits(claim: Claim, plan: service.Plan, report: dict[str, Any]) -> None:
+def _name_4_bits(claim: Claim, plan: service.Plan, report: Preflight) -> None:
     """Say of the proposal of a base in 4 bits which model that is, or what is missing for there to be one."""
     proposals = [one for one in report.get("proposals", ()) if one["kind"] == "bits"]
     if not proposals:
@@ -86,7 +98,7 @@ def _name_4_bits(claim: Claim, plan: service.Plan, report: dict[str, Any]) -> No
             one["missing"] = f"An administrator can add it under Models, on the page of {plan.model.name}."
 
 
-def _admission(claim: Claim, plan: service.Plan) -> dict[str, Any]:
+def _admission(claim: Claim, plan: service.Plan) -> Preflight:
     """Whether training rows stand in any frozen test set of the installation, and under which licence the base is: what
     whoever approves has to see."""
     with claim.read() as session:
@@ -116,12 +128,12 @@ def _plan(session: Session, assessment_id: int) -> service.Plan:
         raise Failed(missing.detail) from missing
 
 
-def _probe(claim: Claim, message: Mapping[str, Any], threads: int) -> dict[str, Any]:
+def _probe(claim: Claim, message: ToProbe, threads: int) -> Preflight:
     log = tempfile.TemporaryFile()  # noqa: SIM115  the child's `close` closes it
     child = children.start("app.training.probe", threads=threads, log=log, settings=FEW_KERNELS)
     try:
         child.send(**message)
-        report: dict[str, Any] = hearing.result_of(claim, child, "report", "The preflight's process")["report"]
+        report: Preflight = hearing.result_of(claim, child, "report", "The preflight's process")["report"]
         return report
     finally:
         child.close(grace=5, patience=GRACE)

@@ -3,58 +3,57 @@
 Counted without early stopping, so each is the most that it takes. What the test rows take besides is not in it. Pure.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from app.recipes import legs as planned
 from app.recipes import preflights
+from app.recipes.preflights import Preflight, Priced
 from app.training import legs
 from app.training.recipe import Recipe
 
 START_UP = 15.0  # seconds to load the model and hash the files
 
 
-def one(recipe: Recipe, measured: Mapping[str, Any], share: float = 1.0) -> float:
+def one(recipe: Recipe, measured: Preflight, share: float = 1.0) -> float:
     """Seconds of one training on this share of the rows. measured: the report of a preflight."""
     if not measured["steps_per_epoch"]:
         return 0.0
     return START_UP + share * _reading(measured) + checks(recipe, measured) * a_check(measured)
 
 
-def _reading(measured: Mapping[str, Any]) -> float:
+def _reading(measured: Preflight) -> float:
     """Seconds of all steps of one training on the whole set."""
     passes = measured["steps"] / max(1, measured["steps_per_epoch"])
     return float(measured["train"]["tokens"] * passes / max(measured["tokens_per_second"], 1e-9))
 
 
-def checks(recipe: Recipe, measured: Mapping[str, Any]) -> float:
+def checks(recipe: Recipe, measured: Preflight) -> float:
     """Dev checks of one training, the first one before any step."""
     return float(1 + recipe.evals_per_epoch * measured["steps"] / max(1, measured["steps_per_epoch"]))
 
 
-def a_check(measured: Mapping[str, Any]) -> float:
+def a_check(measured: Preflight) -> float:
     """Seconds of one dev check: the loss, and the answers where they are scored."""
     return float(measured["dev_seconds"] + measured.get("score_seconds", 0.0))
 
 
-def trainings(recipe: Recipe, measured: Mapping[str, Any]) -> list[dict[str, Any]]:
+def trainings(recipe: Recipe, measured: Preflight) -> list[Priced]:
     """Every training of the run with its rows and seconds, in order; the rate that is taken is not known yet, so what
     comes after a sweep is priced as at any rate."""
     first = legs.first(recipe)
-    rows = measured["train"]["rows"] - measured.get("replay", {}).get("rows", 0)
+    rows = measured["train"]["rows"] - (measured["replay"]["rows"] if "replay" in measured else 0)
     return [
         {"words": leg.words, "rows": max(1, round(leg.share * rows)), "seconds": one(recipe, measured, leg.share)}
         for leg in [*first, *legs.after(recipe, first[0])]
     ]
 
 
-def whole(recipe: Recipe, measured: Mapping[str, Any]) -> float:
+def whole(recipe: Recipe, measured: Preflight) -> float:
     """Seconds of all trainings of the run."""
     return float(sum(training["seconds"] for training in trainings(recipe, measured)))
 
 
-def more(recipe: Recipe, measured: Mapping[str, Any] | None) -> dict[str, list[tuple[str, float]]]:
+def more(recipe: Recipe, measured: Preflight | None) -> dict[str, list[tuple[str, float]]]:
     """By the name of an option: what each of its values adds to a run without it, (value in words, seconds).
 
     measured: of the last preflight; nothing is known before one.
@@ -70,7 +69,7 @@ def more(recipe: Recipe, measured: Mapping[str, Any] | None) -> dict[str, list[t
         "seeds": [("each further seed", single)],
         "curve": [("both parts", sum(one(recipe, measured, share) for share in planned.CURVES["quarters"]))],
     }
-    general = measured.get("replay", {}).get("tokens", 0)
+    general = measured["replay"]["tokens"] if "replay" in measured else 0
     if general:
         costs["replay"] = [("general rows", count * _reading(measured) * general / measured["train"]["tokens"])]
     else:  # as if general rows were as long as those of the task

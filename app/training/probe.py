@@ -11,11 +11,11 @@ import threading
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from app.inference import devices, folders, loading, tokens
 from app.processes import parent
 from app.recipes import replay
+from app.recipes.preflights import Preflight, Sample
 from app.training import batches, dev_answers, fits, legs, lora, preflight, prices, proposals, sharding
 from app.training import learner as learners
 from app.training import spec as specs
@@ -32,7 +32,7 @@ ENOUGH = 20.0  # seconds of timing, for models whose steps take long
 
 def probe(
     spec: TrainingSpec, model: Path, source: Path, threads: int, device: str = "cpu", memory: int = 0
-) -> dict[str, Any]:
+) -> Preflight:
     """Everything that the preflight page shows, measured where it can be. threads: that this process computes with.
     device: see `devices.choose`. memory: bytes that a run may take, 0 for what is free."""
     parent.say("stage", text="Loading the model")
@@ -48,13 +48,13 @@ def probe(
         whole=whole,
         bits=spec.bits,
     )
-    report_of_shards = {} if whole else {"shards": dict(sharding.estimate(loaded.model, recipe.processes))}
+    shards = {} if whole else sharding.estimate(loaded.model, recipe.processes)
     parent.say("stage", text="Counting tokens")
     with source.open("rb") as lines:
         rows = [row for row in specs.rows(lines) if row.split in {"train", "dev"}]
     sized: dict[str, list[RowSize]] = {"train": [], "dev": []}
     fitting: dict[str, list[tokens.TokenRow]] = {"train": [], "dev": []}
-    samples: list[dict[str, Any]] = []
+    samples: list[Sample] = []
     limit = min(spec.recipe.max_row_tokens, loaded.context)
     for row in rows:
         ids = learners.token_row(loaded, spec, row)
@@ -79,7 +79,8 @@ def probe(
     report |= {"device": loaded.device.title, "device_free": devices.free_bytes(loaded.device)}
     report["available"] = fits.limit(loaded.device, memory)
     report["devices"] = devices.count(loaded.device)
-    report |= report_of_shards
+    if not whole:
+        report["shards"] = shards
     # What does not fit one device cannot be timed on one.
     if fitting["train"] and fitting["dev"] and (whole or not loaded.device.accelerator):
         mine = report["available"] // fits.beside(recipe, loaded.device)
@@ -92,9 +93,7 @@ def probe(
     return report
 
 
-def _answered(
-    loaded: loading.Loaded, spec: TrainingSpec, rows: list[specs.SourceRow], report: dict[str, Any]
-) -> dict[str, Any]:
+def _answered(loaded: loading.Loaded, spec: TrainingSpec, rows: list[specs.SourceRow], report: Preflight) -> Preflight:
     """How long answering the dev rows of one check takes, from a few of them; the base answers, which goes on longer
     than an adapter that has learnt to stop."""
     answers = dev_answers.DevAnswers.of(spec, rows)
@@ -132,7 +131,7 @@ def _tried(
     dev: list[tokens.TokenRow],
     general: int,
     limit: int,
-) -> dict[str, Any]:
+) -> Preflight:
     """general: how many rows at the end of `train` are mixed in. limit: bytes of memory that one process may have, 0
     where nobody knows."""
     recipe = spec.recipe
@@ -143,7 +142,7 @@ def _tried(
     fitted = fits.settle(learner, limit)
     parent.say("stage", text="Timing a few steps")
     rate, padding = _rate(learner, limit)
-    found: dict[str, Any] = {
+    found: Preflight = {
         "shared_tokens": learner.shared,
         "padding": padding,
         "adapter_parameters": learner.adapter_parameters,

@@ -7,16 +7,15 @@ A proposal has this shape; `change` is what the config would be given:
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from app.recipes.preflights import Proposal
+from app.recipes.settings import RecipeSettings
 from app.training import fits, lora, preflight, room
 
 FEW = 0.5  # share of rows that may be left out before shorter rows are no proposal any more
 
 
-def proposals(
-    learner: lora.Learner, limit: int, standing: int, passes: int, *, fitted: bool
-) -> Iterator[dict[str, Any]]:
+def proposals(learner: lora.Learner, limit: int, standing: int, passes: int, *, fitted: bool) -> Iterator[Proposal]:
     """What the config could be changed to, where the run does not fit as it is, or only by computing twice.
 
     limit: bytes that the run may take, 0 where nobody knows. standing: bytes of this process before a pass. passes:
@@ -44,7 +43,7 @@ def proposals(
         yield _proposal("bits", {}, in_4_bits, limit, tried=False)
 
 
-def shorter_rows(learner: lora.Learner, limit: int, standing: int, longest: int) -> dict[str, Any]:
+def shorter_rows(learner: lora.Learner, limit: int, standing: int, longest: int) -> Proposal:
     """Rows of at most `longest` tokens, tried; with how many are left out by it."""
     kept = learner.train, learner.lengths, learner.replay
     short = [row for row in learner.train if row.length <= longest]
@@ -70,7 +69,7 @@ def _shorter(learner: lora.Learner, limit: int, standing: int) -> int:
     return longest if 0 < left <= FEW * len(lengths) else 0
 
 
-def _made(kind: str, change: Mapping[str, Any], learner: lora.Learner, limit: int, standing: int) -> dict[str, Any]:
+def _made(kind: str, change: RecipeSettings, learner: lora.Learner, limit: int, standing: int) -> Proposal:
     """A proposal for the learner as it is set now, its heaviest step gone through where that is safe."""
     step = fits.heaviest(learner, 1)[0]
     passes, tried = fits.heaviest_pass(learner, step), False
@@ -86,9 +85,7 @@ def _made(kind: str, change: Mapping[str, Any], learner: lora.Learner, limit: in
     return _proposal(kind, change, fits.parts(learner, standing, passes), limit, tried=tried)
 
 
-def _proposal(
-    kind: str, change: Mapping[str, Any], parts: Mapping[str, int], limit: int, *, tried: bool
-) -> dict[str, Any]:
+def _proposal(kind: str, change: RecipeSettings, parts: Mapping[str, int], limit: int, *, tried: bool) -> Proposal:
     needs = preflight.band(parts, tried=tried)
     fitting = not limit or needs["bytes"] <= limit
     return {"kind": kind, "change": dict(change), "needs": needs, "left_out": 0, "fits": fitting}

@@ -1,8 +1,12 @@
 """What the trainer and whoever started it say to each other: the order's file, events, exit codes."""
 
 import os
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Literal, NotRequired, TypedDict
+
+from app.training.facts import AdapterFacts, OutcomeJson
 
 
 class Exit(IntEnum):
@@ -43,3 +47,111 @@ def plain(path: Path, flags: int) -> int:
     """Open a file of a run's folder, made if it is not there, for its owner only. A link in its place is an error: what
     is written here goes nowhere else."""
     return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What one start of the trainer is given: the file that the launcher wrote. memory: bytes that the run may take, 0
+    for what is free."""
+
+    job_id: int
+    attempt: int
+    token: str
+    digest: str
+    subject: str
+    rows: str
+    model: str
+    threads: int
+    device: str = "cpu"
+    meeting: str = ""  # where the ranks of one host meet; see `ranks.join`
+    memory: int = 0
+
+
+# ---------------------------------------------------------------- events
+
+
+class Started(TypedDict):
+    """Training begins, or goes on after `step` of `of`. leg: which training of a run that is several."""
+
+    event: Literal["started"]
+    step: int
+    of: int
+    attempt: int
+    dtype: str
+    device: str
+    bits: NotRequired[int]
+    train_rows: int
+    replay_rows: NotRequired[int]
+    dev_rows: int
+    left_out: int
+    shared_tokens: int
+    adapter_parameters: int
+    leg: NotRequired[str]
+    leg_words: NotRequired[str]
+    leg_number: NotRequired[int]
+    leg_of: NotRequired[int]
+
+
+class Measured(TypedDict):
+    """An optimizer step or a check of dev loss. Losses in nats a trained token, scores from 0 to 1, memory in bytes."""
+
+    event: Literal["step", "dev"]
+    step: int
+    of: int
+    loss: float
+    leg: NotRequired[str]
+    epoch: NotRequired[float]
+    learning_rate: NotRequired[float]
+    gradient: NotRequired[float]
+    tokens_per_second: NotRequired[float]
+    memory_bytes: NotRequired[int]
+    peak_bytes: NotRequired[int]
+    best_step: NotRequired[int]
+    best_loss: NotRequired[float]
+    score: NotRequired[float]
+    best_score: NotRequired[float]
+
+
+class LegOver(OutcomeJson):
+    """One of several trainings is over."""
+
+    event: Literal["leg"]
+
+
+class Committed(TypedDict):
+    """A checkpoint is stored, whole."""
+
+    event: Literal["checkpoint"]
+    step: int
+    folder: str
+    manifest_sha256: str
+    dev_loss: float | None
+    leg: NotRequired[str]
+
+
+class Logged(TypedDict):
+    """A line for people."""
+
+    event: Literal["log"]
+    line: str
+
+
+class Done(TypedDict):
+    """The adapter is stored."""
+
+    event: Literal["done"]
+    best_step: int
+    manifest_sha256: str
+    facts: AdapterFacts
+
+
+class GaveUp(TypedDict):
+    """The trainer ends without an adapter; code: an `Exit`."""
+
+    event: Literal["ended"]
+    code: int
+    name: str
+    text: str
+
+
+TrainerEvent = Started | Measured | LegOver | Committed | Logged | Done | GaveUp

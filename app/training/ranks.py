@@ -15,8 +15,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
+if TYPE_CHECKING:
+    import torch
+    from torch import distributed
+
+Told = TypeVar("Told")
 PATIENCE = timedelta(minutes=30)  # for one rank that waits for another: as long as a trainer may say nothing
 _END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -70,14 +75,14 @@ class Team:
         """The largest of all ranks' numbers."""
         return number
 
-    def agree(self, value: Any) -> Any:
+    def agree(self, value: Told) -> Told:
         """What rank 0 says, as JSON, whatever the others would have said."""
         return value
 
-    def add(self, tensors: Sequence[Any]) -> None:
+    def add(self, tensors: Sequence["torch.Tensor"]) -> None:
         """Add 32-bit tensors over all ranks, in place."""
 
-    def check(self, tensors: Sequence[Any]) -> None:
+    def check(self, tensors: Sequence["torch.Tensor"]) -> None:
         """Raises: Apart: these tensors are not the same on all ranks, to the bit."""
 
     def close(self) -> None:
@@ -110,7 +115,7 @@ class Ranks(Team):
         self._all.all_reduce(told, self._all.ReduceOp.MAX)
         return int(told)
 
-    def agree(self, value: Any) -> Any:
+    def agree(self, value: Told) -> Told:
         """JSON and not a pickle: what comes over a network is read and never run."""
         text = json.dumps(value).encode() if self.first else b""
         size = self._torch.tensor([len(text)], dtype=self._torch.int64, device="cpu")
@@ -119,9 +124,10 @@ class Ranks(Team):
         if self.first:
             told = self._torch.tensor(list(text), dtype=self._torch.uint8, device="cpu")
         self._all.broadcast(told, 0)
-        return json.loads(bytes(told.tolist()))
+        agreed: Told = json.loads(bytes(told.tolist()))
+        return agreed
 
-    def add(self, tensors: Sequence[Any]) -> None:
+    def add(self, tensors: Sequence["torch.Tensor"]) -> None:
         flat = self._torch.cat([tensor.reshape(-1) for tensor in tensors])
         self._all.all_reduce(flat)
         at = 0
@@ -129,7 +135,7 @@ class Ranks(Team):
             tensor.copy_(flat[at : at + tensor.numel()].view_as(tensor))
             at += tensor.numel()
 
-    def check(self, tensors: Sequence[Any]) -> None:
+    def check(self, tensors: Sequence["torch.Tensor"]) -> None:
         """By a sum over their bits: one number that was computed otherwise changes it."""
         mine = sum(int(tensor.detach().view(self._torch.int32).sum(dtype=self._torch.int64)) for tensor in tensors)
         told = self._torch.tensor([mine, -mine], dtype=self._torch.int64, device="cpu")
@@ -139,6 +145,13 @@ class Ranks(Team):
 
     def close(self) -> None:
         self._all.destroy_process_group()
+
+
+class _MeetingPoint(TypedDict, total=False):
+    """Where torch has the ranks meet."""
+
+    store: "distributed.Store"
+    init_method: str
 
 
 def join(where: Place, meeting: str, device: str) -> Team:
@@ -169,7 +182,7 @@ def join(where: Place, meeting: str, device: str) -> Team:
             )
         torch.cuda.set_device(where.local)
     store = distributed.FileStore(meeting, where.size) if meeting else None
-    at: dict[str, Any] = {"store": store} if store else {"init_method": "env://"}
+    at: _MeetingPoint = {"store": store} if store else {"init_method": "env://"}
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if accelerated else "gloo", rank=where.rank, world_size=where.size, timeout=PATIENCE, **at
     )

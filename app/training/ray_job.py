@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Protocol, TypedDict
 
 from app.processes import children
 from app.processes.children import Child
@@ -51,7 +51,21 @@ class Lifeline:
         return now - self._at > LOST_AFTER
 
 
-def rank(order: Mapping[str, Any]) -> None:
+class Say(Protocol):
+    """Hands an event on to whoever supervises the run."""
+
+    def __call__(self, event: str, /, **body: object) -> None: ...
+
+
+class Placed(TypedDict):
+    """What each rank is told. threads: of its process."""
+
+    run: str
+    attempt: int
+    threads: int
+
+
+def rank(order: Placed) -> None:
     """One rank, in a worker of Ray Train: start the trainer and hand on what it says until it ends.
 
     Raises: RuntimeError: it ended otherwise than well, so that Ray ends the others.
@@ -82,7 +96,7 @@ def rank(order: Mapping[str, Any]) -> None:
         raise RuntimeError(f"Rank {number} {children.reason(child.code)}.")
 
 
-def _hand_on(child: Child, file: Any, lifeline: Lifeline) -> None:
+def _hand_on(child: Child, file: IO[str], lifeline: Lifeline) -> None:
     looked_at, asked = time.monotonic(), False
     while child.code is None:
         event = child.next(POLL)
@@ -104,13 +118,15 @@ def _meeting(number: int) -> dict[str, str]:
     import ray
     from torch import distributed
 
-    told: list[Any] = [None]
+    told: list[tuple[str, int] | None] = [None]
     if number == 0:
         with socket.socket() as free:
             free.bind(("", 0))
             told = [(ray.util.get_node_ip_address(), free.getsockname()[1])]
     distributed.broadcast_object_list(told, 0)  # among the workers of one job of ours
-    host, port = told[0]
+    place = told[0]
+    assert place is not None  # noqa: S101 - the first one has said it
+    host, port = place
     return {"MASTER_ADDR": host, "MASTER_PORT": str(port)}
 
 
@@ -126,7 +142,7 @@ def main(argv: list[str]) -> int:
     heard = plain(run / f"{HEARD.format(attempt)}.job", os.O_WRONLY | os.O_APPEND)
     with os.fdopen(heard, "a", encoding="utf-8") as file:
 
-        def say(event: str, **body: object) -> None:
+        def say(event: str, /, **body: object) -> None:
             file.write(json.dumps({"event": event, **body}) + "\n")
             file.flush()
 
@@ -150,7 +166,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _wait_for_room(each: Mapping[str, float], processes: int, lifeline: Lifeline, say: Any) -> str:
+def _wait_for_room(each: Mapping[str, float], processes: int, lifeline: Lifeline, say: Say) -> str:
     """Wait until the cluster has what all ranks need. Gives what it lacks where that does not come; empty once it is
     there."""
     import ray

@@ -14,9 +14,9 @@ import stat
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import httpx2
 
@@ -27,7 +27,7 @@ from app.processes.lines import Event
 from app.settings import Settings
 from app.training import launchers
 from app.training.launchers import POLL, Ending, NotOffered
-from app.training.protocol import BEATS, HEARD, LOST_AFTER, of_rank, plain
+from app.training.protocol import BEATS, HEARD, LOST_AFTER, Start, of_rank, plain
 
 OVER = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})  # Ray's own words for a job that has ended
 BEAT = 5.0  # seconds between two signs of life of ours
@@ -148,7 +148,7 @@ class OnRay:
     def __init__(self, settings: Settings, processes: int) -> None:
         self.settings, self.processes = settings, processes
 
-    def start(self, run: Path, spec: Mapping[str, Any]) -> "RayJob":
+    def start(self, run: Path, spec: Start) -> "RayJob":
         """Raises: NotOffered: the cluster cannot be used; nothing was started."""
         run = run.resolve()
         cluster = Cluster(self.settings)
@@ -158,8 +158,8 @@ class OnRay:
             for before in cluster.names(beginning):  # of a worker that died; what it has not stored is lost
                 cluster.end(before)
             threads = self.settings.threads or 1
-            launchers.order(run, {**spec, "threads": threads}, self.processes)
-            attempt = int(spec["attempt"])
+            launchers.order(run, replace(spec, threads=threads), self.processes)
+            attempt = spec.attempt
             started = RayJob(cluster, f"{beginning}{attempt}", run, attempt, self.processes)
             started.beat()
             words = (str(run), str(attempt), str(self.processes), str(threads), self.settings.device)

@@ -5,7 +5,7 @@ field, so that a setting can be argued with. A recipe is part of what a reviewer
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any, Literal
@@ -15,6 +15,8 @@ from pydantic import Field as Bounds
 
 from app import chosen, glossary
 from app.errors import FieldError, Invalid
+from app.plain_json import JsonObject
+from app.recipes.settings import RecipeSettings
 from app.strict import Expected, Fault, faults
 from app.training import batches
 from app.wording import lower_first
@@ -78,7 +80,7 @@ class Recipe:
     kernels: str = "torch"
 
 
-LATER: Mapping[str, Any] = {
+LATER: RecipeSettings = {
     "scaling": "lora",
     "launcher": "local",
     "processes": 1,
@@ -261,7 +263,7 @@ FIELDS = (
 BY_NAME = {field.name: field for field in FIELDS}
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     """A number that may be written as a text, as forms and approved subjects have it; true and false are none."""
     if isinstance(value, bool):
         raise ValueError("not a number")  # noqa: TRY004 - what pydantic takes for a fault
@@ -292,7 +294,7 @@ def defaults(train_rows: int) -> Recipe:
     return Recipe(batch_rows=8 if train_rows < FEW_ROWS else 16)
 
 
-def parse(sent: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
+def parse(sent: JsonObject, base: Recipe | None = None) -> Recipe:
     """A recipe from a form, a JSON body or an approved subject (where numbers are texts); the rest is from `base`.
 
     Raises:
@@ -321,7 +323,7 @@ def parse(sent: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
     return made
 
 
-def stored(settings: Mapping[str, Any]) -> tuple[Recipe, list[FieldError]]:
+def stored(settings: RecipeSettings) -> tuple[Recipe, list[FieldError]]:
     """The recipe of stored settings, whichever version stored them, and what today's version does not take of them:
     that stands at its default then, so that a page can be drawn, and is not what would be trained."""
     taken, refused = dict(settings), list[FieldError]()
@@ -349,7 +351,7 @@ def _name(fault: Fault) -> str:
     return str(fault.place[0])
 
 
-def to_json(recipe: Recipe) -> dict[str, Any]:
+def to_json(recipe: Recipe) -> RecipeSettings:
     """A recipe as it is stored, approved and trained from; `parse` reads it back."""
     return {name: value for name, value in asdict(recipe).items() if name not in LATER or value != LATER[name]}
 
@@ -376,7 +378,7 @@ def serving_notes(recipe: Recipe) -> Iterator[str]:
         )
 
 
-def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
+def numbers(stored: RecipeSettings) -> RecipeSettings:
     """Settings as they were approved, where numbers are texts, as numbers again. What today's recipe does not know, or
     would not allow any more, stays as it is: it is what was trained with."""
     settings = dict(stored)
@@ -388,7 +390,7 @@ def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:
+def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, str, str]]:
     """What differs from the defaults: (label, default, chosen), choices in words."""
     for field in fields(Recipe):
         before, after = getattr(base, field.name), getattr(recipe, field.name)

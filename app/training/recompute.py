@@ -6,10 +6,16 @@ are inputs and outputs of a layer, like its hidden states, so both work together
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.checkpoint import checkpoint
+from transformers import Cache
+
+Forward = Callable[..., torch.Tensor]
+"""Of a layer: hidden states to hidden states."""
+Again = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Hidden states, and the keys and values that a layer leaves in the cache."""
 
 
 class Recompute:
@@ -18,23 +24,23 @@ class Recompute:
     possible: whether this model's layers are known. on: may be changed at any time between two passes.
     """
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: nn.Module) -> None:
         self.on = False
         layers = getattr(getattr(inner, "model", None), "layers", None)
         self.possible = layers is not None and len(layers) > 0
         for number, layer in enumerate(layers if layers is not None else ()):
             layer.forward = self._wrapped(layer.forward, layer, number)
 
-    def _wrapped(self, forward: Callable[..., Any], layer: Any, number: int) -> Callable[..., Any]:
-        def run(hidden: torch.Tensor, *args: Any, **named: Any) -> Any:
+    def _wrapped(self, forward: Forward, layer: nn.Module, number: int) -> Forward:
+        def run(hidden: torch.Tensor, *args: object, **named: object) -> torch.Tensor:
             if not (self.on and layer.training and torch.is_grad_enabled()):
                 return forward(hidden, *args, **named)
             cache = named.get("past_key_values")
-            if cache is None:
+            if not isinstance(cache, Cache):
                 return checkpoint(forward, hidden, *args, use_reentrant=False, **named)
             held = cache.layers[number]
 
-            def again(hidden: torch.Tensor, keys: torch.Tensor | None, values: torch.Tensor | None) -> Any:
+            def again(hidden: torch.Tensor, keys: torch.Tensor | None, values: torch.Tensor | None) -> Again:
                 # Whenever it runs, the cache is as it was before this layer; the layer itself adds to it.
                 held.keys, held.values, held.is_initialized = keys, values, keys is not None
                 return forward(hidden, *args, **named), held.keys, held.values

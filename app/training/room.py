@@ -14,7 +14,10 @@ Factors were settled on models of 2, 6 and 30 layers, eager, by blocks and torch
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 HEAD_TOKENS = 128  # trained positions whose logits are held at once: of 49,152 tokens each, they outweigh a layer
 BUSY = 0.5  # of what a layer keeps besides scores, that it takes on top while it is computed
@@ -43,7 +46,7 @@ class Shape:
     passing: int = 0
 
     @staticmethod
-    def of(config: Any, size: int, *, scores: int, until: int = 0, passing: int = 0) -> "Shape":
+    def of(config: "PretrainedConfig", size: int, *, scores: int, until: int = 0, passing: int = 0) -> "Shape":
         """From a transformers config."""
         hidden = config.hidden_size
         inner = getattr(config, "intermediate_size", None) or 4 * hidden

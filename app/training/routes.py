@@ -1,9 +1,9 @@
 """Pages for training: the plan (config and preflight), the launch with the runs, and one run with its live loss."""
 
 import secrets
-from collections.abc import AsyncIterable, Collection, Mapping
+from collections.abc import AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Form, Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -19,14 +19,14 @@ from app.gate.checks import Steps, steps
 from app.inference.tables import ModelRow
 from app.jobs import service as job_service
 from app.jobs import store as job_store
-from app.jobs.tables import JobRow
+from app.jobs.tables import JobEventRow, JobRow
 from app.recipes import legs as planned
 from app.recipes import preflights
 from app.recipes.started import started_as
 from app.training import cost, kernels, legs, prices, service, stages, store
 from app.training import recipe as recipes
 from app.training.legs import Outcome
-from app.training.tables import TrainingRow
+from app.training.tables import CheckpointRow, TrainingRow
 from app.users import store as user_store
 from app.users.deps import Launcher, Listening, Me
 from app.web import events, line_charts
@@ -178,8 +178,19 @@ async def training_events(
         yield sent
 
 
-def _running(session: Db, row: TrainingRow, state: str, job: JobRow | None) -> dict[str, Any]:
+class Running(TypedDict):
     """What `training/_live.html` draws: how far a run is, what it took, what is kept of it, and its last words."""
+
+    live: stages.Live
+    chart: line_charts.LineChart
+    scores: line_charts.LineChart | None
+    checkpoints: Sequence[CheckpointRow]
+    kept: stages.Kept
+    cost: cost.Cost
+    tail: Sequence[JobEventRow]
+
+
+def _running(session: Db, row: TrainingRow, state: str, job: JobRow | None) -> Running:
     leg = stages.leg_shown(row)
     steps, dev = store.metrics(session, row.id, "step", leg), store.metrics(session, row.id, "dev", leg)
     checkpoints = store.checkpoints(session, row.id)
@@ -225,7 +236,7 @@ def score_chart(session: Db, row: TrainingRow) -> line_charts.LineChart | None:
 def leg_words(row: TrainingRow, leg: str) -> str:
     """What a training of a run is called; empty for a run that is one."""
     outcomes = {one["name"]: Outcome.from_json(one).words for one in row.training_facts.get("legs", ())}
-    return str(outcomes.get(leg) or (row.training_facts.get("leg_words", "") if leg else ""))
+    return outcomes.get(leg) or (row.training_facts.get("leg_words", "") if leg else "")
 
 
 def smoothed(points: list[tuple[float, float]], weight: float = 0.9) -> list[tuple[float, float]]:
@@ -333,8 +344,15 @@ def _planned(db: Db, assessment_id: int, recipe: recipes.Recipe) -> Steps | None
     return steps(asdict(recipe), dataset.train_rows if dataset else 0)
 
 
-def _warned(assessment_id: int, prospects: service.Prospects, base: int | None) -> dict[str, Any]:
+class Warned(TypedDict):
     """What `gate/_warnings.html` draws: the warnings, and where each is looked into."""
+
+    cautions: Sequence[warnings.Caution]
+    where: Mapping[str, str]
+    run_on: str
+
+
+def _warned(assessment_id: int, prospects: service.Prospects, base: int | None) -> Warned:
     return {
         "cautions": prospects.cautions,
         "where": warnings.places(assessment_id),

@@ -6,7 +6,6 @@ it will be judged by.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import orjson
 
@@ -17,6 +16,7 @@ from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.datasets.tables import DatasetRow
 from app.jobs.claims import Claim, Failed
+from app.recipes.passages_carried import CarriedPassages
 from app.relevance import gold
 from app.relevance import service as relevance
 from app.relevance.gold import Row
@@ -26,7 +26,7 @@ from app.retrieval.tables import IndexRow
 SPARE = 20  # passages more than are needed that are searched for, in place of those that are left out
 
 
-def make(claim: Claim, dataset: DatasetRow, asked: Mapping[str, Any]) -> dict[str, Any]:
+def make(claim: Claim, dataset: DatasetRow, asked: CarriedPassages) -> CarriedPassages:
     """Look passages up for every training and dev row and store the file; what a recipe keeps of it.
 
     asked: see `recipes.passages.wanted`.
@@ -37,7 +37,7 @@ def make(claim: Claim, dataset: DatasetRow, asked: Mapping[str, Any]) -> dict[st
     if asked["way"] not in WAYS:
         raise Failed("The best prompt gives passages that training rows cannot carry: choose one that retrieves them.")
     with claim.read() as session:
-        index = session.get_one(IndexRow, int(asked["index"]))
+        index = session.get_one(IndexRow, asked["index"])
         if index.sha256 != asked["sha256"]:
             raise Failed("The index is not the one that the best prompt was measured with. Measure again.")
         examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
@@ -48,16 +48,16 @@ def make(claim: Claim, dataset: DatasetRow, asked: Mapping[str, Any]) -> dict[st
         excluded = gold.given_away(kept_apart, (piece for piece, _, _ in relevance.pieces(session, claim.blobs, index)))
         claim.report({"stage": "Looking up passages for the training rows"}, now=True)
         rows = [*examples["train"], *examples["dev"]]
-        depth = int(asked["k"]) + (SPARE if excluded else 0)
+        depth = asked["k"] + (SPARE if excluded else 0)
         ranked = with_passages.search(claim, session, index, asked["way"], depth, rows)
         chosen = {
-            row: [passage for passage, _ in hits if passage not in excluded][: int(asked["k"])]
+            row: [passage for passage, _ in hits if passage not in excluded][: asked["k"]]
             for row, hits in ranked.items()
         }
         ids = {passage for passages in chosen.values() for passage in passages}
         passages = with_passages.passages_of(session, claim.blobs, index.id, ids)
     blob = _stored(claim, dataset, examples, chosen, passages)
-    short = sum(len(mine) < int(asked["k"]) for mine in chosen.values())
+    short = sum(len(mine) < asked["k"] for mine in chosen.values())
     return {**asked, "rows_sha256": blob.sha256, "excluded": len(excluded), "rows": len(rows), "short": short}
 
 

@@ -11,10 +11,11 @@ from app.baselines import job as baseline_job
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Unusable
-from app.inference.local import Dtype
+from app.inference.local_protocol import Dtype
 from app.jobs.claims import Claim
 from app.training import legs, service, store
 from app.training.checkpoints import CheckpointStore, Corrupt
+from app.training.facts import OutcomeJson
 from app.training.legs import Outcome
 from app.training.protocol import ADAPTER
 
@@ -36,10 +37,10 @@ def judge(claim: Claim, run: Path, dtype: Dtype) -> None:
             claim.check()
             claim.log(f"The adapter of seed {outcome.seed} could not be scored: {fault}")
             with claim.write() as session:
-                service.note(session, claim.subject_id, seeds_fault=f"Seed {outcome.seed}: {fault}")
+                service.note(session, claim.subject_id, {"seeds_fault": f"Seed {outcome.seed}: {fault}"})
 
 
-def of_seeds(stored: Sequence[dict[str, object]]) -> list[Outcome]:
+def of_seeds(stored: Sequence[OutcomeJson]) -> list[Outcome]:
     """The legs of other seeds that have an adapter. stored: `training_facts["legs"]`."""
     outcomes = [Outcome.from_json(one) for one in stored]
     return [one for one in outcomes if one.kind == "seed" and not one.diverged]

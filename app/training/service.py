@@ -1,8 +1,7 @@
 """The recipe, its preflight, launching, resuming, and what a page says about a run."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -29,14 +28,19 @@ from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.plain_json import JsonObject
 from app.recipes import dev_answers
 from app.recipes import passages as recipe_passages
 from app.recipes import store as recipe_store
+from app.recipes.passages_carried import CarriedPassages
 from app.recipes.tables import RecipeRow
 from app.training import kernels, launchers, store
 from app.training import recipe as recipes
 from app.training import spec as specs
+from app.training.facts import RunFacts
+from app.training.legs import Outcome
 from app.training.recipe import Recipe
+from app.training.spec import TrainingPart
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 
@@ -75,7 +79,7 @@ def save_recipe(
     assessment_id: int,
     me: UserRow,
     model_id: int | None,
-    values: Mapping[str, Any],
+    values: JsonObject,
     offered: Collection[str] = ("local",),
 ) -> RecipeRow:
     """Store the recipe. What changes makes an open approval void, and whoever changed it a contributor.
@@ -131,7 +135,7 @@ class Plan:
     recipe: Recipe
     dataset: DatasetRow
     model: ModelRow
-    part: Mapping[str, Any]
+    part: TrainingPart
     digest: str
 
     @property
@@ -170,7 +174,7 @@ def plan_of(facts: Facts) -> Plan:
     return Plan(row, recipe, dataset, model, part, digest)
 
 
-def passages_wanted(session: Session, assessment_id: int) -> dict[str, Any] | None:
+def passages_wanted(session: Session, assessment_id: int) -> CarriedPassages | None:
     """What the training rows have to carry (`recipes.passages.wanted`); None where the best prompt has no passages."""
     facts = gather(session, assessment_store.get(session, assessment_id))
     return recipe_passages.wanted(facts.baseline, facts.dataset)
@@ -254,19 +258,19 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
     return row, True
 
 
-def _to_beat(session: Session, baseline: BaselineRow | None) -> dict[str, Any]:
+def _to_beat(session: Session, baseline: BaselineRow | None) -> RunFacts:
     """The arms that the adapter will be judged against, as they were approved, whatever is tried later: the best one,
     the prompts within reach of it, and what needs no language model."""
     best = measurements.best(baseline) if baseline else None
     if baseline is None or best is None:
         return {"compared_with": ""}
-    to_beat: dict[str, Any] = {"compared_with": best.name}
+    to_beat: RunFacts = {"compared_with": best.name}
     if measurements.rules(baseline) >= arms.RIVAL_RULES:
         close = rivals.rivals(session, baseline)
         to_beat["rivals"] = {
             "prompts": [rival.arm.name for rival in close if rival.tested],
             "unasked": [
-                [rival.arm.name, rival.behind.delta, rival.behind.low, rival.behind.high]
+                (rival.arm.name, rival.behind.delta, rival.behind.low, rival.behind.high)
                 for rival in close
                 if not rival.tested
             ],
@@ -275,7 +279,7 @@ def _to_beat(session: Session, baseline: BaselineRow | None) -> dict[str, Any]:
     return to_beat
 
 
-def _to_replace(session: Session, weighed: Weighed) -> dict[str, Any]:
+def _to_replace(session: Session, weighed: Weighed) -> RunFacts:
     """Where cost or speed is what it is about: the larger model that the adapter may not be worse than, and by how much
     it may, both as they were when it was approved (decision rules, R1). Empty elsewhere."""
     facts = weighed.now.facts
@@ -304,7 +308,7 @@ def pause(session: Session, training_id: int, me: UserRow) -> TrainingRow:
     if job is None or state not in PAUSABLE:
         raise Conflict("Only a run that waits or trains can be paused.")
     jobs.cancel(session, job.id, me)
-    note(session, training_id, cause=PAUSED)
+    note(session, training_id, {"cause": PAUSED})
     audit.record(session, me, "training.pause", "assessment", row.assessment_id, {"training": row.id})
     return row
 
@@ -328,7 +332,7 @@ def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
     if not resumable(row, state):
         raise Conflict("This run cannot go on. Request review and launch again; what was learned stays readable.")
     row.state, row.finished_at = "queued", None
-    note(session, row.id, cause="")
+    note(session, row.id, {"cause": ""})
     _enqueue(session, row, me, "Train an adapter: resumed")
     audit.record(session, me, "training.resume", "assessment", row.assessment_id, {"training": row.id})
     return row
@@ -358,23 +362,23 @@ def standing(session: Session, row: TrainingRow) -> tuple[str, JobRow | None]:
 def begin(session: Session, training_id: int) -> int:
     """Count another start of the trainer and return its number: it names checkpoints and is in the launch token."""
     row = store.get(session, training_id)
-    attempt = int(row.training_facts.get("attempts", 0)) + 1
+    attempt = row.training_facts.get("attempts", 0) + 1
     row.training_facts = {**row.training_facts, "attempts": attempt}
     row.state = "running"
     return attempt
 
 
-def note(session: Session, training_id: int, **facts: Any) -> TrainingRow:
+def note(session: Session, training_id: int, facts: RunFacts) -> TrainingRow:
     """Add to what is known about a run."""
     row = store.get(session, training_id)
     row.training_facts = {**row.training_facts, **facts}
     return row
 
 
-def note_leg(session: Session, training_id: int, outcome: Mapping[str, Any]) -> None:
+def note_leg(session: Session, training_id: int, outcome: Outcome) -> None:
     """Write down what one of several trainings of a run came to; again takes the place of the first time."""
     kept = store.get(session, training_id).training_facts.get("legs", [])
-    note(session, training_id, legs=[*(one for one in kept if one["name"] != outcome["name"]), dict(outcome)])
+    note(session, training_id, {"legs": [*(one for one in kept if one["name"] != outcome.name), outcome.to_json()]})
 
 
 def adapter_arm(session: Session, row: TrainingRow, *, seed: int | None = None) -> ArmRow:
@@ -387,7 +391,7 @@ def adapter_arm(session: Session, row: TrainingRow, *, seed: int | None = None) 
         training_id=row.id,
         title=f"Adapter of run {row.id}" + ("" if seed is None else f", seed {seed}"),
         instructions=specs.from_subject(approved).instructions,
-        passages=approved["training"].get("passages"),
+        passages=specs.part_of(approved).get("passages"),
         seed=seed,
     )
 

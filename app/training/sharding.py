@@ -7,24 +7,27 @@ everywhere, and gradients of the adapter are added as without sharding (`ranks`)
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from app.training.ranks import Team
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class CannotShard(Exception):
     """A model whose layers we do not find."""
 
 
-def layers(model: Any) -> Any:
+def layers(model: "nn.Module") -> "nn.ModuleList":
     """The layers of a causal language model. Raises: CannotShard: it does not say which these are."""
-    found = getattr(getattr(model, "model", None), "layers", None)
+    found: nn.ModuleList | None = getattr(getattr(model, "model", None), "layers", None)
     if found is None:
         raise CannotShard("The layers of this model are not where other models have them; it can't be sharded.")
     return found
 
 
-def spread(model: Any, team: Team, device: str) -> None:
+def spread(model: "nn.Module", team: Team, device: str) -> None:
     """Leave each rank its part of every layer, and put what stays whole on the device.
 
     model: the base, loaded into the host's memory, with the adapter in its layers. Layers go to the device one by one.
@@ -38,7 +41,7 @@ def spread(model: Any, team: Team, device: str) -> None:
     model.to(device)
 
 
-def estimate(model: Any, processes: int) -> Mapping[str, int]:
+def estimate(model: "nn.Module", processes: int) -> Mapping[str, int]:
     """Bytes of a device that the weights take, by part: its share of the layers, what is whole everywhere, and two
     layers at a time as a whole, since the next one is gathered while one computes. Activations come on top."""
     sizes = [sum(one.numel() * one.element_size() for one in layer.parameters()) for layer in layers(model)]

@@ -20,13 +20,20 @@ canonical ones.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from app.baselines.prompts import Passage
 from app.chat import Message, messages_from_json
+from app.evaluation.metrics import Options
 from app.gate.subject import exact
+from app.inference.local_protocol import HeldTo
+from app.plain_json import JsonObject
 from app.recipes import dev_answers
 from app.recipes import parts as recipe_parts
+from app.recipes.legs import LegsStated
+from app.recipes.passages_carried import CarriedPassages
+from app.recipes.replay import ReplayStated
+from app.recipes.settings import RecipeSettings
 from app.training import recipe as recipes
 from app.training.recipe import Recipe
 
@@ -36,9 +43,9 @@ class Scored:
     """How dev rows are answered and scored. max_tokens: of an answer. constraint: what answers are held to, or None."""
 
     metric: str
-    options: Mapping[str, Any]
+    options: Options
     max_tokens: int
-    constraint: Mapping[str, str] | None = None
+    constraint: HeldTo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +71,49 @@ class TrainingSpec:
     bits: int | None = None
 
 
-def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
+class BaseNamed(TypedDict):
+    """The base model as a subject has it. files: SHA-256 by name."""
+
+    name: str
+    revision: str
+    files: Mapping[str, str]
+    bits: NotRequired[int]
+
+
+class TrainingPart(TypedDict):
+    """The part of a subject that is trained from; see the module."""
+
+    recipe: RecipeSettings
+    instructions: str
+    model: BaseNamed
+    passages: NotRequired[CarriedPassages]
+    scored: NotRequired[dev_answers.Scored]
+    legs: NotRequired[LegsStated]
+    replay: NotRequired[ReplayStated]
+
+
+class DatasetPart(TypedDict):
+    """What is read of the data's part of a subject."""
+
+    rows_sha256: str
+    split_sha256: str
+    reasoning: NotRequired[bool | None]
+
+
+class _Read(TypedDict):
+    training: TrainingPart
+    dataset: DatasetPart
+
+
+def from_subject(subject: JsonObject) -> TrainingSpec:
     """Read what to train.
 
     Raises:
         ValueError: the subject is not one for training.
     """
     try:
-        part, data = subject["training"], subject["dataset"]
+        read = cast("_Read", subject)  # what is missing, or is something else, ends below
+        part, data = read["training"], read["dataset"]
         stated = recipe_parts.stated(part["recipe"])
         if any(exact(part.get(name)) != exact(value) for name, value in stated.items()):
             raise ValueError("the subject does not say which trainings and general rows its config asks for")
@@ -80,17 +122,22 @@ def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
         return TrainingSpec(
             recipe=recipes.parse(part["recipe"]),
             instructions=part["instructions"],
-            rows_sha256=part["passages"]["rows_sha256"] if part.get("passages") else data["rows_sha256"],
+            rows_sha256=passages["rows_sha256"] if (passages := part.get("passages")) else data["rows_sha256"],
             split_sha256=data["split_sha256"],
             model=part["model"]["name"],
             revision=part["model"]["revision"],
             files=part["model"]["files"],
             thinks=bool(data.get("reasoning")),
-            scored=Scored(**part["scored"]) if part.get("scored") else None,
+            scored=Scored(**scored) if (scored := part.get("scored")) else None,
             bits=_bits(part["model"].get("bits")),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"the subject lacks {error}") from error
+
+
+def part_of(subject: JsonObject) -> TrainingPart:
+    """The part of an approved subject that is trained from; `from_subject` reads it."""
+    return cast("_Read", subject)["training"]
 
 
 def _bits(stored: object) -> int | None:
@@ -107,16 +154,21 @@ def training_part(
     revision: str,
     files: Mapping[str, str],
     *,
-    passages: Mapping[str, Any] | None = None,
-    scored: Mapping[str, Any] | None = None,
+    passages: CarriedPassages | None = None,
+    scored: dev_answers.Scored | None = None,
     bits: int | None = None,
-) -> dict[str, Any]:
+) -> TrainingPart:
     """The `training` part of a subject; `from_subject` reads it back."""
-    named = {"name": model, "revision": revision, "files": dict(files)} | ({"bits": bits} if bits else {})
-    carried = {name: dict(part) for name, part in (("passages", passages), ("scored", scored)) if part}
+    named: BaseNamed = {"name": model, "revision": revision, "files": dict(files)}
+    if bits:
+        named["bits"] = bits
     settings = recipes.to_json(recipe)
-    stated = recipe_parts.stated(settings)
-    return {"recipe": settings, "instructions": instructions, "model": named, **carried, **stated}
+    part: TrainingPart = {"recipe": settings, "instructions": instructions, "model": named}
+    if passages:
+        part["passages"] = passages
+    if scored:
+        part["scored"] = scored
+    return {**part, **recipe_parts.stated(settings)}
 
 
 @dataclass(frozen=True, slots=True)

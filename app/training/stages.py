@@ -1,10 +1,11 @@
 """How far a run is, to the very end of it: its stages, and what the training has seen so far. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from app.gate.checks import Steps, batch_rows, seen
+from app.jobs.progress import Progress
 from app.recipes import legs as planned
 from app.training.legs import Outcome
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
@@ -51,20 +52,20 @@ class Live:
 def leg_shown(row: TrainingRow) -> str:
     """Of which training of a run figures are shown: the chosen one, before that the one that goes on; empty for a run
     that is one."""
-    return str(row.training_facts.get("chosen_leg") or row.training_facts.get("leg") or "")
+    return row.training_facts.get("chosen_leg") or row.training_facts.get("leg") or ""
 
 
 def live(
-    run: TrainingRow, state: str, steps: Sequence[MetricRow], dev: Sequence[MetricRow], job: Mapping[str, Any] | None
+    run: TrainingRow, state: str, steps: Sequence[MetricRow], dev: Sequence[MetricRow], job: Progress | None
 ) -> Live:
     """steps, dev: measurements in the order of the steps. job: the progress that its job reported last, or None."""
     facts = run.training_facts
     last = steps[-1] if steps else None
-    rows = int(facts.get("train_rows") or 0)
+    rows = facts.get("train_rows") or 0
     losses = [one.loss for one in steps[-LATEST:] if one.loss is not None]
     checked = [(one.loss, one.step) for one in dev if one.loss is not None]
     best = min(checked, default=None)
-    report = job or {}
+    report: Progress = job or {}
     speeds = [one.tokens_per_second for one in steps[-LATEST:] if one.tokens_per_second]
     return Live(
         stages=tuple(_stages(run, state, last.step if last else 0, {one.step for one in dev}, job or {})),
@@ -81,11 +82,11 @@ def live(
     )
 
 
-def _stages(run: TrainingRow, state: str, step: int, evaluated: set[int], job: Mapping[str, Any]) -> Sequence[Stage]:
-    total = int(run.training_facts.get("steps") or 0) or None
+def _stages(run: TrainingRow, state: str, step: int, evaluated: set[int], job: Progress) -> Sequence[Stage]:
+    total = run.training_facts.get("steps") or None
     trained = run.adapter_sha256 is not None
     ends = trained or (total is not None and step >= total)
-    checking = state == "evaluating" and str(job.get("stage", "")).startswith(RELEASE_CHECKS)
+    checking = state == "evaluating" and job.get("stage", "").startswith(RELEASE_CHECKS)
     several = planned.count(run.recipe) > 1
     over = [
         ("Queued", state != "queued", 0, None, ""),
@@ -128,15 +129,15 @@ def _legs(run: TrainingRow, step: int, total: int | None) -> list[Counted]:
     ]
     ended = {one["name"] for one in over}
     if len(over) < of and facts.get("leg") and facts["leg"] not in ended:
-        stages.append((str(facts["leg_words"]), False, step, total, "steps"))
+        stages.append((facts["leg_words"], False, step, total, "steps"))
     return stages + [(f"Training {number} of {of}", False, 0, None, "") for number in range(len(stages) + 1, of + 1)]
 
 
-def _answered(state: str, job: Mapping[str, Any]) -> tuple[int, int | None, str]:
+def _answered(state: str, job: Progress) -> tuple[int, int | None, str]:
     """How many questions the adapter has answered, as its job says while it does nothing else."""
     if state != "evaluating" or not job.get("total"):
         return 0, None, ""
-    return int(job.get("done", 0)), int(job["total"]), str(job.get("unit", ""))
+    return job.get("done", 0), job["total"], job.get("unit", "")
 
 
 @dataclass(frozen=True, slots=True)

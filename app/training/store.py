@@ -1,7 +1,6 @@
 """Queries on training runs, their metrics and checkpoints."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
@@ -9,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.assessments.tables import AssessmentRow
 from app.db import utcnow
 from app.errors import NotFound
+from app.training.protocol import Committed, Measured
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 
 
@@ -90,9 +90,9 @@ def forget_checkpoints(session: Session, training_id: int, leg: str | None = Non
     session.execute(query if leg is None else query.where(CheckpointRow.leg == leg))
 
 
-def put_metric(session: Session, training_id: int, attempt: int, kind: str, event: Mapping[str, Any]) -> None:
+def put_metric(session: Session, training_id: int, attempt: int, event: Measured) -> None:
     """Write one measurement; the same step again takes the place of the first."""
-    leg = event.get("leg", "")
+    leg, kind = event.get("leg", ""), event["event"]
     session.execute(
         delete(MetricRow).where(
             MetricRow.training_id == training_id,
@@ -117,7 +117,7 @@ def put_metric(session: Session, training_id: int, attempt: int, kind: str, even
     )
 
 
-def put_checkpoint(session: Session, training_id: int, attempt: int, event: Mapping[str, Any]) -> None:
+def put_checkpoint(session: Session, training_id: int, attempt: int, event: Committed) -> None:
     """Write down a committed checkpoint; a later commit of the same step takes its place."""
     leg = event.get("leg", "")
     session.execute(

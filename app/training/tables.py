@@ -1,12 +1,14 @@
 """Training runs, what they measured on the way, and their checkpoints. The recipe is in `recipes.tables`."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.db import Base, Json
+from app.evaluation.kept_result import KeptResult
+from app.recipes.settings import RecipeSettings
+from app.training.facts import RunFacts
 
 
 class TrainingRow(Base):
@@ -36,15 +38,15 @@ class TrainingRow(Base):
     baseline_id: Mapped[int] = mapped_column(ForeignKey("baselines.id"))
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
-    recipe: Mapped[dict[str, Any]]
+    recipe: Mapped[RecipeSettings] = mapped_column(Json)
     state: Mapped[str] = mapped_column(String(16), default="queued")
     idempotency_key: Mapped[str] = mapped_column(String(80))
     best_step: Mapped[int | None]
     adapter_sha256: Mapped[str | None] = mapped_column(String(64))
     adapter_bytes: Mapped[int | None]
     arm_id: Mapped[int | None] = mapped_column(ForeignKey("arms.id"))
-    training_facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    result: Mapped[dict[str, Any] | None]
+    training_facts: Mapped[RunFacts] = mapped_column(Json, default=dict)
+    result: Mapped[KeptResult | None] = mapped_column(Json)
     launched_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     launched_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

@@ -143,7 +143,7 @@ def test_the_parts_of_a_test_score_are_a_look(client: TestClient, engine: Engine
 
 
 def test_hyperparameters_are_numbers(client: TestClient, engine: Engine) -> None:
-    approved = subject.exact(asdict(Recipe(learning_rate=1e-4)))
+    approved: Any = subject.exact(asdict(Recipe(learning_rate=1e-4)))
     with writing(engine) as session:
         unguard(session, "trainings")
         session.execute(update(TrainingRow).values(recipe=approved | {"of_another_version": "x", "seed": "odd"}))

@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.inference.local_protocol import HeldTo
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.baselines import prompts, shots
@@ -107,8 +109,8 @@ def masks(folder: Path, schema: Constraint, threads: int) -> None:
     whole, plain, many = spent.values()
     executor = LLExecutor(num_threads=threads)
     keeper = constrained.Constraints(loaded)
-    stored = {"constraint": {"kind": schema.kind, "text": schema.text}}
-    guides = [guide for _ in range(ROWS) if (guide := keeper.asked(stored)) is not None]
+    held: HeldTo = {"kind": schema.kind, "text": schema.text}
+    guides = [guide for _ in range(ROWS) if (guide := keeper.asked(held)) is not None]
     marks = np.zeros((ROWS, (loaded.model.config.vocab_size + 31) // 32), dtype=np.int32)
     for number in range(STEPS):
         twins = [[(guide.matcher.deep_copy(), at) for at, guide in enumerate(guides)] for _ in range(2)]

@@ -32,6 +32,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from app.jobs.progress import Progress
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 WORDS = 20_000
@@ -138,7 +140,7 @@ def worker(folder: Path, stop_at: str) -> None:
         begun = ("Starting", time.perf_counter(), 0)
         stages: list[tuple[str, float, int]] = []
 
-        def report(self, progress: dict[str, Any], *, now: bool = False) -> None:
+        def report(self, progress: Progress, *, now: bool = False) -> None:
             stage = str(progress["stage"]).split(":")[0]
             if stage != self.begun[0]:
                 self.end()

@@ -27,6 +27,7 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Fenced, Stopping
+from app.jobs.progress import Progress
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
@@ -43,7 +44,7 @@ class Told(Claim):
 
     stages: list[str] = field(default_factory=list)
 
-    def report(self, progress: dict[str, Any], *, now: bool = False) -> None:
+    def report(self, progress: Progress, *, now: bool = False) -> None:
         self.stages.append(progress["stage"])
         super().report(progress, now=now)
 
@@ -54,7 +55,7 @@ class Stopped(Claim):
 
     stage: str = ""
 
-    def report(self, progress: dict[str, Any], *, now: bool = False) -> None:
+    def report(self, progress: Progress, *, now: bool = False) -> None:
         if progress["stage"].startswith(self.stage) and progress["done"] >= 0:
             self.stopping.set()
         super().report(progress, now=now)
@@ -466,9 +467,9 @@ def until_running(engine: Engine, row: DatasetRow) -> int:
     return found[0]
 
 
-def progress(engine: Engine, job_id: int) -> dict[str, str]:
+def progress(engine: Engine, job_id: int) -> Progress:
     with reading(engine) as session:
-        return dict(job_store.get(session, job_id).progress)
+        return job_store.get(session, job_id).progress
 
 
 def state(engine: Engine, row: DatasetRow) -> str:

@@ -9,6 +9,7 @@ import pytest
 from app.datasets import job
 from app.datasets.tables import DatasetRow
 from app.jobs.claims import Claim
+from app.jobs.progress import Progress
 from tests.support.examples import Upload, pairs
 
 
@@ -16,9 +17,9 @@ from tests.support.examples import Upload, pairs
 class Heard(Claim):
     """A claim that remembers what was reported."""
 
-    told: list[dict[str, Any]] = field(default_factory=list)
+    told: list[Progress] = field(default_factory=list)
 
-    def report(self, progress: dict[str, Any], *, now: bool = False) -> None:
+    def report(self, progress: Progress, *, now: bool = False) -> None:
         self.told.append(progress)
         super().report(progress, now=now)
 
@@ -43,7 +44,7 @@ def test_every_stage_comes_in_the_order_that_was_announced(
     assert len(bars) > 6
     assert bars == sorted(bars)
     assert bars[-1] == next(one["total"] for one in told if stages[one["at"]] == job.TRYING and one["total"])
-    came = dict(told[-1]["so_far"])
+    came: dict[str, Any] = dict(told[-1]["so_far"])
     assert came["Rows read"] == 123 + 8 * own_test
     assert came["Duplicates"] == 3
     assert came["Train"] + came["Dev"] + came["Test"] == 120 + 8 * own_test

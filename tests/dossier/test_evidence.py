@@ -1,6 +1,5 @@
 """The evidence strip: what each line says, its mark, and that nothing better than the best prompt is overlooked."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,12 +11,13 @@ from app.baselines.arms import ArmResult
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
+from app.evaluation.kept_result import KeptResult
 from app.gate import evidence_strip
 from app.gate.evidence import gather, judge
 from app.gate.evidence_strip import Line
 
 
-def strip(engine: Engine, outcome: Mapping[str, Any] | None = None) -> dict[str, Line]:
+def strip(engine: Engine, outcome: KeptResult | None = None) -> dict[str, Line]:
     with reading(engine) as session:
         lines = evidence_strip.strip(session, gather(session, assessments.get(session, 1)), outcome)
     return {line.key: line for line in lines}
@@ -83,7 +83,7 @@ def test_of_two_simple_rules_the_better_one_counts(engine: Engine) -> None:
     ],
 )
 def test_an_adapter_is_green_only_where_it_improved_and_reaches_the_target(
-    engine: Engine, outcome: dict[str, Any], mark: str
+    engine: Engine, outcome: KeptResult, mark: str
 ) -> None:
     assert strip(engine, outcome)["adapter"].mark == mark
 

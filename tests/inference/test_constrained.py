@@ -2,7 +2,7 @@
 
 import json
 import threading
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from app.inference.constraints import Constraint, checked
 from app.inference.generator import Request
 from app.inference.local import LocalModel
+from app.inference.local_protocol import asked as as_asked
 from tests.support.local_asking import TOLD, ask, naive, never
 
 pytestmark = pytest.mark.torch
@@ -37,11 +38,11 @@ LABELS = checked("labels", 'refund\nrefund request\nWhere is "it"?\na\\b/c\nÜbe
 ANYTHING = Constraint("regex", r"(?s:.*)")
 
 
-def answered(model: Path, requests: list[Request], **changes: Any) -> dict[str, dict[str, Any]]:
+def answered(model: Path, requests: list[Request], **changes: Any) -> dict[str, Any]:
     from app.inference import loading, local_child
 
     loaded = replace(loading.load(model, None, "float32"), **changes)
-    sent = [asdict(request) for request in requests]
+    sent = [as_asked(request) for request in requests]
     return {answer["id"]: answer for answer in local_child.answer(loaded, sent, threading.Event())}
 
 
@@ -84,7 +85,7 @@ def test_every_token_that_stops_may_end_an_answer_and_no_other_one(tiny_model: P
     loaded = loading.load(tiny_model, None, "float32")
     loaded.model.generation_config.eos_token_id = [2, 0]
     keeper = constrained.Constraints(loaded)
-    guide = keeper.asked({"constraint": asdict(checked("labels", "refund\nrefund request"))})
+    guide = keeper.asked({"kind": "labels", "text": "refund\nrefund request"})
     assert guide is not None
     ids = loaded.tokenizer("refund", add_special_tokens=False)["input_ids"]
     before = torch.zeros((1, loaded.model.config.vocab_size + 0))
@@ -113,7 +114,7 @@ def test_logits_that_are_wider_than_the_tokenizer(tiny_model: Path, torch_here: 
     loaded.model.resize_token_embeddings(len(loaded.tokenizer) + 61)
     with torch.no_grad():
         loaded.model.get_output_embeddings().weight[len(loaded.tokenizer) :] *= 50
-    sent = [asdict(replace(request, constraint=DATE, max_tokens=30)) for request in ask(3)]
+    sent = [as_asked(replace(request, constraint=DATE, max_tokens=30)) for request in ask(3)]
 
     answers = list(local_child.answer(loaded, sent, threading.Event()))
 
@@ -125,7 +126,7 @@ def test_thinking_is_free_until_its_mark_closes_it(tiny_model: Path, torch_here:
 
     loaded = loading.load(tiny_model, None, "float32")
     keeper = constrained.Constraints(loaded)
-    guide = keeper.asked({"constraint": asdict(LABELS)}, opened="<think>")
+    guide = keeper.asked({"kind": LABELS.kind, "text": LABELS.text}, opened="<think>")
     assert guide is not None
     assert guide.closes == "</think>"
     generated: list[int] = []

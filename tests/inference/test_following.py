@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.inference.following import Dropped, Ended, Follower, followers
+from app.inference.local_protocol import AskedRow
 
 
 class Letters:
@@ -52,13 +53,17 @@ def test_nothing_of_a_stop_is_ever_passed_on(
     assert (ended.text if ended else None) == end
 
 
+def row(name: str, stops: list[str]) -> AskedRow:
+    return {"id": name, "messages": [], "max_tokens": 1, "stops": stops, "pieces": False}
+
+
 def test_whoever_is_dropped_ends_with_nothing_and_others_go_on() -> None:
     dropped = Dropped()
-    made = followers([{"id": "1", "stops": [""], "pieces": False}, {"id": "2", "stops": [], "pieces": False}], dropped)
+    made = followers([row("1", [""]), row("2", [])], dropped)
     dropped.add("1")
 
     assert made["1"].took(Letters(), [65]) == Ended(None)
     assert made["2"].took(Letters(), [65]) is None
-    assert followers([{"id": "3"}], dropped) == {}
+    assert followers([{"id": "3", "messages": [], "max_tokens": 1}], dropped) == {}
     dropped.forget()
     assert made["1"].took(Letters(), [65]) is None

@@ -1,7 +1,6 @@
 """Scoring labels: what a plain forward pass says of each, whatever is shared, packed or padded."""
 
 import threading
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 
 from app.chat import Message
 from app.inference.generator import Request
+from app.inference.local_protocol import asked as as_asked
 from tests.support import tiny
 
 pytestmark = pytest.mark.torch
@@ -26,12 +26,12 @@ def requests(count: int, *, told: bool = True) -> list[Request]:
     ]
 
 
-def answers(loaded: Any, asked: list[Request]) -> dict[str, dict[str, Any]]:
+def answers(loaded: Any, asked: list[Request]) -> dict[str, Any]:
     from app.inference import local_child
 
     return {
         str(each["id"]): each
-        for each in local_child.answer(loaded, [asdict(request) for request in asked], threading.Event())
+        for each in local_child.answer(loaded, [as_asked(request) for request in asked], threading.Event())
     }
 
 
@@ -123,7 +123,7 @@ def test_what_does_not_fit_and_what_is_stopped(loaded: Any) -> None:
     assert "chances" not in found["free"]
     assert found["free"]["completion_tokens"] > 0
     assert found["row 0"]["error"] is None
-    assert list(local_child.answer(loaded, [asdict(request) for request in requests(4)], stopped)) == []
+    assert list(local_child.answer(loaded, [as_asked(request) for request in requests(4)], stopped)) == []
 
 
 def test_many_labels_are_scored_some_at_a_time_to_the_same(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> None:

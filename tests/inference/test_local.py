@@ -10,6 +10,7 @@ import pytest
 from app.chat import Message
 from app.inference.generator import Request, Unusable
 from app.inference.local import LocalModel
+from app.inference.local_protocol import asked as as_asked
 from tests.support.local_asking import TOLD, ask, naive, never
 from tests.support.processes import runs, until
 from tests.support.zygote import Forked, variables
@@ -22,13 +23,12 @@ def test_batches_say_what_one_call_after_the_other_says(
     tiny_model: Path, torch_here: None, instructions: Message | None
 ) -> None:
     import threading
-    from dataclasses import asdict
 
     from app.inference import loading, local_child
 
     requests = ask(9, instructions)
     loaded = loading.load(tiny_model, None, "float32")
-    answers = local_child.answer(loaded, [asdict(request) for request in requests], threading.Event())
+    answers = local_child.answer(loaded, [as_asked(request) for request in requests], threading.Event())
 
     assert {answer["id"]: answer["text"] for answer in answers} == naive(tiny_model, requests)
 

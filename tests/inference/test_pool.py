@@ -1,7 +1,7 @@
 """Rows that come and go in a pool say what each says alone, and a model that a pool doesn't fit is noticed."""
 
 import threading
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from app.chat import Message
 from app.inference.generator import Request
+from app.inference.local_protocol import asked as as_asked
 from tests.support.local_asking import TOLD, ask, naive
 
 pytestmark = pytest.mark.torch
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.torch
 def texts(loaded: Any, requests: list[Request]) -> dict[str, str]:
     from app.inference import local_child
 
-    answers = local_child.answer(loaded, [asdict(request) for request in requests], threading.Event())
+    answers = local_child.answer(loaded, [as_asked(request) for request in requests], threading.Event())
     return {str(answer["id"]): str(answer["text"]) for answer in answers}
 
 

@@ -1,6 +1,6 @@
 """One prompt in asking, training and scoring: what chat templates add, leave out or refuse changes no side alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from app.chat import Message
 from app.inference import answer_text, tokens
 from app.inference.generator import Answer, folded, joined
+from app.inference.local_protocol import AskedRow
 from tests.support import tiny
 
 SYSTEM = (Message("system", "Give the label."), Message("user", "hi"))
@@ -248,12 +249,12 @@ def test_the_time_of_an_answer_is_its_own_share_of_the_batch(folder: Path) -> No
     from app.inference import loading, local_child
 
     loaded = loading.load(folder, None, "float32")
-    requests: list[dict[str, Any]] = [
+    requests: list[AskedRow] = [
         {"id": str(n), "messages": [{"role": "user", "content": tiny.text(n)}], "max_tokens": 20} for n in range(16)
     ]
 
     started = time.monotonic()
-    found: Iterator[dict[str, Any]] = local_child.answer(loaded, requests, threading.Event())
+    found = local_child.answer(loaded, requests, threading.Event())
     took = [one["seconds"] for one in found]
     whole = time.monotonic() - started
 

@@ -70,7 +70,7 @@ class Yard:
 
     def log(self, job_id: int) -> list[str]:
         with reading(self.engine) as session:
-            return [event.body["line"] for event in store.log_lines(session, job_id)]
+            return [str(event.body["line"]) for event in store.log_lines(session, job_id)]
 
 
 @pytest.fixture

@@ -35,11 +35,13 @@ def test_only_what_was_compared_is_written_as_gguf(
 
 
 def test_digits_one_by_one_have_a_name_of_their_own() -> None:
-    cut = {"type": "Sequence", "pretokenizers": [plan.DIGITS, plan.BYTE_LEVEL]}
+    cut: Any = {"type": "Sequence", "pretokenizers": [plan.DIGITS, plan.BYTE_LEVEL]}
 
     assert plan.pre_tokenizer({"pre_tokenizer": cut}) == "smollm"
-    assert plan.pre_tokenizer({"pre_tokenizer": {**cut, "pretokenizers": [plan.BYTE_LEVEL]}}) == "gpt-2"
-    assert plan.pre_tokenizer({"pre_tokenizer": {**cut, "pretokenizers": []}}) == ""
+    bytes_only: Any = {**cut, "pretokenizers": [plan.BYTE_LEVEL]}
+    nothing: Any = {**cut, "pretokenizers": []}
+    assert plan.pre_tokenizer({"pre_tokenizer": bytes_only}) == "gpt-2"
+    assert plan.pre_tokenizer({"pre_tokenizer": nothing}) == ""
     assert plan.pre_tokenizer({}) == ""
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, update
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.db import reading, utcnow, writing
+from app.evaluation.kept_result import KeptCheck, KeptResult
 from app.serving import service as serving
 from app.settings import Settings
 from app.training.tables import TrainingRow
@@ -157,7 +158,7 @@ def test_what_was_needed_stands_beside_what_was_gained(reviewer: TestClient) -> 
     assert entry["needed"] == pytest.approx(0.9 - 150 / 220, abs=0.06)
 
 
-FAILED: dict[str, Any] = {
+FAILED: KeptCheck = {
     "name": "release.forgetting", "state": "fail", "words": "It forgot 9 of 100 general answers.", "rows": 100,
 }  # fmt: skip
 
@@ -165,7 +166,8 @@ FAILED: dict[str, Any] = {
 def fail_a_check(engine: Engine) -> None:
     with writing(engine) as session:
         run = session.get_one(TrainingRow, 1)
-        run.result = {**(run.result or {}), "release": {"checks": [FAILED], "slices": []}}
+        kept: KeptResult = run.result or {}
+        run.result = {**kept, "release": {"checks": [FAILED], "slices": []}}
 
 
 def test_one_with_failing_checks_is_promoted_only_by_whoever_names_them(reviewer: TestClient, engine: Engine) -> None:

@@ -114,7 +114,7 @@ def test_the_instructions_stand_in_one_block_whatever_is_in_them(instructions: s
 
 
 def test_the_machine_readable_results_have_every_arm_and_the_pair() -> None:
-    found = evaluation_file.evaluation(FACTS)
+    found: Any = evaluation_file.evaluation(FACTS)
 
     assert list(found["results"]) == ["zero_shot", "few_shot_nearest", "adapter/7"]
     assert found["results"]["few_shot_nearest"] == {

@@ -252,7 +252,7 @@ def test_two_models_are_said_beside_the_scores(client: TestClient, engine: Engin
 def test_how_much_was_seen_is_said(client: TestClient, engine: Engine) -> None:
     changed(engine, training_facts={"train_rows": 1050, "compared_with": "few_shot_nearest"})
     with writing(engine) as session:
-        trainings.put_metric(session, 1, 1, "step", {"step": 16, "loss": 1.0})
+        trainings.put_metric(session, 1, 1, {"event": "step", "of": 16, "step": 16, "loss": 1.0})
 
     assert "Only 256 of 1,050 rows were seen" in " ".join(client.get("/assessments/1/result").text.split())
 

@@ -14,7 +14,9 @@ from app.baselines.arms import ArmResult
 from app.baselines.tables import AnswerRow, ArmRow
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
+from app.evaluation.kept_result import KeptResult
 from app.evaluation.statistics import GRADED, mean_interval
+from app.plain_json import JsonObject
 from app.results import card, evaluation_file, job
 from app.results import service as results
 from app.training import store as trainings
@@ -60,7 +62,7 @@ def answer(session: Any, arm: ArmRow, right: int) -> None:
     arm.test = ArmResult(score=score, low=low, high=high, n=len(rows), errors=0, passed=right)
 
 
-def everything_on(gated: Gated) -> tuple[Any, str, dict[str, Any]]:
+def everything_on(gated: Gated) -> tuple[Any, str, JsonObject]:
     """What page, API, card and bundle say."""
     with reading(gated.engine) as session:
         run = trainings.of_assessment(session, gated.id)[0]
@@ -87,7 +89,8 @@ def test_intervals_of_another_day_keep_their_numbers(done: Gated) -> None:
     with writing(done.engine) as session:
         run = trainings.of_assessment(session, done.id)[0]
         baseline_store.get(session, run.baseline_id).metric = "chrf"
-        stored = {**(run.result or {}), "verdict": "improved", "words": "As on the day.", "low": 0.011, "high": 0.222}
+        kept: KeptResult = run.result or {}
+        stored: KeptResult = {**kept, "verdict": "improved", "words": "As on the day.", "low": 0.011, "high": 0.222}
         run.result = stored
 
     with reading(done.engine) as session:
@@ -96,7 +99,7 @@ def test_intervals_of_another_day_keep_their_numbers(done: Gated) -> None:
     assert found is not None
     assert (found.verdict, found.words, found.low, found.high) == ("improved", "As on the day.", 0.011, 0.222)
     with writing(done.engine) as session:
-        trainings.get(session, run.id).result = stored | {"graded": GRADED}
+        trainings.get(session, run.id).result = {**stored, "graded": GRADED}
     with reading(done.engine) as session:
         assert results.outcome(session, run.id).compared != found
 

@@ -12,6 +12,7 @@ from app.baselines import arms, runs
 from app.baselines import store as baselines
 from app.db import reading, writing
 from app.results import card, service
+from app.training.facts import OutcomeJson
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support.factories import Make
@@ -28,12 +29,12 @@ USUAL = {
 }
 
 
-def leg(name: str, kind: str, loss: float | None, **different: Any) -> dict[str, Any]:
-    usual = {"name": name, "kind": kind, "learning_rate": 2e-4, "best_loss": loss, "best_score": None}
+def leg(name: str, kind: str, loss: float | None, **different: Any) -> Any:
+    usual: dict[str, Any] = {"name": name, "kind": kind, "learning_rate": 2e-4, "best_loss": loss, "best_score": None}
     return usual | USUAL | different
 
 
-LEGS = [
+LEGS: list[OutcomeJson] = [
     leg("rate-1", "rate", 0.95, learning_rate=1e-4),
     leg("rate-2", "rate", 0.9),
     leg("rate-3", "rate", None, learning_rate=4e-4, diverged="The loss of step 9 is not a number."),
@@ -44,7 +45,7 @@ LEGS = [
 ]
 
 
-def several(engine: Engine, *, seeds: dict[int, int], legs: list[dict[str, Any]] | None = None) -> None:
+def several(engine: Engine, *, seeds: dict[int, int], legs: list[OutcomeJson] | None = None) -> None:
     """Make run 1 one of several trainings. seeds: how many of the 220 test rows each other seed gets right."""
     with writing(engine) as session:
         run = session.get_one(TrainingRow, 1)
@@ -84,7 +85,7 @@ def test_the_page_shows_every_seed_and_says_which_one_decides(client: TestClient
 
 
 def test_a_seed_without_a_score_is_named(client: TestClient, engine: Engine) -> None:
-    gone = [one | {"diverged": "no number"} if one["name"] == "seed-3" else one for one in LEGS]
+    gone: list[OutcomeJson] = [{**one, "diverged": "no number"} if one["name"] == "seed-3" else one for one in LEGS]
     several(engine, seeds={2: 180}, legs=gone)
 
     assert "Seed 3 ended at a number that is none." in text_of(client, "/assessments/1/result")
@@ -93,7 +94,7 @@ def test_a_seed_without_a_score_is_named(client: TestClient, engine: Engine) -> 
 def test_the_curve_says_what_more_rows_would_bring_as_far_as_seeds_tell(client: TestClient, engine: Engine) -> None:
     several(engine, seeds={2: 180, 3: 140})
     page = text_of(client, "/assessments/1/result")
-    level = [one | {"best_loss": 0.905} if one["name"] == "part-50" else one for one in LEGS]
+    level: list[OutcomeJson] = [{**one, "best_loss": 0.905} if one["name"] == "part-50" else one for one in LEGS]
     several(engine, seeds={}, legs=level)
     flat = text_of(client, "/assessments/1/result")
 
@@ -103,7 +104,7 @@ def test_the_curve_says_what_more_rows_would_bring_as_far_as_seeds_tell(client: 
     assert [point["rows"] for point in points] == [300, 600, 1200]
     assert "Dev loss by training rows" in page
     assert "Dev score by training rows" not in page
-    several(engine, seeds={}, legs=[one | {"best_score": 0.5 if one["kind"] == "part" else 0.7} for one in LEGS])
+    several(engine, seeds={}, legs=[{**one, "best_score": 0.5 if one["kind"] == "part" else 0.7} for one in LEGS])
     scored = text_of(client, "/assessments/1/result")
     assert "Dev score by training rows" in scored
     assert "falls by 0.200 nats, the dev score moves by +20.0 points." in scored

@@ -14,6 +14,7 @@ from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets import group_store
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
+from app.evaluation.kept_result import KeptResult
 from app.release import service as releases
 from app.release import store as release_store
 from app.release.tables import ReleaseAnswerRow
@@ -48,7 +49,7 @@ def scored(session: Session, scores: list[float], arm: str = "adapter/1") -> Non
     session.get_one(ArmRow, arm_id).test = arms.tallied([arms.Scored(score) for score in scores], binary=True, seed=7)
 
 
-def concluded(session: Session) -> dict[str, Any]:
+def concluded(session: Session) -> KeptResult:
     run = session.get_one(TrainingRow, 1)
     job.conclude(session, run)
     keeping.keep(session, [1])
@@ -89,7 +90,7 @@ def test_an_adapter_that_was_not_applied_is_not_better_and_its_check_fails(engin
         run = session.get_one(TrainingRow, 1)
         for number in range(240):
             values = answer("general", f"same/{number}", "base", 1.0, "Friday")
-            release_store.put(session, [values, values | {"who": "adapter"}])
+            release_store.put(session, [values, {**values, "who": "adapter"}])
         assert concluded(session)["verdict"] == "improved"  # some of them differ
         session.execute(delete(ReleaseAnswerRow).where(ReleaseAnswerRow.item.like("days%")))
         found = concluded(session)

@@ -42,7 +42,8 @@ def outcome_against(engine: Engine, **rivals: Any) -> service.Outcome:
     """The outcome of the run, had it been launched to beat these."""
     with writing(engine) as session:
         run = session.scalars(select(TrainingRow)).one()
-        run.training_facts = {**run.training_facts, "compared_with": "few_shot_nearest", "rivals": rivals}
+        to_beat: Any = rivals
+        run.training_facts = {**run.training_facts, "compared_with": "few_shot_nearest", "rivals": to_beat}
     with reading(engine) as session:
         return service.outcome(session, 1)
 
@@ -129,7 +130,8 @@ def test_page_card_and_files_name_them(engine: Engine, people: Any) -> None:
     answer = client.get("/api/v1/trainings/1/result").json()
     with reading(engine) as session:
         facts = service.facts(session, service.outcome(session, 1))
-    text, measured = card.card(facts), evaluation_file.evaluation(facts)
+    text = card.card(facts)
+    measured: Any = evaluation_file.evaluation(facts)
 
     assert "What else it has to beat" in page
     assert "Small classifier (no LLM)" in page

@@ -21,7 +21,7 @@ from tests.support.installed import unguard
 People = Callable[[UserRow], TestClient]
 BAND = {"bytes": 9, "low": 8, "high": 10, "tried": True}
 TEXTS = {"prompt": "Say it.", "completion": "It."}
-PREFLIGHT: dict[str, Any] = {
+PREFLIGHT: Any = {
     "train": {"rows": 10, "tokens": 800, "trained_tokens": 300},
     "replay": {"rows": 2, "tokens": 90, "trained_tokens": 30, "wanted": 3},
     "dev_rows": 5,
@@ -82,7 +82,7 @@ def ada(people: People, engine: Engine) -> TestClient:
         return people(users.get(session, session.get_one(TrainingRow, 1).launched_by))
 
 
-def store(engine: Engine, preflight: dict[str, Any]) -> None:
+def store(engine: Engine, preflight: Any) -> None:
     with writing(engine) as session:
         plan = service.plan(session, 1)
         plan.row.preflight, plan.row.preflight_of = preflight, plan.digest

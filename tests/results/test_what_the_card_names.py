@@ -48,6 +48,11 @@ EMBEDDED = replace(
 )  # fmt: skip
 
 
+def evaluated(facts: card.CardFacts) -> Any:
+    """evaluation.json, to look into."""
+    return evaluation_file.evaluation(facts)
+
+
 def front(facts: CardFacts) -> dict[str, Any]:
     _, head, _ = card.card(facts).split("---\n", 2)
     found: dict[str, Any] = yaml.safe_load(head)
@@ -63,7 +68,7 @@ def test_the_embedded_weights_are_not_those_of_the_hub_and_both_are_named() -> N
     assert "These weights are not those that a hub has as `HuggingFaceTB/SmolLM2-135M-Instruct`" in text
     assert "vllm serve BASE_FOLDER " in text, "the hub's name would serve other weights"
     assert front(EMBEDDED)["base_model"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
-    found = evaluation_file.evaluation(EMBEDDED)
+    found = evaluated(EMBEDDED)
     assert (found["model_source"], found["model_published_as"]) == (weights.EXPANDED, weights.MODEL)
 
 
@@ -99,19 +104,19 @@ def test_what_the_metric_was_told_is_said() -> None:
 
     assert r"The metric's pattern: ``@\w+`|\$x``." in text
     assert "The metric's ignore case: yes." in text
-    assert "The metric's tolerance: 1." in card.card(replace(EMBEDDED, metric_options={"tolerance": 1}))
-    assert evaluation_file.evaluation(EMBEDDED)["configs"]["metric_options"] == EMBEDDED.metric_options
+    assert "The metric's tolerance: 1." in card.card(replace(EMBEDDED, metric_options={"tolerance": "1"}))
+    assert evaluated(EMBEDDED)["configs"]["metric_options"] == EMBEDDED.metric_options
 
 
 @pytest.mark.parametrize(("reaches", "sentence"), [(True, "It reaches"), (False, "It does not reach")])
 def test_a_target_that_was_missed_is_said(reaches: bool, sentence: str) -> None:
     assert f"{sentence} the target of 75 %." in card.card(replace(EMBEDDED, reaches_target=reaches))
-    assert evaluation_file.evaluation(replace(EMBEDDED, reaches_target=reaches))["configs"]["reaches_target"] is reaches
+    assert evaluated(replace(EMBEDDED, reaches_target=reaches))["configs"]["reaches_target"] is reaches
     assert "the target of 75 %." not in card.card(replace(EMBEDDED, reaches_target=None))
 
 
 def test_every_arm_is_in_the_file_on_both_kinds_of_rows() -> None:
-    found = evaluation_file.evaluation(EMBEDDED)
+    found = evaluated(EMBEDDED)
 
     assert list(found["dev_results"]) == ["zero_shot"]
     assert list(found["results"]) == ["few_shot_nearest", "adapter/7"]
@@ -187,6 +192,6 @@ def test_what_answers_were_held_to_is_said_and_is_in_the_file() -> None:
 
     assert f"Every answer was held to this constraint (Label list, `{'f' * 64}`)" in text
     assert "````\na\nb\n```c\n````" in text
-    assert evaluation_file.evaluation(replace(FACTS, constraint=held))["configs"]["constraint"] == held
+    assert evaluated(replace(FACTS, constraint=held))["configs"]["constraint"] == held
     assert "held to this constraint" not in card.card(FACTS)
-    assert "constraint" not in evaluation_file.evaluation(FACTS)["configs"]
+    assert "constraint" not in evaluated(FACTS)["configs"]

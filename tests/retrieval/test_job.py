@@ -17,6 +17,7 @@ from app.inference import embedding
 from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs.claims import Cancelled, Failed, Stopping
+from app.jobs.progress import Progress
 from app.jobs.tables import JobRow, Status
 from app.retrieval import building, job, service, store
 from app.retrieval.settings import IndexSettings
@@ -174,7 +175,7 @@ def test_a_killed_build_goes_on_and_is_never_half_ready(
     claim = corpus.claim("index", row.id)
     report = claim.report
 
-    def killed(progress: dict[str, Any], *, now: bool = False) -> None:
+    def killed(progress: Progress, *, now: bool = False) -> None:
         report(progress, now=now)
         if progress["stage"] == stage:
             raise Killed

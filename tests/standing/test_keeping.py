@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -253,7 +254,8 @@ def test_a_status_that_cannot_be_worked_out_is_marked_and_the_act_stands(
     with writing(engine) as session:
         author = session.get_one(UserRow, row.created_by)
         run = approved_run(session, make, row.id, author, reviewer)
-        run.result = {"verdict": "regressed", "before": "not a number", "after": 0.1}
+        broken: Any = {"verdict": "regressed", "before": "not a number", "after": 0.1}
+        run.result = broken
 
     assert "has no status" in caplog.text
     assert kept(engine, row.id).stale
@@ -269,7 +271,8 @@ def broken(engine: Engine, make: Make) -> int:
     row, reviewer = make.ready(title="Broken"), make.reviewer()
     with writing(engine) as session:
         run = approved_run(session, make, row.id, session.get_one(UserRow, row.created_by), reviewer)
-        run.result = {"verdict": "regressed", "before": "not a number", "after": 0.1}
+        broken: Any = {"verdict": "regressed", "before": "not a number", "after": 0.1}
+        run.result = broken
     return row.id
 
 

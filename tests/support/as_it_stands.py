@@ -19,7 +19,7 @@ from app.inference.tables import ModelRow
 
 
 def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
-    return measured(session, assessment)
+    return dict(measured(session, assessment))
 
 
 def advice(session: Session, assessment: AssessmentRow) -> Advice:

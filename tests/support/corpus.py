@@ -6,7 +6,7 @@ Everything is done here and now, by the jobs' own bodies, without a worker proce
 import io
 import threading
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.jobs.tables import Status
 from app.recipes import store as recipes
+from app.recipes.passages_carried import CarriedPassages
 from app.recipes.tables import RecipeRow
 from app.relevance import job as relevance_job
 from app.relevance import service as relevance
@@ -127,7 +128,7 @@ class Corpus:
         with reading(self.engine) as session:
             return index_store.get(session, number)
 
-    def lookup(self, asked: Mapping[str, Any]) -> None:
+    def lookup(self, asked: CarriedPassages) -> None:
         """Look passages up for the training rows, as a preflight does before it starts the model."""
         with writing(self.engine) as session:
             jobs.bind(session, self.queue)

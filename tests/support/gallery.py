@@ -29,6 +29,7 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.jobs.tables import JobRow, Status
+from app.recipes.preflights import Preflight
 from app.training import service as trainings
 from app.training.tables import MetricRow, TrainingRow
 from app.users.tables import Role, UserRow
@@ -45,7 +46,7 @@ SAME = (1.0,) * 151 + (0.0,) * 69
 WORSE = (1.0,) * 60 + (0.0,) * 160
 TORN = (0.0,) * 30 + (1.0,) * 120 + (1.0,) * 38 + (0.0,) * 32
 SEVERAL = {"rank": 16, "alpha": 32, "sweep": "three", "seeds": 3, "curve": "quarters", "replay": 0.1}
-CHECKED = {
+CHECKED: Preflight = {
     "train": {"rows": 1050, "tokens": 84075, "trained_tokens": 40648}, "dev_rows": 100, "left_out": 2, "untrained": [],
     "steps": 198, "steps_per_epoch": 66, "longest": [{"id": "683", "prompt": 39, "completion": 156}],
     "samples": [{"id": "4", "prompt": "<|im_start|>user\nComment 4", "completion": "/** Does 4. */<|im_end|>"}],
@@ -151,7 +152,7 @@ class Gallery:
 
     # ------------------------------------------------------------ gate
 
-    def planned(self, state: str, title: str, preflight: Mapping[str, Any] | None = None) -> AssessmentRow:
+    def planned(self, state: str, title: str, preflight: Preflight | None = None) -> AssessmentRow:
         """Everything there but the review. preflight: what it found; None where none ran."""
         row = self.make.ready(self.author, title=title)
         self.ids[state] = row.id
@@ -163,7 +164,7 @@ class Gallery:
         if preflight is not None:
             with writing(self.make.engine) as session:
                 made = trainings.plan(session, row.id)
-                made.row.preflight, made.row.preflight_of = dict(preflight), made.digest
+                made.row.preflight, made.row.preflight_of = preflight, made.digest
         return row
 
     def asked(self, state: str, title: str, note: str = "") -> ReviewRow:
@@ -223,7 +224,7 @@ def fill(make: Make, queue: job_engine.Client) -> Gallery:
     made.measuring("measuring", "Baselines under way", Status.RUNNING)
     made.measuring("measure failed", "Baselines that failed", Status.FAILED, "The model server did not answer.")
     made.planned("unchecked", "Config saved, no preflight")
-    blocked = CHECKED | {"blockers": ["It needs 24 GB of memory, and 3 GB are free."]}
+    blocked: Preflight = {**CHECKED, "blockers": ["It needs 24 GB of memory, and 3 GB are free."]}
     made.planned("blocked", "Too large for this machine", blocked)
     made.planned("ready", "Ready for review", CHECKED)
     made.asked("in review", "In review", "Steps raised to 200; a trial run.")

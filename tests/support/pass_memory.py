@@ -39,7 +39,13 @@ def measured(loaded: Any, count: int, tokens: int) -> dict[str, float]:
     told = fits.heaviest_pass(learner, step)
     parts = dict(fits.parts(learner, standing, told))
     band = preflight.band(parts, tried=False)
-    return {"took": max(took), "told": told, "peak": max(peaks), **band}
+    bounds: dict[str, float] = {
+        "bytes": band["bytes"],
+        "low": band["low"],
+        "high": band["high"],
+        "tried": band["tried"],
+    }
+    return {"took": max(took), "told": told, "peak": max(peaks), **bounds}
 
 
 def main() -> None:

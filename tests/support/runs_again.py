@@ -1,13 +1,12 @@
 """A second run of the same approval, and what the release checks of a run were answered."""
 
-from typing import Any
-
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.db import utcnow, writing
 from app.gate.tables import ReviewRow
 from app.release import store
+from app.release.store import NewAnswer
 from app.training.tables import TrainingRow
 from tests.support.installed import unguard
 
@@ -34,7 +33,7 @@ def run_again(engine: Engine, state: str) -> int:
         return made.id
 
 
-def answer(part: str, item: str, who: str, score: float, output: str = "") -> dict[str, Any]:
+def answer(part: str, item: str, who: str, score: float, output: str = "") -> NewAnswer:
     return {
         "training_id": 1,
         "part": part,

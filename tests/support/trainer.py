@@ -11,6 +11,7 @@ from typing import Any
 from app.gate import permission
 from app.gate import subject as subjects
 from app.inference import folders
+from app.recipes.dev_answers import Scored
 from app.training import spec as specs
 from app.training.protocol import SPEC, of_rank
 from app.training.recipe import Recipe
@@ -33,7 +34,7 @@ class Run:
     job_id: int = 7
     life: int = 60
     recipe: Recipe = QUICK
-    scored: dict[str, Any] | None = None
+    scored: Scored | None = None
     thinks: bool = False
 
     def copy(self, root: Path) -> "Run":

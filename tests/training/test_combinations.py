@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.chat import Message
+from app.inference.local_protocol import AskedRow
 from app.training import freeing
 from app.training.ranks import Place, Team
 from tests.support.learners import RECIPE, rows
@@ -128,7 +129,7 @@ def test_a_model_loaded_to_be_trained_answers_in_padded_batches_as_any_other(
 
     from app.inference import attention, loading, local_child, pool
 
-    asked = [
+    asked: list[AskedRow] = [
         {"id": str(number), "messages": [{"role": "user", "content": "one two three " * number}], "max_tokens": 8}
         for number in range(1, 5)
     ]

@@ -12,11 +12,12 @@ from app.evaluation import metrics
 from app.inference.generator import Request
 from app.inference.local import LocalModel
 from app.recipes import dev_answers
+from app.recipes.dev_answers import Scored
 from app.training import spec as specs
 from app.training.protocol import Exit
 from tests.support.trainer import Run
 
-EXACT = {"metric": "exact_match", "options": {}, "max_tokens": 8}
+EXACT: Scored = {"metric": "exact_match", "options": {}, "max_tokens": 8}
 
 
 @pytest.mark.parametrize(
@@ -29,9 +30,7 @@ EXACT = {"metric": "exact_match", "options": {}, "max_tokens": 8}
         ({"stop_by": "metric"}, EXACT | {"metric": "of a later version"}, "not known to this version"),
     ],
 )
-def test_why_the_metric_cannot_choose_is_said(
-    settings: dict[str, Any], scored: dict[str, Any] | None, words: str
-) -> None:
+def test_why_the_metric_cannot_choose_is_said(settings: dict[str, Any], scored: Scored | None, words: str) -> None:
     against = dev_answers.against(settings, scored)
 
     assert (words in against) if words else against == ""
@@ -48,7 +47,7 @@ def test_a_trainer_takes_no_subject_without_the_metric_that_it_stops_by(run: Run
 def test_the_checkpoint_with_the_best_dev_score_is_kept(run: Run) -> None:
     """The tiny model learns to say the first word twice; its answers are scored at each check, and written down."""
     run.recipe = dataclasses.replace(run.recipe, stop_by="metric", epochs=3, scored_rows=10)
-    run.scored = EXACT | {"metric": "chrf"}
+    run.scored = {**EXACT, "metric": "chrf"}
 
     child = run.train()
 
@@ -87,7 +86,7 @@ def test_a_preflight_times_answers_and_prices_every_training(run: Run, torch_her
 def test_a_dev_score_is_what_the_adapter_scores_when_it_is_asked_afterwards(run: Run) -> None:
     """The kept adapter, asked by the process that asks the test rows: the same answers, so the same score."""
     run.recipe = dataclasses.replace(run.recipe, stop_by="metric", epochs=3, scored_rows=10)
-    run.scored = EXACT | {"metric": "chrf"}
+    run.scored = {**EXACT, "metric": "chrf"}
     child = run.train()
     dev = [row for row in specs.rows(run.rows.read_bytes().splitlines()) if row.split == "dev"]
     asked = [Request(str(row.line), prompts.render("Say the first word twice.", (), row.messages), 8) for row in dev]

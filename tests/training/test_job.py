@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from app.jobs.tables import Status
 from app.recipes import store as recipes
 from app.training import events, job, packing, service, store
 from app.training.launchers import Local, Process
+from app.training.protocol import Start
 from tests.support import as_it_stands
 from tests.support.depth import depth
 from tests.support.processes import runs
@@ -49,7 +50,7 @@ def test_from_the_recipe_to_a_scored_adapter(story: Story) -> None:
         found = recipes.of_assessment(session, story.assessment.id)
         steps, dev = store.metrics(session, run.id, "step"), store.metrics(session, run.id, "dev")
         arm = baseline_store.arm(session, int(run.arm_id or 0))
-        log = [event.body["line"] for event in job_store.log_lines(session, int(run.job_id or 0))]
+        log = [str(event.body["line"]) for event in job_store.log_lines(session, int(run.job_id or 0))]
         checkpoints = store.checkpoints(session, run.id)
     assert found is not None
     assert found.preflight is not None
@@ -153,7 +154,7 @@ class Watching:
     data: Path
     watch: Callable[[Process, dict[str, Any]], None]
 
-    def start(self, run: Path, spec: Mapping[str, Any]) -> Watched:
+    def start(self, run: Path, spec: Start) -> Watched:
         return Watched(Local(self.data).start(run, spec), self.watch)
 
 
@@ -226,7 +227,9 @@ def test_cancelled_is_over_for_good(longer: Story) -> None:
     with reading(longer.engine) as session:
         assert store.checkpoints(session, row.id) == []
         assert store.metrics(session, row.id, "step"), "what was measured stays"
-        told = [event.body for event in job_store.events_after(session, claim.job_id, 0) if event.kind == "progress"]
+        told: list[Any] = [
+            event.body for event in job_store.events_after(session, claim.job_id, 0) if event.kind == "progress"
+        ]
     assert all(body["memory_bytes"] <= body["peak_bytes"] for body in told if "memory_bytes" in body)
     with longer.write() as session, pytest.raises(Conflict, match="cannot go on"):
         service.resume(session, row.id, longer.author)
@@ -317,7 +320,7 @@ def test_a_worker_that_stops_leaves_the_run_to_the_next(longer: Story) -> None:
 
     assert longer.run(row).state == "done"
     with reading(longer.engine) as session:
-        log = [event.body["line"] for event in job_store.log_lines(session, longer.train_job(row).id)]
+        log = [str(event.body["line"]) for event in job_store.log_lines(session, longer.train_job(row).id)]
     assert any("Attempt 2 begins from the checkpoint of step" in line for line in log)
 
 

@@ -72,7 +72,7 @@ def test_what_is_judged_is_chosen_on_the_dev_rows(stop_by: str, others: list[Out
 
 def test_a_subject_says_which_trainings_are_approved_and_the_trainer_takes_no_other(run: Any) -> None:
     run.recipe = replace(run.recipe, seeds=2)
-    subject = exact(run.subject())
+    subject: Any = exact(run.subject())
 
     assert subject["training"]["legs"]["deciding_seed"] == run.recipe.seed
     assert specs.from_subject(subject).recipe == run.recipe

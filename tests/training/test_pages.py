@@ -21,6 +21,7 @@ from app.jobs.tables import JobEventRow, Status
 from app.recipes import store as recipes
 from app.settings import Settings
 from app.training import service, store
+from app.training.protocol import Committed, Measured
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support import as_it_stands
@@ -62,6 +63,10 @@ FOUND = {
     "blockers": [],
 }
 
+CHECKPOINT: Committed = {
+    "event": "checkpoint", "step": 0, "folder": "x", "manifest_sha256": "0" * 64, "dev_loss": 0.5,
+}  # fmt: skip
+
 
 def lay_out(make: Make) -> None:
     author = make.user(email="ada@example.org")
@@ -100,7 +105,8 @@ def note_preflight(engine: Engine, assessment_id: int, **different: Any) -> None
     """Write down a preflight of exactly what is stored."""
     with writing(engine) as session:
         planned = service.plan(session, assessment_id)
-        planned.row.preflight, planned.row.preflight_of = {**FOUND, **different}, planned.digest
+        note: Any = {**FOUND, **different}
+        planned.row.preflight, planned.row.preflight_of = note, planned.digest
 
 
 def launched(engine: Engine, queue: job_engine.Client, make: Make, author: UserRow, assessment_id: int) -> TrainingRow:
@@ -287,11 +293,11 @@ def test_a_run_has_a_page_in_every_state(
         stored = store.get(session, row.id)
         stored.state, stored.finished_at = state, utcnow() if state in service.OVER else None
         for step in range(1, 9):
-            event = {"step": step, "loss": 3.0 / step, "learning_rate": 1e-4, "tokens_per_second": 200.0}
-            store.put_metric(session, row.id, 1, "step", event)
-        store.put_metric(session, row.id, 1, "dev", {"step": 8, "loss": 0.5})
-        checkpoint = {"step": 8, "folder": "x", "manifest_sha256": "0" * 64, "dev_loss": 0.5}
-        store.put_checkpoint(session, row.id, 1, checkpoint)
+            event: Measured = {"event": "step", "step": step, "of": 8, "loss": 3.0 / step, "tokens_per_second": 200.0}
+            store.put_metric(session, row.id, 1, {**event, "learning_rate": 1e-4})
+        store.put_metric(session, row.id, 1, {"event": "dev", "of": 16, "step": 8, "loss": 0.5})
+        kept: Committed = {**CHECKPOINT, "step": 8}
+        store.put_checkpoint(session, row.id, 1, kept)
         if state in service.OVER:
             job_store.get(session, int(stored.job_id or 0)).status = Status.FAILED
     client = people(author)
@@ -322,9 +328,14 @@ def test_the_live_figures_stand_on_the_page_and_in_the_api_without_scripts(
     began = utcnow() - timedelta(hours=2)
     with writing(engine) as session:
         for step in range(1, 9):
-            store.put_metric(session, row.id, 1, "step", {"step": step, "loss": 3.0 / step, "tokens_per_second": 200.0})
-        store.put_metric(session, row.id, 1, "dev", {"step": 6, "loss": 0.5})
-        stored = {"step": 6, "folder": "x", "manifest_sha256": "0" * 64, "dev_loss": 0.5}
+            store.put_metric(
+                session,
+                row.id,
+                1,
+                {"event": "step", "of": 16, "step": step, "loss": 3.0 / step, "tokens_per_second": 200.0},
+            )
+        store.put_metric(session, row.id, 1, {"event": "dev", "of": 16, "step": 6, "loss": 0.5})
+        stored: Committed = {**CHECKPOINT, "step": 6}
         store.put_checkpoint(session, row.id, 1, stored)
         store.get(session, row.id).state = "running"
         job = job_store.get(session, int(row.job_id or 0))
@@ -359,7 +370,7 @@ def test_the_live_stream_draws_the_loss_and_ends_with_the_job(
     client = people(author)
     client.post(f"/jobs/{row.job_id}/cancel")
     with writing(engine) as session:
-        store.put_metric(session, row.id, 1, "dev", {"step": 1, "loss": 0.5})
+        store.put_metric(session, row.id, 1, {"event": "dev", "of": 16, "step": 1, "loss": 0.5})
     stream = client.get(f"/trainings/{row.id}/events")
 
     assert stream.status_code == 200

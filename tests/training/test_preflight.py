@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.recipes.preflights import Preflight
 from app.training import preflight, prices
 from app.training.preflight import RowSize, Sizes
 from app.training.recipe import Recipe
@@ -31,9 +32,9 @@ def test_a_limit_of_steps_shortens_the_estimate() -> None:
     whole = preflight.report(RECIPE, sizes(*[50] * 12))
     cut = preflight.report(short, sizes(*[50] * 12))
 
-    speed = {"tokens_per_second": 100, "dev_seconds": 2}
-    assert prices.whole(RECIPE, whole | speed) == pytest.approx(15 + 18 + 13 * 2)
-    assert prices.whole(short, cut | speed) == pytest.approx(15 + 6 + 5 * 2)
+    speed: Preflight = {"tokens_per_second": 100, "dev_seconds": 2}
+    assert prices.whole(RECIPE, {**whole, **speed}) == pytest.approx(15 + 18 + 13 * 2)
+    assert prices.whole(short, {**cut, **speed}) == pytest.approx(15 + 6 + 5 * 2)
 
 
 def test_each_option_has_its_price_and_the_whole_is_their_sum() -> None:
@@ -71,14 +72,14 @@ def test_each_option_has_its_price_and_the_whole_is_their_sum() -> None:
 def test_a_run_that_cannot_work_is_refused_with_its_numbers(
     row_sizes: Sizes, extra: dict[str, Any], reason: str
 ) -> None:
-    found = preflight.report(RECIPE, row_sizes) | extra
+    found: Any = {**preflight.report(RECIPE, row_sizes), **extra}
 
     assert reason in " ".join(preflight.blockers(RECIPE, found, 8_000_000_000))
 
 
 @pytest.mark.parametrize(("fits", "said"), [(True, "What would fit is below"), (False, "Train a smaller model")])
 def test_what_is_below_is_said_to_fit_only_where_it_does(fits: bool, said: str) -> None:
-    found = preflight.report(RECIPE, sizes(50)) | {"memory": {"weights": 9}, "proposals": [{"fits": fits}]}
+    found: Any = {**preflight.report(RECIPE, sizes(50)), "memory": {"weights": 9}, "proposals": [{"fits": fits}]}
 
     assert said in " ".join(preflight.blockers(RECIPE, found, 8))
 
@@ -147,7 +148,7 @@ def test_what_does_not_fit_is_not_tried_and_what_would_is_proposed(run: Any, tmp
     assert found["checkpointing"]["change"] == {"checkpointing": "auto"}
     assert found["checkpointing"]["needs"]["tried"]
     assert found["rows"]["left_out"] == 1
-    assert found["rows"]["change"]["max_row_tokens"] < made.lengths[long]
+    assert int(found["rows"]["change"]["max_row_tokens"]) < made.lengths[long]
     assert not found["bits"]["needs"]["tried"]
     assert (made.recompute.on, len(made.train)) == (False, 24)
 

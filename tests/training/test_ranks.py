@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.training import batches, job, launchers, store
 from app.training import recipe as recipes
 from app.training.launchers import AsApproved, Process, TorchRun
-from app.training.protocol import SPEC, Exit, of_rank
+from app.training.protocol import SPEC, Exit, Start, of_rank
 from app.training.ray_launcher import Tail, against
 from app.training.recipe import Recipe
 from tests.support import tiny
@@ -178,7 +178,7 @@ def test_torchrun_leaves_nothing_behind_whatever_ends_it(another: Callable[..., 
     """With the real torchrun, as a worker starts it."""
     pair = another(processes=2, launcher="torchrun", epochs=20)
     pair.order()
-    spec = {**_order(pair), "threads": 2}
+    spec = Start(**{**_order(pair), "threads": 2})
     running = TorchRun(pair.data, 2).start(pair.folder, spec)
     try:
         events: list[dict[str, Any]] = []
@@ -239,7 +239,7 @@ class Watching:
     inner: AsApproved
     watch: Callable[[Process, dict[str, Any]], None]
 
-    def start(self, run: Path, spec: Mapping[str, Any]) -> Any:
+    def start(self, run: Path, spec: Start) -> Any:
         return Watched(self.inner.start(run, spec), self.watch)
 
 
@@ -318,7 +318,7 @@ def test_a_run_that_loses_a_process_goes_on_by_itself(story: Story) -> None:
 
     run = story.run(row)
     with reading(story.engine) as session:
-        log = [event.body["line"] for event in job_store.log_lines(session, int(run.job_id or 0))]
+        log = [str(event.body["line"]) for event in job_store.log_lines(session, int(run.job_id or 0))]
         steps = [one.step for one in store.metrics(session, run.id, "step")]
     assert (run.state, run.training_facts["attempts"]) == ("done", 2)
     assert steps == list(range(1, 41))

@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -16,6 +15,7 @@ from app.datasets.reading.read_as import ReadAs
 from app.db import reading, writing
 from app.inference import folders
 from app.inference.tables import ModelRow
+from app.recipes.preflights import Preflight
 from app.results import card
 from app.results import job as results_job
 from app.results import service as results
@@ -61,7 +61,7 @@ def test_reasoning_from_the_preflight_to_the_result(thinking: Story, stop_by: st
     with reading(thinking.engine) as session:
         row, _ = service.recipe_of(session, thinking.assessment.id)
         assert row is not None
-        report: dict[str, Any] = row.preflight or {}
+        report: Preflight = row.preflight or {}
     assert report["blockers"] == []
     assert all(one["completion"].startswith("<think>\nFirst look.\n</think>\n\n/**") for one in report["samples"])
     assert all(one["prompt"].endswith("assistant\n") for one in report["samples"])

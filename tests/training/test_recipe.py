@@ -1,6 +1,7 @@
 """Recipes: defaults with reasons, bounds, and the course of the learning rate."""
 
 from dataclasses import asdict, fields
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,9 @@ def test_few_rows_get_smaller_batches(rows: int, batch: int) -> None:
 def test_a_recipe_survives_the_subjects_spelling_of_numbers() -> None:
     recipe = Recipe(learning_rate=0.1 / 3 / 100, dropout=0.05)
 
-    assert recipes.parse(exact(asdict(recipe))) == recipe
+    spelled: Any = exact(asdict(recipe))
+
+    assert recipes.parse(spelled) == recipe
 
 
 def test_every_wrong_setting_is_named_at_once() -> None:

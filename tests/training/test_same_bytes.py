@@ -13,7 +13,7 @@ from app.training import admission, child
 from app.training.admission import Ended, Refuse
 from app.training.launchers import Local
 from app.training.loop import Stop
-from app.training.protocol import SEALED, SPEC, Exit, plain
+from app.training.protocol import SEALED, SPEC, Exit, Start, plain
 from tests.support import tiny
 from tests.support.trainer import build
 
@@ -123,7 +123,7 @@ def test_a_ticket_lives_for_minutes() -> None:
 def test_the_spec_is_its_owners_only(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / SPEC).symlink_to(tmp_path / "elsewhere")
-    process = Local(tmp_path).start(tmp_path / "run", {"threads": 1})
+    process = Local(tmp_path).start(tmp_path / "run", Start(1, 1, "", "", "", "", "", threads=1))
     process.close()
 
     assert not (tmp_path / "elsewhere").exists()

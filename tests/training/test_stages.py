@@ -7,10 +7,12 @@ import pytest
 
 from app.db import utcnow
 from app.economics.prices import Price
+from app.jobs.progress import Progress
 from app.jobs.tables import JobRow, Status
 from app.training import events
 from app.training.cost import so_far
 from app.training.legs import Outcome
+from app.training.protocol import Measured
 from app.training.stages import Kept, kept, live
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 
@@ -110,10 +112,10 @@ def test_nothing_is_said_of_what_nobody_measured() -> None:
 
 def test_after_the_last_step_the_job_names_what_goes_on_and_counts_no_steps() -> None:
     heard = events.Heard()
-    step = {"step": 15, "of": 16, "loss": 1.0, "tokens_per_second": 400.0}
+    step: Measured = {"event": "step", "step": 15, "of": 16, "loss": 1.0, "tokens_per_second": 400.0}
 
     assert events.progress(heard, step)["total"] == 16
-    assert events.progress(heard, step | {"step": 16}) == {
+    assert events.progress(heard, {**step, "step": 16}) == {
         "stage": "Last dev evaluation",
         "loss": 1.0,
         "tokens_per_second": 400.0,
@@ -156,7 +158,7 @@ def test_what_a_run_costs_and_what_it_would_go_on_from() -> None:
 
 def test_live_figures_are_of_the_last_steps_and_memory_of_a_trainer_that_runs() -> None:
     losses = [MetricRow(step=step, loss=loss, at=utcnow()) for step, loss in ((0, 3.0), (8, 1.0), (16, 2.0))]
-    report = {"memory_bytes": 5, "peak_bytes": 9}
+    report: Progress = {"memory_bytes": 5, "peak_bytes": 9}
     now = live(run(), "running", metrics(*range(1, 31)), losses, report)
 
     assert (now.train_loss, now.dev_loss, now.best_loss, now.best_step) == (1.0, 2.0, 1.0, 8)

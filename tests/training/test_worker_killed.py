@@ -46,7 +46,7 @@ def test_killed_with_its_worker_a_run_goes_on_where_it_was(
     with reading(engine) as session:
         numbers = [metric.step for metric in store.metrics(session, row.id, "step")]
         attempts = {metric.attempt for metric in store.metrics(session, row.id, "step")}
-        log = [event.body["line"] for event in job_store.log_lines(session, int(row.job_id or 0))]
+        log = [str(event.body["line"]) for event in job_store.log_lines(session, int(row.job_id or 0))]
     assert trainers
     assert numbers == list(range(1, steps + 1))
     assert attempts == {1, 2}

@@ -4,11 +4,10 @@ Here is what these metrics are called and what they ask for; `scoring` runs them
 """
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from app.evaluation import structure
-from app.evaluation.kinds.metric import Fault, Metric, Option, Options, run_elsewhere, trimmed
+from app.evaluation.kinds.metric import Fault, Kept, Metric, Option, Options, run_elsewhere, text_of, trimmed
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _STATEMENT = re.compile(r"\b(?:select|with|values)\b", re.IGNORECASE)
@@ -31,9 +30,9 @@ def _statement_view(text: str, options: Options) -> str:
     return statement(text, fence=bool(options.get("fence")))
 
 
-def _hash_faults(name: str, nothing: str) -> Any:
-    def faults(kept: dict[str, Any]) -> Iterator[Fault]:
-        if name in kept and not _SHA256.fullmatch(kept[name]):
+def _hash_faults(name: str, nothing: str) -> Callable[[Kept], Iterator[Fault]]:
+    def faults(kept: Kept) -> Iterator[Fault]:
+        if name in kept and not _SHA256.fullmatch(text_of(kept, name)):
             yield name, nothing
 
     return faults

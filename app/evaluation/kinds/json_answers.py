@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from app.evaluation import structure
-from app.evaluation.kinds.metric import Fault, Metric, Option, Options
+from app.evaluation.kinds.metric import Fault, Kept, Metric, Option, Options, text_of
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 SCHEMA_LIMIT = 10_000  # characters
 
@@ -16,7 +19,7 @@ def _reach(options: Options) -> dict[str, bool]:
     return {name: bool(options.get(name)) for name in ("fence", "around")}
 
 
-def _json(text: str, options: Options) -> Any:
+def _json(text: str, options: Options) -> object:
     return structure.parsed(text, **_reach(options))
 
 
@@ -47,7 +50,7 @@ def _json_view(text: str, options: Options) -> str:
 # ------------------------------------------------------------------ by schema
 
 
-def _compiled(schema: str) -> Any:
+def _compiled(schema: str) -> "jsonschema_rs.Validator":
     """A check of values: formats count, patterns are read in linear time, nothing is fetched."""
     import jsonschema_rs
 
@@ -63,7 +66,9 @@ def _json_schema(output: str, _target: str, options: Options) -> float:
     if _json(output, options) is structure.NOTHING:
         return 0.0
     try:
-        return float(_check_of(options["schema"]).is_valid(json.loads(structure.bare(output, **_reach(options)))))
+        return float(
+            _check_of(text_of(options, "schema")).is_valid(json.loads(structure.bare(output, **_reach(options))))
+        )
     except (ValueError, RecursionError):  # numbers or depths that no check takes
         return 0.0
 
@@ -76,15 +81,15 @@ def _schema_view(text: str, options: Options) -> str:
         value = json.loads(structure.bare(text, **_reach(options)))
         faults = [
             f"{'/'.join(map(str, error.instance_path)) or 'the whole'}: {error.message}"
-            for error in _check_of(options["schema"]).iter_errors(value)
+            for error in _check_of(text_of(options, "schema")).iter_errors(value)
         ]
     except (ValueError, RecursionError):
         return "cannot be checked"
     return "\n".join(faults[:20]) or _json_view(text, options)
 
 
-def _schema_faults(kept: dict[str, Any]) -> Iterator[Fault]:
-    if "schema" in kept and (wrong := schema_fault(kept["schema"])):
+def _schema_faults(kept: Kept) -> Iterator[Fault]:
+    if "schema" in kept and (wrong := schema_fault(text_of(kept, "schema"))):
         yield "schema", wrong
 
 
@@ -106,7 +111,7 @@ def schema_fault(text: str) -> str:
     return ""
 
 
-def _outside(value: Any) -> Iterator[str]:
+def _outside(value: object) -> Iterator[str]:
     """References that point out of the schema."""
     if isinstance(value, dict):
         for key, held in value.items():

@@ -5,15 +5,14 @@ Here is what the metric is called and what it asks for; whether a judge may deci
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
-from app.evaluation.kinds.metric import Fault, Metric, Option, run_elsewhere, trimmed
+from app.evaluation.kinds.metric import Fault, Kept, Metric, Option, run_elsewhere, text_of, trimmed
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def _faults(kept: dict[str, Any]) -> Iterator[Fault]:
-    if "judge" in kept and not _SHA256.fullmatch(kept["judge"]):
+def _faults(kept: Kept) -> Iterator[Fault]:
+    if "judge" in kept and not _SHA256.fullmatch(text_of(kept, "judge")):
         yield "judge", "Choose one of the judges."
 
 

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from app.evaluation.kinds.metric import Fault, Metric, Option, Options
+from app.evaluation.kinds.metric import Fault, Kept, Metric, Option, Options, text_of
 from app.evaluation.kinds.overlap import tokens
 
 LONGEST = 10_000_000  # that a limit may be
@@ -31,16 +30,16 @@ def _length_view(text: str, _options: Options) -> str:
     return ", ".join(f"{count:,} {SIZES[size]}{'' if count == 1 else 's'}" for size, count in _sizes(text).items())
 
 
-def _length_faults(kept: dict[str, Any]) -> Iterator[Fault]:
+def _length_faults(kept: Kept) -> Iterator[Fault]:
     named = [f"{end}_{size}" for size in SIZES for end in ("min", "max")]
-    given = [name for name in named if name in kept]
+    given = {name: text_of(kept, name) for name in named if name in kept}
     if not given:
         yield "max_characters", "Set at least one limit."
-    wrong = [name for name in given if not kept[name].strip().isdecimal() or not 0 < int(kept[name]) <= LONGEST]
+    wrong = [name for name, text in given.items() if not text.strip().isdecimal() or not 0 < int(text) <= LONGEST]
     for name in wrong:
         yield name, "Use a whole number from 1."
     for size in SIZES:
-        low, high = kept.get(f"min_{size}"), kept.get(f"max_{size}")
+        low, high = given.get(f"min_{size}"), given.get(f"max_{size}")
         if low and high and not {f"min_{size}", f"max_{size}"} & set(wrong) and int(low) > int(high):
             yield f"max_{size}", "The most is less than the least."
 
@@ -84,11 +83,11 @@ def checks(text: str, options: Options) -> dict[str, bool]:
     text = text.strip()
     lines = [line for line in text.splitlines() if line.strip()]
     made: dict[str, bool] = {}
-    if start := options.get("starts"):
+    if start := text_of(options, "starts"):
         made[f"starts with “{start}”"] = text.startswith(start.strip())
-    if end := options.get("ends"):
+    if end := text_of(options, "ends"):
         made[f"ends with “{end}”"] = text.endswith(end.strip())
-    if wanted := options.get("lines"):
+    if wanted := text_of(options, "lines"):
         least, most = _span(wanted)
         made[f"{wanted} lines (it has {len(lines):,})"] = least <= len(lines) <= most
     if options.get("bullets"):
@@ -115,14 +114,14 @@ def _format_view(text: str, options: Options) -> str:
     return "\n".join(f"{'yes' if passed else 'no'}: {check}" for check, passed in checks(text, options).items())
 
 
-def _format_faults(kept: dict[str, Any]) -> Iterator[Fault]:
+def _format_faults(kept: Kept) -> Iterator[Fault]:
     if not kept:
         yield "starts", "Set at least one check."
     if "lines" in kept:
-        kept["lines"] = kept["lines"].replace(" ", "").replace("\u2013", "-")
-        if not re.fullmatch(r"\d{1,5}(?:-\d{1,5})?", kept["lines"]):
+        lines = kept["lines"] = text_of(kept, "lines").replace(" ", "").replace("\u2013", "-")
+        if not re.fullmatch(r"\d{1,5}(?:-\d{1,5})?", lines):
             yield "lines", "Use a number of lines like 3, or a span like 2-5."
-        elif not 1 <= _span(kept["lines"])[0] <= _span(kept["lines"])[1] <= MOST_LINES:
+        elif not 1 <= _span(lines)[0] <= _span(lines)[1] <= MOST_LINES:
             yield "lines", "The span has to begin at 1 or later and end behind its beginning."
 
 

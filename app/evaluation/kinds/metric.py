@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from app import glossary
 
-Options = Mapping[str, Any]
+Value = str | bool
+Options = Mapping[str, Value]
+"""What a metric was told: texts as they were typed, and True for each flag that is set."""
+Kept = dict[str, Value]
+"""The same while it is checked."""
 Fault = tuple[str, str]
 """The name of an option, and what is wrong with its value as a sentence."""
 
@@ -26,7 +30,7 @@ class Option:
     required: bool = False
 
 
-def _no_faults(_kept: dict[str, Any]) -> Iterator[Fault]:
+def _no_faults(_kept: Kept) -> Iterator[Fault]:
     return iter(())
 
 
@@ -45,7 +49,7 @@ class Metric:
     score: Callable[[str, str, Options], float]
     view: Callable[[str, Options], str]
     options: tuple[Option, ...] = ()
-    faults: Callable[[dict[str, Any]], Iterator[Fault]] = _no_faults
+    faults: Callable[[Kept], Iterator[Fault]] = _no_faults
     executed: bool = False
     rules: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -57,6 +61,12 @@ class Metric:
     def explanation(self) -> str:
         """For people who have not heard of it."""
         return glossary.term(f"metric.{self.name}").help
+
+
+def text_of(options: Options, name: str) -> str:
+    """A text option; empty where there is none."""
+    value = options.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def trimmed(text: str, _options: Options) -> str:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 from app.evaluation import numbers
-from app.evaluation.kinds.metric import Fault, Metric, Option, Options
+from app.evaluation.kinds.metric import Fault, Kept, Metric, Option, Options, text_of
 
 
 def _number(text: str, options: Options) -> tuple[Decimal, str] | None:
@@ -24,13 +23,14 @@ def _number_view(text: str, options: Options) -> str:
     return "not one number" if number is None else f"{number[0].normalize():f} {number[1]}".strip()
 
 
-def _faults(kept: dict[str, Any]) -> Iterator[Fault]:
+def _faults(kept: Kept) -> Iterator[Fault]:
     """Words for the decimal sign become the sign."""
     if "decimal" in kept:
-        kept["decimal"] = {"point": ".", "comma": ","}.get(kept["decimal"].strip().lower(), kept["decimal"].strip())
+        sign = text_of(kept, "decimal").strip()
+        kept["decimal"] = {"point": ".", "comma": ","}.get(sign.lower(), sign)
         if kept["decimal"] not in (".", ","):
             yield "decimal", "Type . (as in 1,234.5) or , (as in 1.234,5)."
-    if "tolerance" in kept and not numbers.TOLERANCE.fullmatch(kept["tolerance"].strip()):
+    if "tolerance" in kept and not numbers.TOLERANCE.fullmatch(text_of(kept, "tolerance").strip()):
         yield "tolerance", "Use a number like 0.01, or a share like 1 %."
 
 

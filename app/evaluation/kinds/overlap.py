@@ -4,14 +4,17 @@ import re
 import unicodedata
 from collections import Counter
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from app.evaluation.kinds.metric import Metric, Options, trimmed
 from app.text import normal_form
 
+if TYPE_CHECKING:
+    from sacrebleu.metrics import CHRF
+
 
 @lru_cache(maxsize=1)
-def _chrf_scorer() -> Any:
+def _chrf_scorer() -> "CHRF":
     from sacrebleu.metrics import CHRF
 
     return CHRF()  # character order 6, word order 0, beta 2: chrF2 (Popović 2015)

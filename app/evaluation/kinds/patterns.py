@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
-from app.evaluation.kinds.metric import Fault, Metric, Option, Options
+from app.evaluation.kinds.metric import Fault, Kept, Metric, Option, Options, text_of
+
+if TYPE_CHECKING:
+    import re2
 
 PATTERN_LIMIT = 1_000  # characters; a longer expression is a program, not a check
 PATTERN_MEMORY = 8 << 20  # bytes that re2 may use for one expression
@@ -17,7 +20,7 @@ def pattern_coverage(pattern: str, targets: Sequence[str]) -> float:
     return sum(bool(_matches(target, {"pattern": pattern})) for target in targets) / len(targets)
 
 
-def _compiled(pattern: str) -> Any:
+def _compiled(pattern: str) -> "re2._Regexp":
     import re2
 
     settings = re2.Options()
@@ -47,7 +50,7 @@ def _pattern_fault(pattern: str) -> str | None:
 
 def _matches(text: str, options: Options) -> list[tuple[str, ...]]:
     """What the expression found, in order: the groups when it has any, else the whole match."""
-    expression = _expression(options["pattern"])
+    expression = _expression(text_of(options, "pattern"))
     grouped = bool(expression.groups)
     return [
         tuple(part or "" for part in (match.groups() if grouped else (match.group(),)))
@@ -65,8 +68,8 @@ def _pattern_view(text: str, options: Options) -> str:
     return "\n".join(" · ".join(part for part in parts if part) for parts in _matches(text, options))
 
 
-def _faults(kept: dict[str, Any]) -> Iterator[Fault]:
-    if "pattern" in kept and (wrong := _pattern_fault(kept["pattern"])):
+def _faults(kept: Kept) -> Iterator[Fault]:
+    if "pattern" in kept and (wrong := _pattern_fault(text_of(kept, "pattern"))):
         yield "pattern", wrong
 
 
