@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict, cast
 import orjson
 from sqlalchemy import ColumnElement, CursorResult, Select, and_, case, delete, func, not_, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.baselines import arms
 from app.baselines.answer_details import AnswerDetails, ReplyKept
@@ -164,7 +164,9 @@ def used(session: Session, arm_ids: Collection[int]) -> list[Used]:
     asked = AnswerRow.taken_from.is_(None)
     silent = and_(asked, AnswerRow.prompt_tokens == 0, AnswerRow.status == "ok")
 
-    def total(of: ColumnElement[bool], value: ColumnElement[int] | int) -> ColumnElement[int]:
+    def total(
+        of: ColumnElement[bool], value: ColumnElement[int] | InstrumentedAttribute[int] | int
+    ) -> ColumnElement[int]:
         return func.sum(case((of, value), else_=0))
 
     rows = session.execute(

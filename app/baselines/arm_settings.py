@@ -4,8 +4,9 @@ In an approved subject a number that is not whole stands as a text.
 """
 
 from collections.abc import Collection, Mapping
-from typing import NotRequired, TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
+from app.inference.constraints import Kind
 from app.inference.local_protocol import Dtype
 from app.plain_json import JsonObject
 
@@ -32,25 +33,27 @@ class Searched(TypedDict, total=False):
     """Which passages a question is given. way: lexical, embedding, hybrid, gold, or all. k: how many. index, sha256:
     where they are found."""
 
-    way: str
+    way: Literal["lexical", "embedding", "hybrid", "gold", "all"]
     k: int
     index: int
-    sha256: str
+    sha256: str | None
 
 
 class ArmPassages(Searched, total=False):
     """The passages of an arm. documents: of the way `all`, with the hash over them. check, marks_up_to: what `gold`
-    goes by."""
+    goes by; rows: dev rows whose gold passage is known, known_by: how many by which sign."""
 
     documents: list[int]
     check: int
     marks_up_to: int
+    rows: int
+    known_by: Mapping[str, int]
 
 
 class HeldTo(TypedDict, total=False):
     """What answers are held to (`constraints.Constraint`). version: of the assessment's constraint."""
 
-    kind: str
+    kind: Kind
     text: str
     sha256: str
     version: int
@@ -93,8 +96,8 @@ class ArmSettings(TypedDict, total=False):
     """shots: random, nearest or many examples, with k, seed and `by` (tfidf, embedding); window: tokens that many of
     them have to fit into, with question and answer. instructions: that differ from the run's, and their version.
     scoring: labels. learns: logistic. label: the commonest one, given to every row. model_id, model_as: another model
-    than the run's, with the arm whose prompt it followed. dtype: of a local model. training, seed: whose adapter
-    answers. rules, not_worse_margin: by which the measurement is read (`arms.RULES`, `arms.MARGIN`)."""
+    than the run's, with the arm whose prompt it follows, or followed. dtype: of a local model. training, seed: whose
+    adapter answers. rules, not_worse_margin: by which the measurement is read (`arms.RULES`, `arms.MARGIN`)."""
 
     shots: str
     k: int
@@ -112,6 +115,7 @@ class ArmSettings(TypedDict, total=False):
     label: str
     model_id: int
     model_as: ModelKept
+    follows: str
     followed: str
     dtype: Dtype
     training: int
@@ -124,3 +128,8 @@ def only(settings: ArmSettings, names: Collection[str]) -> ArmSettings:
     """Some of an arm's settings, in the order of these names."""
     every: JsonObject = settings
     return cast("ArmSettings", {name: every[name] for name in names if name in every})
+
+
+def labels_of(settings: ArmSettings) -> str:
+    """The hash of the labels that are scored; empty where an answer is written."""
+    return settings["labels"]["sha256"] if settings.get("labels") else ""

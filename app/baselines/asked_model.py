@@ -35,13 +35,13 @@ def opened(claim: Claim, model_id: int) -> Iterator[Generator]:
         model = model_store.get(session, model_id)
         manner = other_models.manner(session, baseline, model_id)
     kept = [arm.settings["dtype"] for arm in other_models.arms_of(baseline, model_id) if "dtype" in arm.settings]
-    dtype = cast("Dtype", kept[0] if kept else "auto")
+    dtype: Dtype = kept[0] if kept else "auto"
     claim.report({"stage": f"Starting {model.name}"}, now=True)
     try:
         generator = inference.generator(claim.settings, model, dtype=dtype, asked_as=manner)
         try:
             if isinstance(generator, LocalModel) and dtype == "auto" and (info := generator.info(claim.cancelled)):
-                _keep_dtype(claim, model_id, info.dtype)
+                _keep_dtype(claim, model_id, cast("Dtype", info.dtype))
             yield generator
             if isinstance(generator, Endpoint) and generator.answered:
                 with claim.write() as session:
@@ -76,7 +76,7 @@ def same_model(claim: Claim, model_id: int) -> None:
             raise Failed(against)
 
 
-def _keep_dtype(claim: Claim, model_id: int, dtype: str) -> None:
+def _keep_dtype(claim: Claim, model_id: int, dtype: Dtype) -> None:
     """Write down the precision, so that a later attempt, a revision and the adapter are asked in the same."""
     with claim.write() as session:
         for arm in other_models.arms_of(store.get(session, claim.subject_id), model_id):

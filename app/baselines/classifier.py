@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    Matrix = csr_matrix | NDArray[np.float32]  # a row for each text
-
 REPEATS = 4  # times that an answer has to stand there, on average, to be a label (as in the check of the data)
 LONGEST_LABEL = 60  # characters; half of the answers have to be as short
 ROWS = 20_000  # training rows; a larger set is sampled
@@ -80,11 +78,11 @@ class Features(Protocol):
     rows: int
     strength: float
 
-    def learn(self, texts: Sequence[str], labels: int) -> "Matrix":
+    def learn(self, texts: Sequence[str], labels: int) -> "csr_matrix | NDArray[np.float32]":
         """A matrix with a row for each training text."""
         ...
 
-    def read(self, texts: Sequence[str]) -> "Matrix":
+    def read(self, texts: Sequence[str]) -> "csr_matrix | NDArray[np.float32]":
         """The same for texts that are to be answered."""
         ...
 
@@ -97,7 +95,7 @@ class Grams:
 
     _vectorizer: "TfidfVectorizer"  # once it has learnt
 
-    def learn(self, texts: Sequence[str], labels: int) -> "Matrix":
+    def learn(self, texts: Sequence[str], labels: int) -> "csr_matrix | NDArray[np.float32]":
         import numpy as np
         from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -110,7 +108,7 @@ class Grams:
         )
         return self._vectorizer.fit_transform([_text(text) for text in texts])
 
-    def read(self, texts: Sequence[str]) -> "Matrix":
+    def read(self, texts: Sequence[str]) -> "csr_matrix | NDArray[np.float32]":
         return self._vectorizer.transform([_text(text) for text in texts])
 
 
@@ -128,7 +126,7 @@ class Meaning:
         self._questions = list(questions)
         self._scaled: Mapping[str, NDArray[np.float32]] = {}
 
-    def learn(self, texts: Sequence[str], labels: int) -> "Matrix":
+    def learn(self, texts: Sequence[str], labels: int) -> "csr_matrix | NDArray[np.float32]":
         from sklearn.preprocessing import StandardScaler
 
         vectors = self._embed([text[:TEXT_LIMIT] for text in [*texts, *self._questions]])
@@ -137,7 +135,7 @@ class Meaning:
         self._scaled = dict(zip(self._questions, scaled[len(texts) :], strict=True))
         return scaled[: len(texts)]
 
-    def read(self, texts: Sequence[str]) -> "Matrix":
+    def read(self, texts: Sequence[str]) -> "csr_matrix | NDArray[np.float32]":
         import numpy as np
 
         return np.stack([self._scaled[text] for text in texts])
@@ -195,7 +193,7 @@ class Classifier:
         return answers
 
 
-def _filled(matrix: "Matrix") -> int:
+def _filled(matrix: "csr_matrix | NDArray[np.float32]") -> int:
     """Numbers of a matrix that are computed with."""
     return int(matrix.nnz if hasattr(matrix, "nnz") else matrix.size)
 

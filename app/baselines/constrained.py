@@ -34,7 +34,10 @@ def offers(context: Context) -> Iterable[Offer]:
             why = f"The training answers are {kind}, so the model could be held to that."
             yield Offer(nearest, proposed=False, why=why, against="Set an output constraint first.", mend=place)
         return
-    settings: ArmSettings = {"constraint": {**row.constraint.to_json(), "version": row.version}}
+    held = row.constraint
+    settings: ArmSettings = {
+        "constraint": {"kind": held.kind, "text": held.text, "sha256": held.sha256, "version": row.version}
+    }
     against = ""
     if row.dataset_id != context.dataset.id:
         rows = "an earlier version of the data" if row.fit.get("counts") else "the data of another assessment"

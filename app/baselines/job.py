@@ -339,7 +339,7 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
                 work.answers += 1
                 work.failed += row["error"] is not None
                 if work.failed == work.answers == HOPELESS:
-                    hopeless = masking.mask(row["error"])
+                    hopeless = masking.mask(row["error"] or "")
                     break
     finally:
         intake.close()  # whatever ends this: answers that came are kept

@@ -110,5 +110,5 @@ def used(session: Session, arm_ids: Collection[int]) -> Used:
             func.coalesce(func.sum(JudgeCallRow.seconds), 0.0),
         ).where(JudgeCallRow.arm_id.in_(sorted(arm_ids)))
     ).one()
-    *numbers, seconds = found
-    return Used(*(int(value) for value in numbers), seconds=float(seconds))
+    calls, read, written, uncounted, prompts_of, texts_of, seconds = found
+    return Used(calls, int(read), int(written), int(uncounted), int(prompts_of), int(texts_of), float(seconds))

@@ -19,7 +19,7 @@ from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Unusable
 from app.jobs.claims import Claim, Failed
 from app.scoring.judge import Judge
-from app.scoring.scores import Scoring
+from app.scoring.scores import AboutRow, Scoring
 
 T = TypeVar("T")
 
@@ -99,9 +99,7 @@ class Judged:
             return len(answers)
         return next((place for place, one in enumerate(about) if one and not scorer.said(one)), len(answers))
 
-    def _about(
-        self, answer: Answer, asked: Asked, example: Example, most: int
-    ) -> tuple[str, str, scored.AboutRow] | None:
+    def _about(self, answer: Answer, asked: Asked, example: Example, most: int) -> tuple[str, str, AboutRow] | None:
         settled, _ = asked.kept(answer_text.settled(answer, most, example.target, unseen=self.unseen), example.target)
         return None if settled.error is not None else (settled.text, example.target, scored.about(example))
 

@@ -91,13 +91,13 @@ def before_by(session: Session, baseline: BaselineRow, known: History) -> Before
 
 def earlier_looks(session: Session, baseline: BaselineRow, on_same_rows: Sequence[BaselineRow]) -> list[Look]:
     """Looks at these test rows by other measurements, up to this one's last look; all so far while it has none."""
-    until = max((datetime.fromisoformat(look["at"]) for look in baseline.test_looks), default=None)
+    until = max((datetime.fromisoformat(str(look["at"])) for look in baseline.test_looks), default=None)
     others = {row.id: row for row in on_same_rows if row.id != baseline.id}
     earlier = [
         Look.from_json({"assessment": row.assessment_id, "measurement": row.id, **look})
         for row in others.values()
         for look in row.test_looks
-        if until is None or datetime.fromisoformat(look["at"]) < until
+        if until is None or datetime.fromisoformat(str(look["at"])) < until
     ]
     if others:
         named = {arm.id: arm for row in others.values() for arm in row.arms}

@@ -5,6 +5,7 @@ race, and its faults cost nobody else anything.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.assessments import own_servers
 from app.assessments import store as assessment_store
 from app.baselines import arms, measured_model, standing
+from app.baselines.arm_settings import ArmSettings, only
 from app.baselines.arms import Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.offers import Context, Offer
@@ -23,7 +25,7 @@ from app.inference.findings import Manner
 
 FAMILY = "stronger_model"
 BESIDE = "another model, which shows what could be reached"
-FOLLOWS = "follows"  # a setting: the prompt is that of the best arm, once there is one
+FOLLOWS: Final = "follows"  # a setting: the prompt is that of the best arm, once there is one
 PROMPT = (*arms.MADE_OF, "instructions")  # the settings that such an arm takes over: everything but the model
 
 
@@ -90,15 +92,16 @@ def settle(session: Session, baseline: BaselineRow, model_id: int) -> list[ArmRo
     for arm in [arm for arm in mine if FOLLOWS in arm.settings]:
         if leading is None:
             continue
-        prompt = {key: leading.settings[key] for key in PROMPT if key in leading.settings}
-        if "window" in prompt and (mine_reads := trials.window(model_store.get(session, model_id))):
-            prompt["window"] = min(prompt["window"], mine_reads)
+        prompt = only(leading.settings, PROMPT)
+        if (window := prompt.get("window")) and (reads := trials.window(model_store.get(session, model_id))):
+            prompt["window"] = min(window, reads)
         if not prompt and any(FOLLOWS not in other.settings for other in mine):
             mine.remove(arm)
             baseline.arms.remove(arm)
             session.delete(arm)
             continue
-        kept = {key: value for key, value in arm.settings.items() if key != FOLLOWS}
+        kept = arm.settings.copy()
+        kept.pop(FOLLOWS, None)
         arm.settings = {**kept, **prompt, "followed": leading.name}
     session.flush()
     return [arm for arm in mine if _waits(arm)]
@@ -143,8 +146,9 @@ def offers(context: Context) -> Iterable[Offer]:
         cannot = own_servers.against_sending(context.assessment, row)
         if not cannot and state in ("failing", "failed", "retired"):
             cannot = f"It is {state}: test it again under Models."
-        kept = {"model_id": row.id, "model_as": MeasuredModel.of(row).to_json()}
+        kept: ArmSettings = {"model_id": row.id, "model_as": MeasuredModel.of(row).to_json()}
         why = "On this machine." if row.kind != "endpoint" else f"{row.reference} at {urlsplit(row.base_url).netloc}."
-        for name, more in (("zero_shot", {}), ("best", {FOLLOWS: "best"})):
-            arm = Arm(FAMILY, f"{FAMILY}/{row.id}/{name}", {**kept, **more})
+        following: ArmSettings = {**kept, FOLLOWS: "best"}
+        for name, settings in (("zero_shot", kept), ("best", following)):
+            arm = Arm(FAMILY, f"{FAMILY}/{row.id}/{name}", {**settings})
             yield Offer(arm, proposed=False, why=why, against=cannot, mend="/models" if cannot else "")

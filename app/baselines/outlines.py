@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from app.baselines import arms, catalogue, other_models, store
+from app.baselines import arm_settings, arms, catalogue, other_models, store
 from app.baselines.arms import CHARACTERS_PER_TOKEN
 from app.baselines.offers import Context, Offer, Sizes
 from app.inference import store as model_store
@@ -133,8 +133,8 @@ class Outline:
     def servers(self) -> Mapping[int, str]:
         """Servers that the chosen lines of other models send the rows to, by the model's id."""
         chosen = [choice for choice in self._by_others() if choice.taken]
-        kept = [choice.offer.arm.settings["model_as"] | {"id": choice.model_id} for choice in chosen]
-        named = {one["id"]: f"{one['name']} at {host_of(one['base_url'])}" for one in kept if one["base_url"]}
+        kept = [(choice.model_id, choice.offer.arm.settings["model_as"]) for choice in chosen]
+        named = {number: f"{one['name']} at {host_of(one['base_url'])}" for number, one in kept if one["base_url"]}
         return {model_id: host for model_id, host in named.items() if model_id not in self.searching}
 
     def _by_others(self) -> Sequence[Choice]:
@@ -269,7 +269,7 @@ class _Pricing:
         """
         if model_id not in self._paces:
             self._paces[model_id] = store.paces(self._session, model_id)
-        labels = (offer.arm.settings.get("labels") or {}).get("sha256", "")
+        labels = arm_settings.labels_of(offer.arm.settings)
         same = [pace for pace in self._paces[model_id] if pace.labels == labels]
         paces = same or [pace for pace in self._paces[model_id] if not pace.labels]
 

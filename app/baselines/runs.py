@@ -16,6 +16,7 @@ from app.baselines import (
     answer_store,
     arms,
     controls,
+    deciding_judge,
     drafting,
     looks,
     measured_model,
@@ -122,7 +123,8 @@ def _also_sent_to(planned: Plan) -> list[str]:
     """Addresses of other models that get the rows, or their questions."""
     kept = [arm.settings["model_as"]["base_url"] for arm in planned.arms if "model_as" in arm.settings]
     kept += [model.base_url for model in planned.embedders]
-    kept += [planned.judge["model"]["base_url"]] if planned.judge is not None else []
+    judge = deciding_judge.of(planned.judge)
+    kept += [judge.model["base_url"]] if judge is not None else []
     return list(dict.fromkeys(address for address in kept if address))
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from app.baselines.arms import CHARACTERS_PER_TOKEN
 from app.jobs.progress import SpentSoFar
 from app.plain_json import JsonObject
-from app.strict import stored as read
 from app.web.protocols import CallPrice
 from app.wording import plural
 
@@ -35,7 +34,8 @@ class Budget:
 
     @staticmethod
     def from_json(kept: JsonObject | None) -> "Budget":
-        return read(Budget, {name: (kept or {}).get(name) for name in UNITS})
+        limits = cast("Mapping[str, float | None]", kept or {})
+        return Budget(calls=limits.get("calls"), tokens=limits.get("tokens"), money=limits.get("money"))
 
     def to_json(self) -> dict[str, float] | None:
         """None where there is no limit at all."""

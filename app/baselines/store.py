@@ -9,7 +9,7 @@ from sqlalchemy import and_, not_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, selectinload
 
-from app.baselines import answer_store, arms, outdated, standing, tag_store
+from app.baselines import answer_store, arm_settings, arms, outdated, standing, tag_store
 from app.baselines.tables import ArmRow, BaselineRow, OpeningRow
 from app.datasets import store as dataset_store
 from app.db import memo, prefill
@@ -204,7 +204,7 @@ def paces(session: Session, model_id: int) -> list[Pace]:
             completion_tokens=result.tokens_out,
             counted=result.counted and result.tokens_in > 0,
             baseline_id=row.baseline_id,
-            labels=(row.settings.get("labels") or {}).get("sha256", ""),
+            labels=arm_settings.labels_of(row.settings),
         )
         for row in rows
         for result in (row.dev, row.test)

@@ -1,7 +1,6 @@
 """The subject of an assessment as it is now, built from stored content."""
 
 from dataclasses import dataclass
-from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -10,7 +9,6 @@ from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
 from app.baselines import answer_store, deciding_judge, looks, standing
 from app.baselines import facts as baselines
-from app.baselines.arm_settings import ArmSettings
 from app.baselines.history import Look
 from app.datasets.tables import DatasetRow
 from app.gate import subject
@@ -107,7 +105,7 @@ def _measurement(session: Session, measured: baselines.Measurement) -> Measureme
             ArmTried(
                 name=arm.name,
                 title=arm.title,
-                settings=cast("ArmSettings", arm.settings),
+                settings=arm.settings,
                 dev=arm.dev,
                 test=arm.test,
                 outdated=True if arm.outdated else None,

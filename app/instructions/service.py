@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,7 @@ from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import arms, planning, runs, standing, versions
 from app.baselines import store as baseline_store
+from app.baselines.arm_settings import Optimised
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.tables import ArmRow, BaselineRow, VersionRow
 from app.db import utcnow
@@ -230,9 +231,10 @@ def conclude(session: Session, row: OptimisationRow, ending: str, *, by: UserRow
     row.result = result
 
 
-def kept(row: OptimisationRow, result: Mapping[str, Any]) -> dict[str, Any]:
+def kept(row: OptimisationRow, result: Mapping[str, Any]) -> Optimised:
     """What of a run stands in the arm's settings, and so in what a reviewer approves."""
-    measured = {name: result[name] for name in ("drafts", "scored", "rows", "first", "best", "gain", "apart", "luck")}
+    of_run = ("drafts", "scored", "rows", "first", "best", "gain", "apart", "luck")
+    measured = cast("Optimised", {name: result[name] for name in of_run})
     return {
         "run": row.id,
         "critic": critic_of(row).part(),

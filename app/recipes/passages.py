@@ -11,6 +11,7 @@ from typing import cast
 from app.baselines import standing
 from app.baselines.tables import BaselineRow
 from app.datasets.tables import DatasetRow
+from app.plain_json import JsonObject
 from app.recipes.passages_carried import CarriedPassages
 from app.recipes.tables import RecipeRow
 
@@ -24,7 +25,8 @@ def wanted(baseline: BaselineRow | None, dataset: DatasetRow | None) -> CarriedP
     settings = (best.settings.get("passages") if best else None) or None
     if settings is None or dataset is None:
         return None
-    asked = cast("CarriedPassages", {name: settings[name] for name in ASKED if name in settings})
+    every: JsonObject = settings
+    asked = cast("CarriedPassages", {name: every[name] for name in ASKED if name in every})
     return {**asked, "of_rows": dataset.rows_sha256, "of_split": dataset.split_sha256}
 
 

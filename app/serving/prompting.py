@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sqlalchemy import Engine
@@ -30,6 +30,7 @@ from app.inference import embedding
 from app.inference.embedding import Vectors
 from app.inference.generator import Unusable
 from app.retrieval import service as retrieval
+from app.retrieval.settings import Way
 from app.retrieval.tables import IndexRow
 from app.retrieval.warm import WARM
 from app.settings import Settings
@@ -122,7 +123,7 @@ class Prompting:
         index = session.get_one(IndexRow, int(settings["index"]))
         if index.sha256 != settings["sha256"]:
             raise Unusable("The index is not the one that this prompt was measured with.")
-        question, way, k = prompts.question(example.messages), settings["way"], int(settings["k"])
+        question, way, k = prompts.question(example.messages), cast("Way", settings["way"]), settings["k"]
         if way == "lexical" or not index.settings.embedder:
             hits = retrieval.searcher(self._settings, self._blobs, index).search([question], way, k)[0]
         else:

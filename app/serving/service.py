@@ -358,7 +358,7 @@ def weights_of(model: ModelRow, arm: ArmRow, training: TrainingRow | None) -> We
     dtype = arm.settings.get("dtype") or standing.dtype_of(arm.baseline).get("dtype")
     dtype = dtype or (training.training_facts.get("dtype") if training else None) or PRECISION
     adapter = str(training.adapter_sha256) if training else ""
-    return Weights(model.id, folders.digest_of(model.files), cast("Dtype", dtype), adapter)
+    return Weights(model.id, folders.digest_of(model.files), dtype, adapter)
 
 
 def _made(row: ServedRow, held: Weights, arm: ArmRow | None, most_tokens: int) -> Target:

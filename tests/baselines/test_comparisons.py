@@ -1,6 +1,7 @@
 """Variants beside each other and the answers behind each number, from answers made by hand."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert, select
@@ -291,7 +292,8 @@ def test_score_and_cost_lists_what_is_unknown_and_draws_it_nowhere(make: Make, e
             assert arm.dev is not None
             arm.dev = replace(arm.dev, mean_prompt_tokens=tokens[arm.name], mean_completion_tokens=10.0)
             if arm.name.startswith("stronger"):
-                arm.settings = {"model_id": 9, "model_as": {"name": "Large"}}
+                large: Any = {"name": "Large"}
+                arm.settings = {"model_id": 9, "model_as": large}
 
     with reading(engine) as session:
         baseline = store.get(session, made)

@@ -13,6 +13,7 @@ from app.errors import Invalid
 from app.jobs import engine as job_engine
 from app.jobs import store as job_store
 from app.jobs.claims import Claim
+from app.jobs.progress import Progress, SpentSoFar
 from app.jobs.tables import JobEventRow
 from app.settings import Settings
 from app.web.protocols import CallPrice
@@ -37,7 +38,7 @@ def claim(case: Case, engine: Engine, settings: Settings, queue: job_engine.Clie
     return claim_of(engine, settings, queue, started(engine, queue, case).id)
 
 
-def reports(engine: Engine, job_id: int) -> list[dict[str, Any]]:
+def reports(engine: Engine, job_id: int) -> list[Any]:
     with reading(engine) as session:
         query = select(JobEventRow.body).where(JobEventRow.job_id == job_id, JobEventRow.kind == "progress")
         return [dict(body) for body in session.scalars(query.order_by(JobEventRow.id))]
@@ -138,7 +139,7 @@ def test_a_run_says_what_it_took_how_far_each_variant_is_and_what_failed(claim: 
             answer.status, answer.score, answer.error = "error", None, "The server said 500."
         nearest.dev = None
 
-    progress = {"arm": nearest.id, "split": "dev", "done": 60, "rate": 2.5, "seconds_left": 12.0}
+    progress: Progress = {"arm": nearest.id, "split": "dev", "done": 60, "rate": 2.5, "seconds_left": 12.0}
     with reading(engine) as session:
         baseline = store.get(session, claim.subject_id)
         so_far = live_store.so_far(session, [arm.id for arm in baseline.arms])
@@ -159,7 +160,7 @@ def test_a_run_says_what_it_took_how_far_each_variant_is_and_what_failed(claim: 
     assert (figures.rate_text, figures.currency, figures.paused, unpriced.money) == ("2.5", "EUR", False, None)
     assert [(one.error, one.rows, one.arm_id) for one in failing] == [("The server said 500.", 4, nearest.id)]
     assert next(stage.note for stage in stages if stage.when == "now").endswith("of 16 so far")
-    spent = {"tokens": 7, "money": 0.5, "currency": "USD"}
+    spent: SpentSoFar = {"tokens": 7, "money": 0.5, "currency": "USD"}
     kept = live_view.figures(baseline, {**progress, "spent": spent}, used, prices)
     assert (kept.tokens, kept.money, kept.currency) == (7, 0.5, "USD")
 

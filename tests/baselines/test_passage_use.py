@@ -3,6 +3,7 @@
 import pytest
 
 from app.baselines import causes, passage_use
+from app.baselines.answer_details import AnswerDetails
 from app.baselines.passage_use import Share
 
 
@@ -38,7 +39,7 @@ def test_a_refusal_is_told_from_an_answer(text: str, refused: bool) -> None:
 
 def test_how_a_wrong_answer_came_about() -> None:
     passages = [(4, "Salt is spread by two lorries."), (7, "The iron bridge was built in 1889 by Ludmila Varga.")]
-    found = {"passages": [[4, 0.9], [7, 0.5]]}
+    found: AnswerDetails = {"passages": [(4, 0.9), (7, 0.5)]}
 
     def failure(
         output: str, gold: list[int], cited: tuple[int, ...] = (), asked: str = "", end: str = ""
@@ -75,7 +76,7 @@ def test_a_passage_is_used_where_several_words_with_a_meaning_are_shared(output:
 
 
 def test_the_suggested_cause_goes_by_the_passages() -> None:
-    def cause(details: dict[str, object], finish: str = "stop") -> str | None:
+    def cause(details: AnswerDetails, finish: str = "stop") -> str | None:
         guess = causes.guess("Who?", "A", "B", finish=finish, metric="exact_match", passages=details)
         return guess.cause if guess else None
 

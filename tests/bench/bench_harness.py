@@ -21,6 +21,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from app.inference.local_protocol import Dtype
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from sqlalchemy import select
@@ -73,7 +75,7 @@ def pairs(labels: int, rows: int) -> list[dict[str, str]]:
 class Place:
     """An installation in a folder of its own, with one measurement."""
 
-    def __init__(self, root: Path, model: Path, dtype: str, labels: int, rows: int) -> None:
+    def __init__(self, root: Path, model: Path, dtype: Dtype, labels: int, rows: int) -> None:
         self.settings = Settings(data=root, threads=len(os.sched_getaffinity(0)), hash_time=1, hash_memory=8)
         schema.migrate(self.settings.url)
         self.engine = engine_for(self.settings)
@@ -151,7 +153,7 @@ def harness(python: str, address: str, token: str, model: str, root: Path, *, sy
     return summary["results"]["intents"]["exact_match,trimmed"], by_row
 
 
-def main(model: Path, python: str, dtype: str, rows: int, labels: int) -> None:
+def main(model: Path, python: str, dtype: Dtype, rows: int, labels: int) -> None:
     version = subprocess.run(
         [python, "-c", "import importlib.metadata as m; print(m.version('lm_eval'))"],
         capture_output=True, text=True, check=True,

@@ -214,8 +214,8 @@ def test_a_measurement_names_the_model_that_answered(gated: Gated) -> None:
     with writing(gated.engine) as session:
         baseline = baseline_store.current(session, gated.id)
         assert baseline is not None
-        was = {"kind": "endpoint", "name": "Stub", "reference": "stub-1", "base_url": "http://127.0.0.1:9", "files": {}}
-        baseline.model_as = {**was, "set_by": None}
+        was = measured_model.MeasuredModel("endpoint", "Stub", "stub-1", "http://127.0.0.1:9", {})
+        baseline.model_as = was.to_json()
 
     change_model(gated, name="GPT-5 (OpenAI)", reference="gpt-5", base_url="https://api.openai.com/v1")
 
@@ -235,7 +235,7 @@ def test_one_measurement_is_of_one_model(gated: Gated, changed: dict[str, Any], 
         baseline = baseline_store.current(session, gated.id)
         assert baseline is not None
         model = session.get_one(ModelRow, baseline.model_id)
-        baseline.model_as = measured_model.MeasuredModel.of(model).part() | {"set_by": None}
+        baseline.model_as = {**measured_model.MeasuredModel.of(model).to_json(), "set_by": None}
     change_model(gated, **changed)
 
     answer = gated.post(f"/api/v1/baselines/{baseline.id}/revisions", json={"instructions": "Better."})

@@ -12,6 +12,7 @@ from sqlalchemy.event import listen, remove
 
 from app.audit import service as audit
 from app.baselines import arms, facts, standing, store
+from app.baselines.arm_settings import ArmPassages
 from app.baselines.arms import Dropped, Scored
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, TagRow
 from app.blobs import Blobs
@@ -291,7 +292,7 @@ def tried(gated: Gated) -> tuple[list[str], str | None]:
 
 def test_an_arm_whose_index_was_built_again_leads_nothing_and_is_not_tried(gated: Gated, blobs: Blobs) -> None:
     index = indexed(gated, blobs)
-    passages = {"way": "lexical", "k": 5, "index": 1, "sha256": index}
+    passages: ArmPassages = {"way": "lexical", "k": 5, "index": 1, "sha256": index}
     arm = another_arm(gated, "rag", 0.9, passages=passages)
     another_arm(gated, "oracle", 0.95, passages={"way": "gold", "sha256": index})
     assert tried(gated)[1] == "rag"
@@ -327,7 +328,7 @@ def test_an_arm_whose_index_was_built_again_leads_nothing_and_is_not_tried(gated
 
 
 def test_a_revision_of_an_arm_whose_documents_changed_is_no_revision(gated: Gated, blobs: Blobs) -> None:
-    passages = {"way": "lexical", "k": 5, "index": 1, "sha256": indexed(gated, blobs)}
+    passages: ArmPassages = {"way": "lexical", "k": 5, "index": 1, "sha256": indexed(gated, blobs)}
     with writing(gated.engine) as session:
         for arm in session.scalars(select(ArmRow).where(ArmRow.family == "revised_prompt")):
             arm.settings = {**arm.settings, "passages": passages}
@@ -350,7 +351,7 @@ def test_an_index_of_another_assessment_is_none_of_this_one(gated: Gated, blobs:
 
 
 def test_an_approval_with_passages_is_void_once_the_documents_change(gated: Gated, blobs: Blobs) -> None:
-    passages = {"way": "lexical", "k": 5, "index": 1, "sha256": indexed(gated, blobs)}
+    passages: ArmPassages = {"way": "lexical", "k": 5, "index": 1, "sha256": indexed(gated, blobs)}
     another_arm(gated, "rag", 0.3, passages=passages)  # it loses, and was tried all the same
     gated.approved()
     indexed(gated, blobs, "more.md")

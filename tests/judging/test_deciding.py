@@ -157,7 +157,8 @@ def test_the_gate_shuts_when_labels_rubric_or_judge_change(case: Judgeable, make
         deciding.correct(session, baseline.id, by=case.case.author)
     after = baseline_of(case.engine, baseline.id)
     assert after.judge is not None
-    assert sum(after.judge["labels"]) == 100
+    labels: Any = after.judge["labels"]
+    assert sum(labels) == 100
     assert any(arm.dev != before[arm.id] for arm in after.arms)
     assert gate(case)[0]["judge_holds"] is True
     with reading(case.engine) as session:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from app.assessments import store as assessment_store
 from app.baselines import answer_store, arms, prompts
 from app.baselines import store as baseline_store
+from app.baselines.arm_settings import ArmPassages, ArmSettings
 from app.baselines.prompts import Passage
 from app.baselines.tables import ArmRow
 from app.blobs import Blobs
@@ -58,8 +59,8 @@ def corpus(make: Make, engine: Engine, settings: Settings, queue: job_engine.Cli
 def won_by_rag(make: Make, corpus: Corpus, model: ModelRow, index: IndexRow) -> ArmRow:
     """A measurement that RAG won on the dev rows, with the oracle beside it."""
     row = make.baseline(corpus.assessment, corpus.dataset, model, corpus.author, max_tokens=4)
-    passages = {"way": "lexical", "k": 1, "index": index.id, "sha256": index.sha256}
-    kept = {"instructions": INSTRUCTIONS, "passages": passages}
+    passages: ArmPassages = {"way": "lexical", "k": 1, "index": index.id, "sha256": index.sha256}
+    kept: ArmSettings = {"instructions": INSTRUCTIONS, "passages": passages}
     rag = ArmRow(baseline_id=row.id, family="rag", name="rag/lexical", title="RAG", settings=kept)
     with writing(corpus.engine) as session:
         dataset = session.get_one(DatasetRow, corpus.dataset.id)
