@@ -133,7 +133,7 @@ def test_the_whole_way_with_a_base_in_4_bits(team: Team, model: dict[str, Any]) 
     body = {"model": name, "messages": [{"role": "user", "content": "Name: 1 otter opens heron"}]}
     served = team.ada.post("/v1/chat/completions", json=body)
     assert served.json()["choices"][0]["message"]["content"] == tried["adapter"]["text"]
-    merged = good(team.ada.post(f"/api/v1/trainings/{number}/merged-models", json={"form": "float32"}))
+    merged = good(team.ada.post(f"/api/v1/trainings/{number}/merged-models", json={"form": "base"}))
     team.done(merged["job_id"])
     merged = team.get(f"/merged-models/{merged['id']}")
     assert merged["rows"] > 0
