@@ -4,7 +4,7 @@ The sentence is put together from the same values that decided, never from the s
 measured or answered. The rules here give codes and numbers; `sentences/explanation.py` has the words.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from app.advice.facts import interval, rows_to_settle, score_of
@@ -18,6 +18,8 @@ from app.wording import Statement, state, upper_first
 
 MOST_BECAUSE = 3  # clauses; a fourth is not read
 FEW_LEFT = 2  # open criteria that can be named in a heading
+IN_EVIDENCE = frozenset({"reached", "reached_without_target", "enough_examples"})
+"""Grounds that the evidence beside a status says line by line: target, best prompt with its interval, usable rows."""
 
 APPROACHES = (("fine_tune", "Fine-tune", "tune"), ("prompt", "Prompt", "prompt"), ("rag", "RAG", "rag"))
 """Key, name and colour of what is scored."""
@@ -48,8 +50,17 @@ class Sentence:
     @property
     def why(self) -> str:
         """The grounds as one sentence; empty if nothing is known yet."""
-        text = "; ".join(self.because)
-        return f"{upper_first(text)}." if text else ""
+        return _sentence(self.because)
+
+    @property
+    def why_beside_evidence(self) -> str:
+        """The same for a page that shows the evidence, which says the scores: none of them is said twice there."""
+        return _sentence(sentences.GROUNDS(ground) for ground in self.grounds if ground.code not in IN_EVIDENCE)
+
+
+def _sentence(clauses: Iterable[str]) -> str:
+    text = "; ".join(clauses)
+    return f"{upper_first(text)}." if text else ""
 
 
 def sentence(advice: Advice) -> Sentence:

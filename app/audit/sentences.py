@@ -218,7 +218,7 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "baseline.second_end": "{who} finished tagging [failures] as second person",
     "baseline.settle": "{who} settled a tag of [variant]",
     "demo.begin": "{who} started the demo",
-    "demo.finished_example": "{who} opened the finished example, [as]",
+    "demo.finished_example": "{who} opened the finished example",
     "demo.tag_by_rule": "A rule of the demo tagged [failures] of [variant]",
     # Review and training.
     "review.request": "{who} requested review [review] of {what}",

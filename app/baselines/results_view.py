@@ -358,5 +358,5 @@ def caption(table: Sequence[Line], baseline: BaselineRow) -> str:
     if first.gain is not None and plain is not None and plain.dev is not None and plain.dev.fair and not plain.dropped:
         points = charts.share_text(first.gain.delta, difference=True)
         ahead = f", {points} points against zero-shot"
-    target = f"; the dashed line is the target, {target_text(baseline.target)}" if baseline.target is not None else ""
-    return f"{first.label} leads the prompts on the dev set with {percent(first.dev.score)}{ahead}{target}."
+    target = f"; dashed: target {target_text(baseline.target)}" if baseline.target is not None else ""
+    return f"{first.label} leads on dev with {percent(first.dev.score)}{ahead}{target}."

@@ -139,8 +139,10 @@ class RunControl:
 
     def _may_begin(self, under_way: int) -> bool:
         with self._sums:
-            self._why = self._why or self._no_room(under_way)
-            return not self._why
+            why = self._why or self._no_room(under_way)
+            if not under_way:  # else one that was counted already may be among those under way
+                self._why = why
+            return not why
 
     def _look(self) -> None:
         if time.monotonic() - self._looked < EVERY:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
+from app.blobs import Damaged
 from app.datasets import (
     masked_rows,
     store,
@@ -76,7 +77,11 @@ def show_reading(
 def _reading(
     request: Request, app: AppContext, db: Any, row: DatasetRow, how: ReadAs, faults: Sequence[FieldError]
 ) -> Response:
-    with app.blobs.open(row.blob_sha256) as stream:
+    try:
+        opened = app.blobs.open(row.blob_sha256)
+    except Damaged:  # a backup without its files, say: the version is there, and what it was made of is not
+        return page(request, "datasets/reading_gone.html", **frame(request, db, row, "overview"))
+    with opened as stream:
         # A choice that is not complete is shown as guessed, with what is missing beside its field; the letters and the
         # first row stay as chosen, for it is by them that one finds the columns.
         shown_as = uploads_service.without_columns(how) if faults else how

@@ -368,7 +368,7 @@ class _Book:
         if inputs.calls is None:
             yield Lack(state("calls"), "describe")
         yield from self._unmeasured(lines, trained, sound=sound)
-        if self.wage() is None:
+        if self.wage() is None and inputs.prices:
             yield Lack(state("person_hour"), "person")
         if unsaid := self._costs_unsaid():
             yield Lack(state("unsaid", names=unsaid), "upkeep_hours")
@@ -384,7 +384,8 @@ class _Book:
             if option.lack:
                 missing.setdefault(option.lacks, option.lack)
         for lack in missing.values():
-            yield Lack(state("missing", lack=lack), "prices")
+            if self.inputs.prices or lack.code == "tokens":  # that the list is empty says which prices are missing: all
+                yield Lack(state("missing", lack=lack), "prices")
 
     def _costs_unsaid(self) -> list[str]:
         return [name for name in NO_USUAL_VALUE if getattr(self.assumptions, name) is None]

@@ -217,10 +217,6 @@ def batch_rows(recipe: RecipeSettings) -> int:
 def _training(training: Training, train_rows: int) -> str:
     planned = steps(training.recipe, train_rows)
     several, trainings = started_as(training.recipe), legs.count(training.recipe)
-    times = (
-        f" One of {trainings} trainings; which one decides is fixed before the test rows are answered."
-        if trainings > 1
-        else ""
-    )
+    times = f" One of {trainings} trainings; which decides is fixed before the test rows." if trainings > 1 else ""
     on = f"on {training.model.name}{f', by {several}' if several else ''}."
     return (f"{planned.text}, {on}" if planned else f"O{on[1:]}") + times

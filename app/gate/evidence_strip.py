@@ -143,7 +143,9 @@ def _free(facts: Facts, best: ArmRow | None, base: str) -> Iterator[Line]:
         if arm is not None and arm.test is not None:
             mark, words = _against_best(arm.test.score, best)
             label = glossary.label("variant.trivial") if key == "no_llm" else arm.label
-            detail = f"{_interval(arm.test)} · {arm.label}" if key == "no_llm" else _interval(arm.test)
+            same = best is not None and best.test is not None and best.test.n == arm.test.n
+            reach = interval_text(arm.test.low, arm.test.high) if same else _interval(arm.test)  # its rows stand above
+            detail = f"{reach} · {arm.label}" if key == "no_llm" else reach
             yield Line(key, label, percent(arm.test.score), detail, mark, words, "measured", f"{base}/measure")
         elif key == "classifier" and (line := _tried_on_data(facts, base)):
             yield line

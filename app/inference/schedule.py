@@ -52,8 +52,8 @@ class Schedule(Generic[Question, Result]):
     """Has `work` done for each question, as many at once as the traffic allows.
 
     work: gives what comes of a question; raises `Later`, or what ends the whole run. may_begin: asked before every
-    question with the number of those whose results nobody has taken yet; false winds the run up, and what is under way
-    is still answered.
+    question with the number of those that were asked and whose results nobody has taken yet. False: it waits until
+    these are taken, since a result is counted a moment before it is; false with none of them winds the run up.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Schedule(Generic[Question, Result]):
         self._change = threading.Condition()
         self._nobody = threading.Event()  # set while nothing is under way: nothing more gathers then
         self._nobody.set()
-        self._closed = self._winding_up = False
+        self._closed = self._winding_up = self._refused = False
         self._took = 0.0  # seconds of the question that was done last
 
     # ------------------------------------------------------------ for who wants the results
@@ -122,6 +122,8 @@ class Schedule(Generic[Question, Result]):
         """One of the results that came was dealt with: what it cost is counted by now."""
         with self._change:
             self._not_taken -= 1
+            if self._refused:
+                self._change.notify()
 
     @property
     def over(self) -> bool:
@@ -157,6 +159,8 @@ class Schedule(Generic[Question, Result]):
     def _take(self) -> Turn[Question] | None:
         with self._change:
             while not self._closed:
+                if self._refused:
+                    self._settle()
                 if self._under_way < self._traffic.allowed and not self._traffic.opens_in():
                     if (turn := self._next()) is not None:
                         self._under_way += 1
@@ -175,16 +179,31 @@ class Schedule(Generic[Question, Result]):
         due = bool(self._again) and self._again[0][0] <= now
         if self._winding_up or not (due or self._at < len(self._questions)):
             return None
-        if not self._may_begin(self._not_taken):
-            self._winding_up = True
-            self._not_taken -= len(self._again)
-            self._again.clear()
+        self._refused = not self._may_begin(self._asked)
+        if self._refused:
+            self._settle()
             return None
         if due:
             return heapq.heappop(self._again)[2]
         self._at += 1
         self._not_taken += 1
         return Turn(self._questions[self._at - 1], self._clock())
+
+    @property
+    def _asked(self) -> int:
+        """Questions that were asked and whose results nobody has taken."""
+        return self._not_taken - len(self._again)
+
+    def _settle(self) -> None:
+        """Once refused and with no result to come, ask again: that is the last word, and a server that is waited for
+        is waited for no longer."""
+        if self._asked:
+            return
+        self._refused = not self._may_begin(0)
+        if self._refused:
+            self._winding_up = True
+            self._not_taken = 0
+            self._again.clear()
 
     def _put_back(self, turn: Turn[Question], seconds: float) -> None:
         with self._change:
@@ -213,7 +232,7 @@ class Schedule(Generic[Question, Result]):
 
     def _nap(self) -> float:
         """Seconds until there may be something to do, if nobody says so before."""
-        if self._under_way >= self._traffic.allowed:
-            return LOOK  # who ends takes the next one
+        if self._refused or self._under_way >= self._traffic.allowed:
+            return LOOK  # who ends takes the next one; whose result is taken may make room
         due = self._again[0][0] - time.monotonic() if self._again else LOOK
         return max(0.001, min(LOOK, max(due, self._traffic.opens_in())))

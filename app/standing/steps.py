@@ -96,7 +96,7 @@ def _plan(now: Situation) -> _Word:
     if now.training == "ready":
         return _Word("not saved")
     if now.answered and now.leaning is None and now.approach in {"prompt", "rag"}:
-        return _Word(locked="not needed for this verdict")
+        return _Word(locked="not needed")
     return _Word() if now.measured else _Word(locked="needs baselines")
 
 

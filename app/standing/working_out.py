@@ -111,7 +111,7 @@ def _by_answers(assessment: AssessmentRow, advice: Advice) -> dict[str, Any]:
     return {
         "answered": bool(answers.goals) or answers.recurrence == "once",
         "headline": head.head,
-        "why": head.why,
+        "why": head.why_beside_evidence,
         "approach": advice.approach,
         "leaning": advice.leaning,
         "training": advice.training,

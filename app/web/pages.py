@@ -102,9 +102,11 @@ def hundredths(value: float) -> str:
 
 
 def signed(value: float | None, digits: int = 0) -> str:
+    """3 -> +3, -3 with a real minus sign, 0 -> 0."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value:+,.{digits}f}".replace("-", MINUS)
+    text = f"{value:+,.{digits}f}".replace("-", MINUS)
+    return text if float(f"{value:.{digits}f}") else text[1:]
 
 
 def count(value: float | None) -> str:

@@ -160,7 +160,7 @@ def test_random_draws_are_one_line_with_their_spread(make: Make, engine: Engine)
     assert [member.url for member in draws.members] == [f"/arm/{arm.id}" for arm in baseline.arms[1:]]
     assert draws.change_arm is not None
     assert draws.change_arm.name == "few_shot_random/1"
-    assert results_view.caption(table, baseline).startswith("Few-shot, 3 random leads the prompts on the dev set with ")
+    assert results_view.caption(table, baseline).startswith("Few-shot, 3 random leads on dev with ")
 
 
 @pytest.mark.parametrize(

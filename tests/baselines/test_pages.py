@@ -222,7 +222,8 @@ def test_labels_go_into_the_prompt_without_scripts_and_nothing_else_is_lost(
     answered = page.post(f"{url(case)}/labels", data=filled(case, instructions="Be brief.", max_tokens="77"))
 
     assert "Answer with one of these 2 labels, exactly as written." in begun
-    assert "Drafted from your data (2 labels in 40 training answers)" in begun
+    assert "Drafted from your data: edit it before you run." in begun
+    assert 'title="2 labels in 40 training answers' in begun
     assert answered.status_code == 200
     assert "Be brief.\n\nLabels:\n- green\n- red</textarea>" in answered.text
     assert 'value="77"' in answered.text

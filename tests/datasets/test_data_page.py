@@ -49,7 +49,7 @@ def test_the_report_says_how_many_are_missing(client: TestClient, checked: Uploa
     page = text(client, f"/assessments/{assessment.id}/data")
 
     assert "Ready to freeze for baselines: 70 usable examples (1,000 needed), 30 test rows." in page
-    assert "Training needs about 930 more different examples" in page
+    assert "Training needs about 930 more: with fewer" in page
     assert "The line is not JSON" in page
 
 

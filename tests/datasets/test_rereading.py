@@ -251,3 +251,16 @@ def test_reasoning_is_trained_where_somebody_chooses_so_and_is_looked_through_fo
     with blobs.open(again.rows_sha256) as rows:
         kept = [next(spec.rows([line])) for line in rows]
     assert all(one.reasoning.startswith("Step ") and "Step" not in one.target for one in kept)
+
+
+def test_a_file_that_is_gone_from_the_store_is_said_and_its_report_stays(
+    client: TestClient, checked: Upload, blobs: Blobs
+) -> None:
+    row = checked(pairs(40))
+    blobs.path(row.blob_sha256).unlink()
+
+    page = text(client, f"/datasets/{row.id}/reading")
+
+    assert "can't be read again" in page
+    assert row.blob_sha256 in page
+    assert "usable" in text(client, f"/datasets/{row.id}")

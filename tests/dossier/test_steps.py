@@ -191,7 +191,7 @@ def test_without_a_run_an_approval_opens_the_last_step(
         ({"preflight": None}, {}, ("config saved", "", "")),
         (None, {}, ("not saved", "", "")),
         (None, {"owner": None}, ("", "", "")),
-        (None, {"goals": ["facts"], "main_goal": "facts"}, ("", "", "not needed for this verdict")),
+        (None, {"goals": ["facts"], "main_goal": "facts"}, ("", "", "not needed")),
     ],
 )
 def test_a_training_plan_is_offered_where_there_is_something_to_plan(

@@ -272,7 +272,7 @@ def test_nothing_at_all_says_what_to_do() -> None:
     found = worked_out([], Assumptions(), [], calls=None)
 
     assert found.case is None
-    assert [lack.where for lack in found.lacks] == ["prices", "describe", "measure", "person", "upkeep_hours"]
+    assert [lack.where for lack in found.lacks] == ["prices", "describe", "measure", "upkeep_hours"]
     assert views.chart(found) is None
     assert answer(found).text.startswith("Not known yet")
 

@@ -264,6 +264,19 @@ def test_what_came_and_was_not_counted_yet_is_under_way_for_a_budget() -> None:
     assert len(server.questions) == counted == 30
 
 
+def test_one_that_is_counted_and_still_under_way_costs_a_budget_no_call() -> None:
+    """A result is counted before the next one is asked for, and threads begin questions in between."""
+    with serving(lambda _: "x", delay=0.02) as server:
+        model, counted = endpoint(server, 2), 0
+        model.may_begin = lambda under_way: counted + under_way < 30
+        for _ in model.answer([Request(f"q{row}", (Message("user", f"q{row}"),), 16) for row in range(90)], bool):
+            counted += 1
+            time.sleep(0.05)  # in which it is counted, and under way
+        model.close()
+
+    assert len(server.questions) == counted == 30
+
+
 # ---------------------------------------------------------------- Azure's older addresses
 
 CLASSIC = "/openai/deployments/d/chat/completions?api-version=2024-10-21"

@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support import tiny
+from tests.support.depth import DEEP
 from tests.support.factories import ANSWERS, Make
 from tests.support.processes import Process, until
 
@@ -58,8 +59,10 @@ class Team:
         )
 
     def done(self, job: dict[str, Any] | int, seconds: float = 120) -> dict[str, Any]:
+        """Wait for a job; longer in the deep suite, where each process imports torch anew, beside other tests."""
         number = job if isinstance(job, int) else int(job["id"])
-        until(lambda: self.job(number)["status"] in {"done", "failed", "refused", "cancelled"}, seconds)
+        over = {"done", "failed", "refused", "cancelled"}
+        until(lambda: self.job(number)["status"] in over, 10 * seconds if DEEP else seconds)
         found = self.job(number)
         assert found["status"] == "done", found
         return found
@@ -130,7 +133,7 @@ def test_the_whole_way_with_a_base_in_4_bits(team: Team, model: dict[str, Any]) 
     body = {"model": name, "messages": [{"role": "user", "content": "Name: 1 otter opens heron"}]}
     served = team.ada.post("/v1/chat/completions", json=body)
     assert served.json()["choices"][0]["message"]["content"] == tried["adapter"]["text"]
-    merged = good(team.ada.post(f"/api/v1/trainings/{number}/merged-models", json={"form": "float32"}))
+    merged = good(team.ada.post(f"/api/v1/trainings/{number}/merged-models", json={"form": "base"}))
     team.done(merged["job_id"])
     merged = team.get(f"/merged-models/{merged['id']}")
     assert merged["rows"] > 0

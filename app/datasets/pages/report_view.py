@@ -14,7 +14,7 @@ from app.datasets.checks.report_parts import LanguageShare, ReportMessage, Water
 from app.datasets.checks.statuses import ROWS_THAT
 from app.datasets.pages.addresses import of_lengths, rows_url
 from app.web import charts
-from app.wording import plural
+from app.wording import inflect, plural
 
 LEVELS = ("error", "warning", "note")  # of messages, the gravest first
 SIZES = 8  # cluster sizes that get a bar of their own; the larger ones share one
@@ -43,12 +43,10 @@ _DROPPED = {
     "empty": "empty",
     "private": "left out by you",
     "too_long": "too long",
-    "duplicate": "duplicates",
-    "near_duplicate": "near-duplicates",
-    "contradiction": "contradictions",
     "leak": "also in the test file",
     "test_group": "group in the test file",
 }
+_COUNTED = {"duplicate": "duplicate", "near_duplicate": "near-duplicate", "contradiction": "contradiction"}
 _GRAVE = {"fault", "empty", "leak"}
 
 
@@ -65,10 +63,17 @@ def tiles(report: Report, rows: str) -> list[Tile]:
         if step.dropped:
             url = rows_url(rows, status=step.status, file="upload")
             tone = "fail" if step.status in _GRAVE else "unknown"
-            listed.append(Tile(_DROPPED.get(step.status) or step.label, step.dropped, url, tone, taken=True))
+            listed.append(Tile(_dropped(step), step.dropped, url, tone, taken=True))
     of_test = Tile("test", test, rows_url(rows, split="test"), "" if test else "fail", taken=not report.split.own_test)
     of_use = Tile("usable", usable, rows_url(rows, split="train-dev"), "pass" if usable else "fail")
     return [*listed, of_use, of_test] if report.split.own_test else [*listed, of_test, of_use]
+
+
+def _dropped(step: WaterfallStep) -> str:
+    """What the rows of a step are called, of which the number stands beside it."""
+    if one := _COUNTED.get(step.status):
+        return inflect(step.dropped, one, f"{one}s")
+    return _DROPPED.get(step.status) or step.label
 
 
 def reached(measured: Mapping[str, Any] | None) -> float:

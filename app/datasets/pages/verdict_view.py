@@ -79,8 +79,7 @@ def _why(report: Report, now: Situation) -> str:
     reasons = list(report.why_besides_rows)
     if now.usable < now.needed:
         reasons.append(
-            f"Training needs about {now.needed - now.usable:,} more different examples: with fewer, a tuned model tends"
-            " to memorise. Prompting can be measured now."
+            f"Training needs about {now.needed - now.usable:,} more: with fewer, a tuned model tends to memorise."
         )
     return " ".join(reasons)
 
