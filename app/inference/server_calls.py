@@ -30,7 +30,6 @@ from app.inference.outbound import Received
 from app.inference.schedule import Later, Schedule, Turn, always
 from app.inference.server_client import USUAL, WAIT_LIMIT, Limits, ServerClient
 from app.inference.traffic import LOOK, MOST, PAUSE_MOST, Traffic
-from app.plain_json import JsonObject
 
 MAX_EXCUSE = 64 << 10  # bytes of what comes with a status that is no success; what is wrong is said in fewer
 LOAD_ATTEMPTS = 20  # of a row that is turned away for load while others are answered
@@ -371,7 +370,7 @@ class ServerCalls(ABC, Generic[Question, Reply, Result]):
             with self._lock:  # what one call learns holds for those in flight too: they ask again as well
                 self._learnt |= more
 
-    def _posted(self, body: JsonObject) -> Received:
+    def _posted(self, body: dict[str, object]) -> Received:
         """Send one question; what comes back, whatever its status.
 
         Raises:
