@@ -6,9 +6,11 @@ it is.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 from app import glossary
+
+Stored = TypeVar("Stored")
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     # Settings of a training config.
@@ -52,18 +54,18 @@ def choices(key: str) -> tuple[tuple[str, str], ...]:
     return tuple(WORDS[key].items())
 
 
-def label(key: str, stored: Any) -> Any:
+def label(key: str, stored: Stored) -> Stored | str:
     """What a stored word is called; whatever is none of them comes back as it is."""
     return WORDS.get(key, {}).get(stored, stored) if isinstance(stored, str) else stored
 
 
-def setting(name: str, stored: Any) -> Any:
+def setting(name: str, stored: Stored) -> Stored | str:
     """What a setting of a training config is called, a whole number with its thousands apart."""
     if isinstance(stored, int) and not isinstance(stored, bool):
         return str(stored) if name == "seed" else f"{stored:,}"
     return label(f"recipe.{name}", stored)
 
 
-def metric(stored: Any) -> Any:
+def metric(stored: Stored) -> Stored | str:
     """The label of a metric."""
     return glossary.known("metric", stored) if isinstance(stored, str) and stored else stored
