@@ -98,7 +98,8 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
     context = _context(session, assessment, order, known)
     if context is None:  # said by `blockers`
         raise Conflict("Upload examples first.")
-    metric, target = str(answers["metric"]), float(answers["target"])
+    metric, target = str(answers["metric"]), answers["target"]
+    assert isinstance(target, int | float)  # noqa: S101 - `blockers` has looked
     faults = list(_faults(order))
     options: dict[str, Any] = {}
     try:
