@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from app.jobs.claims import EVERY, Claim
+from app.json_types import JsonDict
 from app.wording import plural
 
 SOON = 0.25  # seconds after the last report from which on a new stage is reported at once
@@ -36,7 +36,7 @@ class Progress:
         begins = stage != self.stage
         if begins:
             self.stage, self.since = stage, now
-        progress: dict[str, Any] = {"stage": stage, "done": done, "total": total, "unit": "rows"}
+        progress: JsonDict = {"stage": stage, "done": done, "total": total, "unit": "rows"}
         took = now - self.since
         if not total and done:
             progress["stage"] = f"{stage}: {plural(done, 'row')} so far"
