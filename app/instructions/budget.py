@@ -1,9 +1,8 @@
 """What a run of the optimizer may use, what it has used, and why it ended. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from app.json_types import JsonDict, JsonObject
 from app.strict import stored
 
 CANDIDATES_MOST = 60  # that one run may draft
@@ -57,11 +56,11 @@ class Budget:
     task: Prices = UNPRICED
     critic: Prices = UNPRICED
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Budget":
+    def from_json(cls, value: JsonObject) -> "Budget":
         return stored(cls, value)
 
 
@@ -77,11 +76,11 @@ class Spent:
     critic_write: int = 0
     seconds: float = 0.0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Spent":
+    def from_json(cls, value: JsonObject) -> "Spent":
         return stored(cls, value)
 
     @property

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -25,9 +24,11 @@ from app.inference import embedding
 from app.inference.embedding import Embedder, Interrupted
 from app.inference.generator import Unusable
 from app.jobs.claims import EVERY, Claim, Failed
+from app.json_types import JsonDict
 from app.retrieval import building, corpus, lexical, passage_file, searching, service, store
 from app.retrieval.building import Built
 from app.retrieval.settings import IndexSettings
+from app.retrieval.tables import MadeBy
 from app.wording import plural
 
 FOLDER = "indexes"  # beside the database
@@ -103,7 +104,7 @@ def _store(
     """Store the files, then make the index ready in one transaction."""
     blobs = {role: claim.blobs.put(building.chunks(path)) for role, path in built.files.items()}
     blobs["documents"] = claim.blobs.put_bytes(passage_file.documents(ids))
-    made_by = None
+    made_by: MadeBy | None = None
     if embedder is not None:
         made_by = {"name": embedder.name, "digest": embedder.digest, "dimensions": embedder.dimensions}
     manifest = {
@@ -149,7 +150,7 @@ class _Progress:
         begins = stage != self._stage
         if begins:
             self._stage, self._since, self._first = stage, now, done
-        progress: dict[str, Any] = {
+        progress: JsonDict = {
             "stage": stage,
             "done": done,
             "total": total,
