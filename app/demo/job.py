@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -32,6 +31,7 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed
 from app.jobs.tables import JobRow, Status
+from app.json_types import JsonDict
 from app.privacy import decisions
 from app.recipes import store as recipes
 from app.results import service as results
@@ -62,7 +62,7 @@ class Walk:
         with self.claim.write() as session:
             yield session, service.author(session)
 
-    def say(self, progress: dict[str, Any] | None = None) -> None:
+    def say(self, progress: JsonDict | None = None) -> None:
         reported = dict(progress or {})
         stage = f"Step {self.number} of {len(STEPS)}: {self.words}"
         if detail := reported.pop("stage", ""):
