@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from app.json_types import JsonDict
 
 Part = Literal["train", "dev", "test"]
 
@@ -38,6 +40,6 @@ class Record:
     target: str
     group: str = ""
     part: Part | None = None
-    source: dict[str, Any] | None = None
+    source: JsonDict | None = None
     time: str = ""
     reasoning: str = ""

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import JSON, CursorResult, DateTime, Dialect, Engine, Executable, MetaData, create_engine, event
@@ -20,8 +20,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeDecorator
 
+from app.json_types import JsonDict, JsonObject
 from app.secret import Installation
 from app.settings import Settings
 
@@ -78,8 +80,14 @@ class Base(DeclarativeBase):
     type_annotation_map = {
         dict[str, Any]: Json,
         list[Any]: Json,
+        JsonDict: Json,
+        list[str]: Json,
         datetime: Moment(),
     }
+
+
+Database: TypeAlias = Engine
+"""What transactions are begun on, for those who only hand it on."""
 
 
 def utcnow() -> datetime:
@@ -91,7 +99,7 @@ def utcnow() -> datetime:
 STUCK = {"options": "-c idle_in_transaction_session_timeout=60s"}
 
 # The words of an error reach the log; they quote no row of anybody's data.
-QUIET: dict[str, Any] = {"hide_parameters": True}
+QUIET: Mapping[str, bool] = {"hide_parameters": True}
 
 
 def engine_for(settings: Settings) -> Engine:
@@ -221,12 +229,17 @@ def prefill(session: Session, known: Mapping[tuple[str, int], object]) -> None:
         kept.update(known)
 
 
-def ask(session: Session, statement: Executable, values: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
+def ask(session: Session, statement: Executable, values: JsonObject) -> CursorResult[*tuple[Any, ...]]:
     """Columns and no objects, past the part of the session that would look for some; for what every page asks.
 
     What was added or changed in the session and not flushed is not seen.
     """
     return session.connection().execute(statement, values)
+
+
+def rows_changed(session: Session, statement: UpdateBase) -> int:
+    """Carry out an update or a deletion; how many rows it met."""
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
 
 
 def not_after(session: Session, moment: datetime | None) -> None:

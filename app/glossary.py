@@ -9,7 +9,7 @@ is said of a row (`row.expected`). A label changes nothing that is stored, sent 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +376,11 @@ _BY_OTHERS = re.compile(r"stronger_model/\d+/(zero_shot|best)")
 _RETRIEVING = re.compile(r"rag/(lexical|embedding|hybrid)(?:/\d+)?")
 
 
-def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "") -> str:
+Settings: TypeAlias = Mapping[str, Any]
+"""Of an arm, as JSON; `baselines/arms.py` has their types, above this file."""
+
+
+def variant(name: str, settings: Settings | None = None, title: str = "") -> str:
     """What to call one variant: `Few-shot, 3 random (sample 1)`, `Prompt v2`.
 
     A measurement keeps the title that its variants had when it was made, and what was approved holds it; pages work
@@ -398,7 +402,7 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
     return one.label if one else title or name
 
 
-def _with_examples(name: str, settings: Mapping[str, Any]) -> str:
+def _with_examples(name: str, settings: Settings) -> str:
     """`Few-shot, 3 random (sample 1)`, `Few-shot, 5 nearest`, `Many-shot, 120 examples`; empty for others."""
     examples = settings.get("k")
     if parts := _DRAWN.fullmatch(name):
@@ -416,7 +420,7 @@ def _with_examples(name: str, settings: Mapping[str, Any]) -> str:
     )
 
 
-def _by_another_model(name: str, settings: Mapping[str, Any]) -> str:
+def _by_another_model(name: str, settings: Settings) -> str:
     """`Zero-shot on Qwen 72B`; empty for what the run's own model answers."""
     if not (parts := _BY_OTHERS.fullmatch(name)):
         return ""
@@ -424,7 +428,7 @@ def _by_another_model(name: str, settings: Mapping[str, Any]) -> str:
     return f"{prompt} on {settings.get('model_as', {}).get('name', 'another model')}"
 
 
-def _retrieving(name: str, settings: Mapping[str, Any]) -> str:
+def _retrieving(name: str, settings: Settings) -> str:
     """`RAG, hybrid, 5 passages`; empty for what retrieves nothing."""
     if not (parts := _RETRIEVING.fullmatch(name)):
         return ""

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Engine
@@ -50,6 +50,7 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow, Status
+from app.json_types import JsonDict
 from app.judging import deciding
 from app.settings import Settings
 from app.standing import keeping
@@ -126,7 +127,40 @@ def main(settings: Settings, file: Path, budget: Sequence[tuple[str, str]]) -> i
     return 0 if outcome["status"] == "done" else 2
 
 
-def _explain(outcome: dict[str, Any]) -> None:
+class FailedRows(TypedDict):
+    """Rows of one variant that failed in the same way."""
+
+    arm: str
+    split: str
+    rows: int
+    error: str
+
+
+class Result(TypedDict):
+    """What is printed as JSON. errors: those that came last, the same ones of a variant together."""
+
+    status: Literal["done", "stopped", "failed"]
+    reason: str
+    assessment: int
+    baseline: int
+    page: str
+    at: str
+    model: str
+    metric: str
+    target: float | None
+    best_arm: str | None
+    calls: int
+    taken: int
+    tokens: int
+    cost: float | None
+    currency: str
+    estimated: bool
+    arms: list[JsonDict]
+    errors: list[FailedRows]
+    advice: JsonDict
+
+
+def _explain(outcome: Result) -> None:
     """Why it ended before it had a result, what stood in the way, and how to go on from here."""
     print(outcome["reason"], file=sys.stderr)
     for one in outcome["errors"]:
@@ -308,8 +342,7 @@ def _cancel(engine: Engine, run: Run) -> None:
 # ---------------------------------------------------------------- what it came to
 
 
-def _outcome(engine: Engine, run: Run, reason: str, address: str) -> dict[str, Any]:
-    """What is printed as JSON. errors: those that came last, the same ones of a variant together."""
+def _outcome(engine: Engine, run: Run, reason: str, address: str) -> Result:
     with reading(engine) as session:
         baseline, job = store.get(session, run.baseline_id), job_store.get(session, run.job_id)
         best = standing.best(baseline)
@@ -343,7 +376,7 @@ def _outcome(engine: Engine, run: Run, reason: str, address: str) -> dict[str, A
         }
 
 
-def _errors(session: Session, baseline: BaselineRow) -> list[dict[str, Any]]:
+def _errors(session: Session, baseline: BaselineRow) -> list[FailedRows]:
     names = {arm.id: arm.name for arm in baseline.arms}
     masker = answers_view.masking(session, baseline)
     return [
@@ -352,7 +385,7 @@ def _errors(session: Session, baseline: BaselineRow) -> list[dict[str, Any]]:
     ]
 
 
-def _arm(baseline: BaselineRow, arm: ArmRow) -> dict[str, Any]:
+def _arm(baseline: BaselineRow, arm: ArmRow) -> JsonDict:
     dropped = arm.dropped
     return {
         "name": arm.name,

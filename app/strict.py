@@ -22,13 +22,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache, partial
 from types import UnionType
-from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
+from app.json_types import JsonDict, JsonObject
+
 Place = tuple[int | str, ...]
 Kind = TypeVar("Kind")
+TypeForm: TypeAlias = Any
+"""A type as a field has it, with its annotations: Python has no type for those yet."""
+Schema: TypeAlias = Any
+"""A schema of pydantic's, or a part of one; its own type is a union of fifty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,10 @@ class Fault:
     kind: Literal["unknown", "missing", "wrong"]
     expected: str
     choices: tuple[str, ...]
-    value: Any
+    value: object
 
 
-def faults(error: ValidationError, root: Any) -> Iterator[Fault]:
+def faults(error: ValidationError, root: TypeForm) -> Iterator[Fault]:
     """Every fault of a reading, in pydantic's order. root: the type that was read."""
     for details in error.errors(include_url=False, include_context=False):
         place: Place = details["loc"]
@@ -66,27 +72,33 @@ def faults(error: ValidationError, root: Any) -> Iterator[Fault]:
             yield Fault(place, kind, expected, choices, details["input"])
 
 
-def type_at(root: Any, place: Place) -> Any:
+def type_at(root: TypeForm, place: Place) -> TypeForm:
     """The type of what stands at a place, with its annotations."""
     for step in place:
         kind = _bare(root)
         if _has_fields(kind):
             root = _hints(kind)[str(step)]
-        elif get_origin(kind) in (dict, Mapping):
+        elif _origin(kind) in (dict, Mapping):
             root = get_args(kind)[1]
         else:
             root = get_args(kind)[0]
     return root
 
 
-def _has_fields(kind: Any) -> bool:
+def _origin(kind: TypeForm) -> object:
+    """What a type is made of: `list` for `list[int]`; None for what is made of nothing."""
+    origin: object = get_origin(kind)
+    return origin
+
+
+def _has_fields(kind: TypeForm) -> bool:
     return is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, BaseModel))
 
 
-def _bare(kind: Any) -> Any:
+def _bare(kind: TypeForm) -> TypeForm:
     """The type without `Annotated` and without None."""
     while True:
-        origin = get_origin(kind)
+        origin = _origin(kind)
         if origin is Annotated:
             kind = get_args(kind)[0]
         elif origin in (Union, UnionType):
@@ -96,13 +108,13 @@ def _bare(kind: Any) -> Any:
 
 
 @cache
-def _hints(kind: Any) -> Mapping[str, Any]:
+def _hints(kind: TypeForm) -> Mapping[str, TypeForm]:
     return get_type_hints(kind, include_extras=True)
 
 
-def annotation(kind: Any, wanted: type) -> Any:
+def annotation(kind: TypeForm, wanted: type[Kind]) -> Kind | None:
     """The first annotation of a class among those of a type; None if there is none."""
-    origin = get_origin(kind)
+    origin = _origin(kind)
     if origin is Annotated:
         inner, *notes = get_args(kind)
         return next((note for note in notes if isinstance(note, wanted)), None) or annotation(inner, wanted)
@@ -111,31 +123,31 @@ def annotation(kind: Any, wanted: type) -> Any:
     return None
 
 
-def choices(kind: Any) -> tuple[str, ...]:
+def choices(kind: TypeForm) -> tuple[str, ...]:
     """What a type may be, if it is one of a few; the same for what is in a tuple or a list of it."""
     kind = _bare(kind)
-    if get_origin(kind) is Literal:
+    if _origin(kind) is Literal:
         return get_args(kind)
-    if get_origin(kind) in (tuple, list):
+    if _origin(kind) in (tuple, list):
         return choices(get_args(kind)[0])
     return ()
 
 
-def _expectation(kind: Any) -> tuple[str, tuple[str, ...]]:
+def _expectation(kind: TypeForm) -> tuple[str, tuple[str, ...]]:
     expected = annotation(kind, Expected)
     bare = _bare(kind)
     if expected is not None:
         return expected.what, ()
-    if _has_fields(bare) or get_origin(bare) is dict:
+    if _has_fields(bare) or _origin(bare) is dict:
         return "an object", ()
-    if get_origin(bare) in (tuple, list):
+    if _origin(bare) in (tuple, list):
         return "a list", ()
     if bare is bool:
         return "true or false", ()
     return "", choices(kind)
 
 
-def _known(kind: Any) -> tuple[str, ...]:
+def _known(kind: TypeForm) -> tuple[str, ...]:
     """The keys of an object."""
     bare = _bare(kind)
     if _has_fields(bare):
@@ -156,7 +168,7 @@ def stored(kind: type[Kind], value: object) -> Kind:
     Raises:
         Unreadable: something is missing, or of another kind than it ever was.
     """
-    hashable: Any = kind  # mypy takes the class of a mutable value for unhashable
+    hashable: TypeForm = kind  # mypy takes the class of a mutable value for unhashable
     try:
         made: Kind = _adapter(hashable).validate_python(value)
     except ValidationError as error:
@@ -165,7 +177,7 @@ def stored(kind: type[Kind], value: object) -> Kind:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: TypeForm) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -193,11 +205,11 @@ class Frozen:
     """What every kept value has; see the module for `null` and `more`."""
 
     null: tuple[str, ...] = ()
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: JsonObject = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        kind: Any = type(self)
-        written: dict[str, Any] = {}
+    def to_json(self) -> JsonDict:
+        kind: TypeForm = type(self)
+        written: JsonDict = {}
         for name, item in _written_names(kind).items():
             value = getattr(self, item.name)
             if value is not None or item.required or name in self.null:
@@ -205,7 +217,7 @@ class Frozen:
         return written | dict(self.more)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
+    def from_json(cls, value: JsonObject) -> Self:
         """
         Raises:
             Unreadable: a field without a default is missing, or a value is of another kind.
@@ -213,11 +225,11 @@ class Frozen:
         return stored(cls, value)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: TypeForm, handler: GetCoreSchemaHandler) -> CoreSchema:
         """How pydantic reads it: what `to_json` wrote, sorted by the rules of this module."""
-        bare: Any = handler.resolve_ref_schema(handler(source))
+        bare: Schema = handler.resolve_ref_schema(handler(source))
         # Its name goes to the schema around it, which is then what pydantic takes where the class stands once more.
-        inner: Any = _as_written({name: part for name, part in bare.items() if name != "ref"})
+        inner: Schema = _as_written({name: part for name, part in bare.items() if name != "ref"})
         return core_schema.no_info_before_validator_function(partial(_sorted, cls), inner, ref=bare["ref"])
 
 
@@ -242,14 +254,14 @@ def _written_names(kind: type[Frozen]) -> Mapping[str, _Item]:
     }
 
 
-def _sorted(kind: Any, value: Any) -> Any:
+def _sorted(kind: TypeForm, value: object) -> object:
     """What was written, by the names of the fields."""
     if not isinstance(value, Mapping):
         return value
     known = _written_names(kind)
-    values: dict[str, Any] = {}
+    values: JsonDict = {}
     null: list[str] = []
-    more: dict[str, Any] = {}
+    more: JsonDict = {}
     for written, part in value.items():
         item = known.get(written)
         if item is None:
@@ -261,7 +273,7 @@ def _sorted(kind: Any, value: Any) -> Any:
     return values | {"null": tuple(null), "more": more}
 
 
-def _as_written(schema: Any) -> Any:
+def _as_written(schema: Schema) -> Schema:
     """The schema with its numbers read by `_number`: pydantic would make a float of each whole one."""
     if isinstance(schema, Mapping):
         if schema.get("type") == "float":
@@ -270,7 +282,7 @@ def _as_written(schema: Any) -> Any:
     return [_as_written(part) for part in schema] if isinstance(schema, list) else schema
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> float:
     if isinstance(value, str):
         return float(value)
     if not isinstance(value, int | float):

@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 
@@ -99,12 +99,13 @@ def name_of(sign: str) -> str:
     return f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".strip()
 
 
-def json_value(text: str) -> Any | None:
+def json_value(text: str) -> object:
     """What a text says as JSON; None for `null` and for what is no JSON."""
     try:
-        return orjson.loads(text)
+        value: object = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
+    return value
 
 
 def cell(text: str) -> str:

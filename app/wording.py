@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any
 
+from app.json_types import JsonObject
+
 MINUS = "\N{MINUS SIGN}"
 
 Template = str | Callable[..., str]
@@ -24,10 +26,10 @@ class Statement:
     """One thing that a rule says: which sentence, and the values in it."""
 
     code: str
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: JsonObject = field(default_factory=dict)
 
 
-def state(code: str, /, **values: Any) -> Statement:
+def state(code: str, /, **values: object) -> Statement:
     return Statement(code, values)
 
 

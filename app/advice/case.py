@@ -7,10 +7,9 @@ score and high) a contradiction is a fault.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,12 +20,14 @@ from app.advice.schema import (
     NOBODY,
     ROUNDING,
     UNKNOWN,
+    Answer,
     Answers,
     Case,
     Measured,
     Result,
 )
 from app.errors import FieldError, pointer
+from app.json_types import JsonDict, JsonObject
 from app.strict import Fault, Place, faults
 
 LARGEST_FILE = 1_000_000  # bytes; a case is a few thousand
@@ -88,7 +89,7 @@ def _prepared(data: object) -> object:
     return halves
 
 
-def _prepared_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
+def _prepared_answers(answers: JsonObject) -> JsonDict:
     prepared = {
         key: value
         for key, value in answers.items()
@@ -101,7 +102,7 @@ def _prepared_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
     return prepared
 
 
-def _prepared_measured(measured: Mapping[str, Any]) -> dict[str, Any]:
+def _prepared_measured(measured: JsonObject) -> JsonDict:
     return {key: value for key, value in measured.items() if value is not None or key not in MEASURED_KEYS}
 
 
@@ -156,7 +157,7 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number")
 
 
-def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_repeats(pairs: list[tuple[str, object]]) -> JsonDict:
     values = dict(pairs)
     if len(values) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -170,13 +171,18 @@ def _whole(fault: str) -> FieldError:
     return FieldError("#", fault)
 
 
-def to_json(case: Case) -> dict[str, Any]:
+def answers_json(answers: Answers) -> dict[str, Answer]:
+    """The answers as a case file has them, those that nobody knows left out."""
+    written = {key: value for key, value in asdict(answers).items() if value is not None}
+    if "goals" in written:
+        written["goals"] = list(written["goals"])
+    if written.get("owner") == NOBODY:
+        written["owner"] = None
+    return written
+
+
+def to_json(case: Case) -> JsonDict:
     """The same case as JSON, unknown keys left out; `parse(to_json(case)) == case`."""
-    answers = {key: value for key, value in asdict(case.answers).items() if value is not None}
-    if "goals" in answers:
-        answers["goals"] = list(answers["goals"])
-    if answers.get("owner") == NOBODY:
-        answers["owner"] = None
     measured = {key: value for key, value in asdict(case.measured).items() if value is not None}
     for key in ("baseline", "teacher", "signals"):
         if key in measured:
@@ -187,14 +193,14 @@ def to_json(case: Case) -> dict[str, Any]:
         measured["signals"]["goals"] = list(measured["signals"]["goals"])
     if "arms" in measured:
         measured["arms"] = {arm: _known(result) for arm, result in measured["arms"].items()}
-    return {"answers": answers, "measured": measured}
+    return {"answers": answers_json(case.answers), "measured": measured}
 
 
-def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+def _known(values: JsonObject) -> JsonDict:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def changed(case: Case, change: Mapping[str, Any]) -> Case:
+def changed(case: Case, change: JsonObject) -> Case:
     """The case with some keys replaced, each in the half (`answers` or `measured`) that has a key of that name.
 
     The size of the reference text stands in both: it is changed where it counts, in what was measured if anything was.
@@ -206,7 +212,7 @@ def changed(case: Case, change: Mapping[str, Any]) -> Case:
     declared = {key: value for key, value in change.items() if key in ANSWER_KEYS and _kept_as_answer(case, key)}
     measurements = {key: value for key, value in change.items() if key not in declared}
     answers, measured = case.answers, case.measured
-    halves: dict[str, Any] = {}
+    halves: JsonDict = {}
     try:
         if declared:
             if "goals" in declared or "main_goal" in declared:
@@ -262,7 +268,7 @@ def _clashes(data: object, wrong: set[Place]) -> Iterator[FieldError]:
             yield from _clash(_RESULT.validate_python(scores), place)
 
 
-def _results(measured: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:
+def _results(measured: JsonObject) -> Iterator[tuple[Place, object]]:
     """Everything that is a result, with its place."""
     for name in ("baseline", "teacher"):
         yield ("measured", name), measured.get(name)

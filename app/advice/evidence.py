@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from app.json_types import JsonDict, JsonObject
 from app.strict import OUR_OWN, Frozen
 
 
@@ -67,7 +68,7 @@ class Evidence(Frozen):
     checker_share: float | None = None
     checker_failures: int | None = None
     identifiers_decided: bool | None = None
-    signals: Mapping[str, Any] | None = None
+    signals: JsonObject | None = None
     corpus_tokens: int | None = None
     metric_set_before_baseline: bool | None = None
     target_changes: int | None = None
@@ -101,9 +102,9 @@ class Evidence(Frozen):
 def joined(parts: "list[Evidence]") -> Evidence:
     """What several concepts measured, as one. A later part's word counts before an earlier one's; results of single
     arms are put together, since the check of the data tries an arm of its own."""
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {}  # by the names of the fields
     null: dict[str, None] = {}
-    more: dict[str, Any] = {}
+    more: JsonDict = {}
     arms: dict[str, Score] = {}
     for part in parts:
         for item in fields(part):

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from app.glossary import named
 
@@ -213,6 +213,16 @@ class Ordered:
     sources: tuple[Source, ...]
 
 
+class Numbers(TypedDict, total=False):
+    """Every number of a policy by its name (`kappa`, `F01.facts`), as JSON; what is left out stays as it is.
+
+    Whoever sends some may send others: `Policy.faults_of` says what can't be used.
+    """
+
+    thresholds: Mapping[str, float]
+    weights: Mapping[str, Sequence[int]]
+
+
 @dataclass(frozen=True, eq=False)
 class Policy:
     """One version of the rule set. Two are the same if their `sha256` is."""
@@ -291,14 +301,14 @@ class Policy:
         """Every row of one factor, in the order of the file."""
         return tuple(weight for weight in self.weights if weight.factor == factor)
 
-    def numbers(self) -> dict[str, Any]:
+    def numbers(self) -> Numbers:
         """Every number by name, as JSON: what a published policy keeps."""
         return {
             "thresholds": {threshold.name: threshold.value for threshold in self.thresholds},
             "weights": {weight.name: list(weight.points) for weight in self.weights},
         }
 
-    def with_numbers(self, version: str, numbers: Mapping[str, Any]) -> "Policy":
+    def with_numbers(self, version: str, numbers: Numbers) -> "Policy":
         """The same rules with other numbers; a name that isn't given keeps its number here.
 
         Raises:
@@ -308,7 +318,7 @@ class Policy:
             raise FaultyPolicy([sentence for _, sentence in faults])
         return self.restored(version, numbers)
 
-    def restored(self, version: str, numbers: Mapping[str, Any]) -> "Policy":
+    def restored(self, version: str, numbers: Numbers) -> "Policy":
         """The same, of numbers that were checked when they were kept.
 
         Bounds may have moved since, and what was allowed then holds; a name that is no longer there is left out.
@@ -324,7 +334,7 @@ class Policy:
         )
         return replace(self, version=version, thresholds=thresholds, weights=labelled(weights, thresholds))
 
-    def faults_of(self, numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def faults_of(self, numbers: Numbers) -> Iterator[tuple[str, str]]:
         """What is wrong with other numbers for this policy: the name (`kappa`, `F01.facts`) and a sentence."""
         limits, points = numbers.get("thresholds", {}), numbers.get("weights", {})
         known = {threshold.name: threshold for threshold in self.thresholds}
@@ -418,7 +428,7 @@ def _misweighed(weight: Weight, changed: object) -> str:
     return ""
 
 
-def clashing_numbers(limits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def clashing_numbers(limits: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     """Numbers that are fine one by one and make no sense together."""
     if limits["kappa"] > limits["kappa_high"]:
         yield "kappa", "Agreement that counts as high can't be lower than the least asked for."

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -31,6 +31,7 @@ from app.advice.policy import (
 )
 from app.advice.policy_check import incomplete
 from app.advice.questions import ASKED
+from app.json_types import JsonObject
 from app.strict import Expected, Fault, Place, faults
 
 FILE = Path(__file__).with_name("policy.toml")
@@ -283,7 +284,7 @@ def _where(place: Place) -> str:
     return "The policy"
 
 
-def _unlisted(data: Mapping[str, Any]) -> Iterator[str]:
+def _unlisted(data: JsonObject) -> Iterator[str]:
     """Sources that are named and not listed."""
     listed = data.get("sources")
     if not isinstance(listed, dict):
@@ -295,7 +296,7 @@ def _unlisted(data: Mapping[str, Any]) -> Iterator[str]:
                 yield f'{_where(place)} names a source "{key}" that is not listed.'
 
 
-def _citing(data: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+def _citing(data: JsonObject) -> Iterator[tuple[Place, JsonObject]]:
     """Every table that names sources, with its place."""
     for section in ("thresholds", "gates", "verdict"):
         yield from (((section, name), table) for name, table in _tables(data.get(section)))
@@ -303,13 +304,13 @@ def _citing(data: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]
         yield from ((("factors", factor, "answers", answer), row) for answer, row in _tables(table.get("answers")))
 
 
-def _tables(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _tables(value: object) -> Iterator[tuple[str, JsonObject]]:
     for name, table in value.items() if isinstance(value, dict) else ():
         if isinstance(table, dict):
             yield name, table
 
 
-def _without_room(data: Mapping[str, Any], wrong: set[Place]) -> Iterator[str]:
+def _without_room(data: JsonObject, wrong: set[Place]) -> Iterator[str]:
     """Thresholds whose bounds leave no room or leave their own value out. wrong: what can't be read anyway."""
     for name, table in _tables(data.get("thresholds")):
         if ("thresholds", name) in wrong:

@@ -6,13 +6,14 @@ Every field may be None, which means unknown (an answer) or not measured yet (a 
 - `total: 0` in a baseline or a teacher says that nothing was run there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
+from typing import Annotated, ClassVar, Literal, TypeAlias, get_args, get_type_hints
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from app.strict import Expected, choices
+from app.strict import Expected, TypeForm, choices
 
 NOBODY = ""  # the owner, when the answer is that there is none
 UNKNOWN = "unknown"
@@ -30,7 +31,7 @@ class Least:
     number: int
 
 
-def _whole(value: Any) -> Any:
+def _whole(value: object) -> object:
     """A whole number may be written with a point."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -111,7 +112,7 @@ COST_CASES: tuple[CostCase, ...] = get_args(CostCase)
 KNOWLEDGE: tuple[Knowledge, ...] = get_args(Knowledge)
 
 
-def _list(value: Any) -> Any:
+def _list(value: object) -> object:
     if not isinstance(value, list):
         raise ValueError("not a list")  # noqa: TRY004 - what pydantic takes for a fault
     return value
@@ -123,7 +124,7 @@ Arms = Annotated[tuple[Arm, ...], BeforeValidator(_list), AfterValidator(lambda 
 STRICT = ConfigDict(extra="forbid")
 
 
-def _without_nulls(kind: Any, value: Any) -> Any:
+def _without_nulls(kind: TypeForm, value: object) -> object:
     """A key of this type that is null is a key that isn't there."""
     if not isinstance(value, dict):
         return value
@@ -167,8 +168,12 @@ class Answers:
     training_rights: Literal["yes", "no"] | None = None
 
 
+Answer: TypeAlias = str | int | float | list[str] | None
+"""One answer as a case file has it. `UNKNOWN` is one for every question; None says that nobody owns it."""
+AnswersByKey: TypeAlias = Mapping[str, Answer]
+"""Answers by the key of their question; what was not answered has no key."""
 ANSWER_KEYS = tuple(item.name for item in fields(Answers))
-ANSWER_TYPES: dict[str, Any] = {
+ANSWER_TYPES: Mapping[str, TypeForm] = {
     key: kind for key, kind in get_type_hints(Answers, include_extras=True).items() if key in ANSWER_KEYS
 }
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -260,7 +265,7 @@ class ArmResult(Result):
     split: Literal["test", "train"] | None = None
 
 
-def _in_arm_order(value: Any) -> Any:
+def _in_arm_order(value: object) -> object:
     """Arms in the vocabulary's order; one that is null has no result, and is there."""
     if not isinstance(value, dict):
         return value

@@ -6,19 +6,19 @@ a checker could do. It leaves open what only the team can know: how many example
 owns it, whether the rows may be used. So no starting point ever unlocks training, and every answer can be changed.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
-NO_FACTS: dict[str, Any] = {
+from app.advice.schema import Answer, AnswersByKey
+
+NO_FACTS: AnswersByKey = {
     "fact_change": "none",
     "sources": "no",
     "access_rights": "no",
     "corpus_tokens": 0,
     "rarity": "common",
 }
-SERVICE: dict[str, Any] = {
+SERVICE: AnswersByKey = {
     "recurrence": "ongoing",
     "latency": "normal",
     "definition_changes": "stable",
@@ -39,12 +39,11 @@ class StartingPoint:
     title: str
     assumes: str
     golden: int
-    answers: Mapping[str, Any]
+    answers: AnswersByKey
 
 
-def _point(slug: str, title: str, assumes: str, golden: int, **answers: Any) -> StartingPoint:
-    goals = answers["goals"]
-    usual = NO_FACTS | SERVICE | {"checker_helps": "no", "main_goal": goals[0]} | answers
+def _point(slug: str, title: str, assumes: str, golden: int, goals: list[str], **answers: Answer) -> StartingPoint:
+    usual = {**NO_FACTS, **SERVICE, "checker_helps": "no", "main_goal": goals[0], "goals": goals, **answers}
     return StartingPoint(slug, title, assumes, golden, MappingProxyType(usual))
 
 
@@ -169,7 +168,7 @@ STARTING_POINTS = (
 BY_SLUG = {point.slug: point for point in STARTING_POINTS}
 
 
-def usual_answers(point: StartingPoint) -> dict[str, Any]:
+def usual_answers(point: StartingPoint) -> dict[str, Answer]:
     """The answers to begin with; what the situation leaves open is not among them."""
     return {key: list(value) if isinstance(value, list) else value for key, value in point.answers.items()
             if value is not None}  # fmt: skip

@@ -23,7 +23,7 @@ Scores rank and explain. They decide in one place only: whether rule 5 leans.
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from app.advice.contradictions import Contradiction, contradictions
 from app.advice.disagreements import Disagreement, disagreements
@@ -38,6 +38,7 @@ from app.advice.sentences.gates import Gate, in_words
 from app.advice.what_if.alternatives import Alternative, alternatives
 from app.advice.what_if.flips import Flip, Outcome, flips
 from app.advice.what_if.robustness import Robustness, Sketch, robustness
+from app.json_types import JsonDict
 
 Approach = Literal["prompt", "rag", "fine_tune", "hybrid"]
 Training = Literal["ready", "locked"]
@@ -152,7 +153,7 @@ class Advice:
     def not_yet(self) -> bool:
         return self.training == "locked" and self.leaning is not None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         """The contract's shape, and nothing else."""
         return {
             "approach": self.approach,
@@ -172,7 +173,7 @@ class Advice:
             "policy": {"version": self.policy_version, "sha256": self.policy_sha256},
         }
 
-    def more(self) -> dict[str, Any]:
+    def more(self) -> JsonDict:
         """What stands beside the contract's shape, on pages and in the REST API."""
         return {
             "rule": self.rule,
@@ -190,7 +191,7 @@ class Advice:
         }
 
 
-def _named(value: object, *names: str) -> dict[str, Any]:
+def _named(value: object, *names: str) -> JsonDict:
     """Some of a value's attributes, in this order."""
     return {name: getattr(value, name) for name in names}
 

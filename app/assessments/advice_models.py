@@ -1,11 +1,12 @@
 """What advice is over the API: the case file that goes in, and every part of what comes out."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.advice import schema
 from app.assessments.answer_models import CaseAnswers
+from app.json_types import JsonDict
 from app.web.params import OneLine
 
 MeasuredKey = Annotated[OneLine, Field(max_length=100)]
@@ -18,7 +19,7 @@ class Case(BaseModel):
 
     answers: CaseAnswers | None = None
     measured: Annotated[
-        dict[MeasuredKey, Any] | None,
+        dict[MeasuredKey, object] | None,
         Field(max_length=100, description=f"Measured values: {', '.join(schema.MEASURED_KEYS)}."),
     ] = None
 
@@ -52,7 +53,7 @@ class Reason(BaseModel):
 class Flip(BaseModel):
     """A change that leads to another approach or unlocks or locks training."""
 
-    change: dict[str, Any]
+    change: JsonDict
     approach: str
     training: str
     text: str

@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from app.advice import schema
 from app.advice.questions import ASKED
 from app.evaluation.metrics import METRICS
-from app.strict import annotation, choices
+from app.strict import TypeForm, annotation, choices
 
 
-def _field(key: str, kind: Any) -> Any:
+def _field(key: str, kind: TypeForm) -> TypeForm:
     """How programs send an answer: as the case file has it and stricter; `unknown` and null as well."""
-    literal: Any = Literal
+    literal: TypeForm = Literal
     if key == "owner":
         return _line | None
     if key == "goals":

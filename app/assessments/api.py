@@ -1,14 +1,14 @@
 """The REST side: assessments with their answers, and advice for any case file without storing anything."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.advice import case, questions, starting_points, verdict
+from app.advice.schema import Answer, AnswersByKey
 from app.assessments import service, store
 from app.assessments.advice_models import Advice, Case
 from app.assessments.answer_models import Answers
@@ -16,10 +16,11 @@ from app.assessments.service import Details
 from app.assessments.store import Wanted
 from app.assessments.tables import AssessmentRow
 from app.errors import Invalid, Stale
+from app.json_types import JsonDict
 from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
-from app.web.params import LARGEST, Id, OneLine, Text
+from app.web.params import LARGEST, Id, OneLine, Text, UpTo100
 from app.web.problems import REFUSALS, described
 from app.web.protocols import Standing, State
 
@@ -89,7 +90,7 @@ class Assessment(BaseModel):
     title: str
     team: str
     note: str
-    answers: dict[str, Any]
+    answers: JsonDict
     answered: int
     asked: int
     version: int
@@ -132,7 +133,7 @@ class StartingPoint(BaseModel):
     slug: str
     title: str
     assumes: str
-    answers: dict[str, Any]
+    answers: JsonDict
 
 
 class StartingPoints(BaseModel):
@@ -218,7 +219,7 @@ def list_assessments(
         Query(max_length=len(get_args(State)), description="Only those in these states; `archived` is one of them."),
     ] = [],  # noqa: B006 - FastAPI reads it, nobody changes it
     before: Annotated[int | None, Query(ge=1, le=LARGEST, description="The last id of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: UpTo100 = 20,
 ) -> Assessments:
     """From the newest back."""
     if state:
@@ -319,11 +320,11 @@ def advise(
     return Advice.model_validate(advice.to_json() | ({"more": advice.more()} if more else {}))
 
 
-def _sent(answers: BaseModel | None) -> dict[str, Any]:
+def _sent(answers: BaseModel | None) -> dict[str, Answer]:
     return answers.model_dump(exclude_unset=True) if answers else {}
 
 
-def _coherent(answers: Mapping[str, Any]) -> None:
+def _coherent(answers: AnswersByKey) -> None:
     """Refuse answers that contradict each other.
 
     Raises:
@@ -341,4 +342,5 @@ def _etag(row: AssessmentRow) -> str:
 
 
 def _has_results(app: AppContext, db: Db, row: AssessmentRow) -> bool:
-    return bool((app.evidence(db, row) or {}).get("baseline"))
+    measured = app.evidence(db, row)
+    return measured is not None and measured.baseline is not None

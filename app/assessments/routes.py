@@ -7,14 +7,16 @@ a person is typing in is ever replaced.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel
 
 from app.advice import explanation
+from app.advice.evidence import Evidence
 from app.advice.questions import ASKED, SECTIONS, Question, Section
 from app.advice.questions import section as find_section
+from app.advice.schema import AnswersByKey
 from app.advice.starting_points import STARTING_POINTS
 from app.advice.verdict import Advice
 from app.assessments import service, store, typed
@@ -88,7 +90,7 @@ def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) ->
 @router.get("/assessments/{assessment_id}/describe", name="describe")
 def show_overview(request: Request, assessment_id: Id, app: App, db: KeptDb, me: Me) -> Response:
     row = store.get(db, assessment_id)
-    measured = app.evidence(db, row) or {}
+    measured = app.evidence(db, row) or Evidence()
     return page(
         request,
         "assessments/overview.html",
@@ -96,7 +98,7 @@ def show_overview(request: Request, assessment_id: Id, app: App, db: KeptDb, me:
         step="describe",
         groups=_groups(row, _informed(measured)),
         missing=typed.missing(row.answers),
-        target_changes=measured.get("target_changes", 0),
+        target_changes=measured.target_changes or 0,
     )
 
 
@@ -215,11 +217,11 @@ def save_section(
     """Keep the answers as typed: by htmx after each pause, or by a button that also says where to go."""
     questions, draft = _section(section), wants_fragment(request)
     row = store.get(db, assessment_id)
-    measured = app.evidence(db, row) or {}
+    measured = app.evidence(db, row) or Evidence()
     touched = str(sent.get("touched", "")) if draft else ""
     answers = typed.read_section(questions, sent, row.answers, touched)
     source = Page(_whole(sent.get("version")), str(sent.get("tab", ""))[:40], draft)
-    results = bool(measured.get("baseline")) or row.result_seen_at is not None
+    results = measured.baseline is not None or row.result_seen_at is not None
     try:
         row = service.save_section(db, assessment_id, questions, answers, source, me, has_results=results)
     except Clash as clash:
@@ -267,12 +269,12 @@ def _section_page(
     row: AssessmentRow,
     section: Section,
     *,
-    values: Mapping[str, Any],
+    values: AnswersByKey,
     errors: dict[str, str],
     status: int = 200,
     theirs: list[dict[str, str]] | None = None,
 ) -> Response:
-    measured = app.evidence(db, row) or {}
+    measured = app.evidence(db, row) or Evidence()
     advice = service.advise(row, measured, service.policy_of(db, row))
     at = SECTIONS.index(section)
     return page(
@@ -293,30 +295,29 @@ def _section_page(
         last=at == len(SECTIONS) - 1,
         advice=advice,
         said=explanation.sentence(advice),
-        has_results=bool(measured.get("baseline")) or row.result_seen_at is not None,
-        target_changes=measured.get("target_changes", 0),
+        has_results=measured.baseline is not None or row.result_seen_at is not None,
+        target_changes=measured.target_changes or 0,
         informed=_informed(measured),
     )
 
 
-def _informed(measured: Mapping[str, Any]) -> dict[str, str]:
+def _informed(measured: Evidence) -> dict[str, str]:
     """What was measured, in words, for the questions that measurements answer or replace."""
     facts: dict[str, Statement] = {}
-    if (usable := measured.get("usable_examples")) is not None:
-        facts["examples_declared"] = state("usable", usable=usable)
-    if causes := measured.get("failure_causes"):
-        facts["failure_causes"] = state("causes", causes=causes)
-    if (tokens := measured.get("winning_prompt_tokens")) is not None:
-        facts["winning_prompt_tokens"] = state("tokens", tokens=tokens)
-    if measured.get("cost_case") in ("pass", "fail"):
-        facts["cost_case"] = state(f"cost_{measured['cost_case']}", basis=measured.get("cost_basis", ""))
-    baseline = measured.get("baseline") or {}
-    if baseline.get("total"):
-        facts["prompting_tried"] = state("passed", passed=baseline["passed"], total=baseline["total"])
-    elif baseline.get("score") is not None:
-        facts["prompting_tried"] = state("score", score=baseline["score"])
-    if (rows := measured.get("test_rows")) is not None:
-        facts["holdout"] = state("test_rows", rows=rows)
+    if measured.usable_examples is not None:
+        facts["examples_declared"] = state("usable", usable=measured.usable_examples)
+    if measured.failure_causes:
+        facts["failure_causes"] = state("causes", causes=measured.failure_causes)
+    if measured.winning_prompt_tokens is not None:
+        facts["winning_prompt_tokens"] = state("tokens", tokens=measured.winning_prompt_tokens)
+    if measured.cost_case in ("pass", "fail"):
+        facts["cost_case"] = state(f"cost_{measured.cost_case}", basis=measured.cost_basis or "")
+    if (baseline := measured.baseline) and baseline.total:
+        facts["prompting_tried"] = state("passed", passed=baseline.passed, total=baseline.total)
+    elif baseline and baseline.score is not None:
+        facts["prompting_tried"] = state("score", score=baseline.score)
+    if measured.test_rows is not None:
+        facts["holdout"] = state("test_rows", rows=measured.test_rows)
     return {key: MEASURED(fact) for key, fact in facts.items()}
 
 
@@ -324,7 +325,7 @@ def _pieces(
     request: Request,
     row: AssessmentRow,
     section: Section,
-    answers: Mapping[str, Any],
+    answers: AnswersByKey,
     advice: Advice,
     touched: str,
     has_results: bool,

@@ -8,23 +8,25 @@ A target changed after a result was seen is counted, since it may be changed onc
 and target alone once there is a result: half-typed numbers would use the one change up.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.advice import case, schema, starting_points, verdict
+from app.advice.evidence import Evidence
 from app.advice.policy import Policy
 from app.advice.policy_file import POLICY
 from app.advice.questions import ASKED, SECTIONS, Section
+from app.advice.schema import Answer, AnswersByKey
 from app.assessments import store, typed
 from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
 from app.audit import service as audit
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Forbidden, Invalid
+from app.json_types import JsonDict
 from app.policies import service as policies
 from app.users.tables import Role, UserRow
 
@@ -39,7 +41,7 @@ ONE_SITTING = timedelta(minutes=15)
 class Clash(Conflict):
     """Somebody else saved since the page was opened; `theirs` is what is stored, `mine` what was sent."""
 
-    def __init__(self, row: AssessmentRow, mine: Mapping[str, Any]) -> None:
+    def __init__(self, row: AssessmentRow, mine: AnswersByKey) -> None:
         super().__init__("Somebody else saved this section since you opened it. Look at both and save again.")
         self.theirs = row
         self.mine = mine
@@ -48,7 +50,7 @@ class Clash(Conflict):
 # ------------------------------------------------------------------ reading
 
 
-def answers(assessment: AssessmentRow) -> dict[str, Any]:
+def answers(assessment: AssessmentRow) -> dict[str, Answer]:
     """The answers that can be read, as the case file has them; half-done drafts are left out."""
     return typed.readable(assessment.answers)
 
@@ -63,9 +65,11 @@ def policy_of(session: Session, assessment: AssessmentRow) -> Policy:
     return policies.of(session, assessment.policy_id)
 
 
-def advise(assessment: AssessmentRow, measured: Mapping[str, Any] | None, policy: Policy) -> verdict.Advice:
+def advise(assessment: AssessmentRow, measured: Evidence | None, policy: Policy) -> verdict.Advice:
     """The advice as it stands; `measured` comes from the concepts above (`AppContext.evidence`)."""
-    return verdict.advise(case.parse({"answers": answers(assessment), "measured": dict(measured or {})}), policy)
+    return verdict.advise(
+        case.parse({"answers": answers(assessment), "measured": measured.to_json() if measured else {}}), policy
+    )
 
 
 # ------------------------------------------------------------------ beginning and naming
@@ -106,7 +110,7 @@ def create(
     details: Details,
     me: UserRow,
     *,
-    first_answers: Mapping[str, Any] | None = None,
+    first_answers: AnswersByKey | None = None,
     starting_point: str = "",
 ) -> AssessmentRow:
     """Begin an assessment. `first_answers` are answers to start with, as the case file has them.
@@ -144,7 +148,7 @@ def create(
     return row
 
 
-def _begun_with(usual: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def _begun_with(usual: dict[str, Answer], own: AnswersByKey) -> dict[str, Answer]:
     """The usual answers with a person's own over them; own goals take the usual main goal with them."""
     if "goals" in own:
         usual.pop("main_goal", None)
@@ -245,7 +249,7 @@ def save_section(
     session: Session,
     assessment_id: int,
     section: Section,
-    sent: Mapping[str, Any],
+    sent: AnswersByKey,
     page: Page,
     me: UserRow,
     *,
@@ -281,7 +285,7 @@ def save_section(
 def patch(
     session: Session,
     assessment_id: int,
-    sent: Mapping[str, Any],
+    sent: AnswersByKey,
     me: UserRow,
     *,
     has_results: bool,
@@ -304,17 +308,17 @@ def patch(
     return row
 
 
-def _checked(sent: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(sent: AnswersByKey) -> dict[str, Answer]:
     """Answers as the case file has them, each looked at for itself.
 
     Raises:
         Invalid: with every fault.
     """
     errors: list[FieldError] = []
-    checked: dict[str, Any] = {}
+    checked: dict[str, Answer] = {}
     for key, value in sent.items():
         try:
-            read = case.to_json(case.parse({"answers": {key: value}}))["answers"]
+            read = case.answers_json(case.parse({"answers": {key: value}}).answers)
         except case.NotACase as refusal:
             errors += refusal.errors
         else:
@@ -327,7 +331,7 @@ def _checked(sent: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _replace(
-    session: Session, row: AssessmentRow, new: dict[str, Any], me: UserRow, *, what: str, has_results: bool
+    session: Session, row: AssessmentRow, new: dict[str, Answer], me: UserRow, *, what: str, has_results: bool
 ) -> None:
     """Store new answers and everything that follows from a change; nothing at all happens if there is none."""
     old = row.answers
@@ -357,9 +361,7 @@ def _looked_at(row: AssessmentRow, keys: Iterable[str]) -> None:
         row.assumed = sorted(left - set(keys))
 
 
-def _note_target(
-    session: Session, row: AssessmentRow, old: Mapping[str, Any], me: UserRow, *, has_results: bool
-) -> None:
+def _note_target(session: Session, row: AssessmentRow, old: AnswersByKey, me: UserRow, *, has_results: bool) -> None:
     """When metric and target were set, which G7 asks for; and how often they were changed after a result was seen."""
     before = {key: typed.readable(old).get(key) for key in MEASURED_AGAINST}
     after = {key: answers(row).get(key) for key in MEASURED_AGAINST}
@@ -393,7 +395,7 @@ def contribute(session: Session, assessment: AssessmentRow, user: UserRow, what:
     the hand is noted, the revision stays, and no approval is lost by it.
     """
     now = utcnow()
-    revised: dict[str, Any] = {"revision": AssessmentRow.revision + 1, "revised_at": now} if changed else {}
+    revised: JsonDict = {"revision": AssessmentRow.revision + 1, "revised_at": now} if changed else {}
     done = store.contribution(session, assessment.id, user.id)
     if done is None:
         session.add(ContributionRow(assessment_id=assessment.id, user_id=user.id, what=what[:60], at=now))

@@ -1,12 +1,12 @@
 """A use case and what its people said about it."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.advice.schema import Answer
+from app.db import Base, Json
 
 RECORDED = text("recorded <> ''")  # word for word what a query has to say to be given the index
 
@@ -33,8 +33,8 @@ class AssessmentRow(Base):
     title: Mapped[str] = mapped_column(String(200))
     team: Mapped[str] = mapped_column(String(100), default="")
     note: Mapped[str] = mapped_column(Text, default="")
-    answers: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    assumed: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    answers: Mapped[dict[str, Answer]] = mapped_column(Json, default=dict)
+    assumed: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     questions_version: Mapped[str] = mapped_column(String(64), default="")
     policy_id: Mapped[int | None] = mapped_column(ForeignKey("policies.id"))
     version: Mapped[int] = mapped_column(default=1)

@@ -9,13 +9,14 @@ as the case file has them, so `answers` there and here are the same thing:
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from enum import Enum
 from functools import lru_cache
 from typing import Any, Protocol
 
 from app.advice.case import NotACase, parse
 from app.advice.questions import ASKED, SECTIONS, Question, Section
-from app.advice.schema import GOALS, UNKNOWN
+from app.advice.schema import GOALS, UNKNOWN, Answer, AnswersByKey
 from app.evaluation.metrics import METRICS
 
 LONGEST_TYPED = 400
@@ -27,23 +28,29 @@ OPTIONAL = frozenset({"context_window"})
 class Form(Protocol):
     """What a browser sends: every value by the name of its field."""
 
-    def getlist(self, key: Any) -> list[Any]: ...
+    def getlist(self, key: Any) -> Sequence[object]: ...
 
 
-def read_section(section: Section, form: Form, before: Mapping[str, Any], touched: str = "") -> dict[str, Any]:
+def read_section(section: Section, form: Form, before: AnswersByKey, touched: str = "") -> dict[str, Answer]:
     """The section's answers; a question that wasn't answered has no key.
 
     `before` are the stored answers and `touched` the field that was used last, if the page could tell: they decide
     where a text field and an option beside it say different things.
     """
     read_all = ((question.key, read(question, form, before, touched)) for question in section.asked)
-    return {key: answer for key, answer in read_all if answer is not NOT_ANSWERED}
+    return {key: answer for key, answer in read_all if not isinstance(answer, NotAnswered)}
 
 
-NOT_ANSWERED: Any = object()
+class NotAnswered(Enum):
+    """What stands for no answer, since None is one."""
+
+    NOTHING = "nothing"
 
 
-def read(question: Question, form: Form, before: Mapping[str, Any], touched: str = "") -> Any:
+NOT_ANSWERED = NotAnswered.NOTHING
+
+
+def read(question: Question, form: Form, before: AnswersByKey, touched: str = "") -> Answer | NotAnswered:
     """One answer from its fields: `key`, and beside typed ones `key-option` for "I don't know" and "nobody".
 
     Where both are filled, the one touched last counts; where that isn't known, the one that is new: text that differs
@@ -79,7 +86,7 @@ def lines(value: object) -> str:
     ).strip()
 
 
-def _value(question: Question, text: str) -> Any:
+def _value(question: Question, text: str) -> Answer:
     if question.kind == "count":
         return _count(text)
     if question.kind == "percent":
@@ -108,7 +115,7 @@ def _share(text: str) -> float | str:
     return round(number / 100, 6)
 
 
-def field_text(question: Question, answer: Any) -> str:
+def field_text(question: Question, answer: Answer) -> str:
     """An answer as it stands in its text field."""
     if answer is None or answer == UNKNOWN:
         return ""
@@ -119,7 +126,7 @@ def field_text(question: Question, answer: Any) -> str:
     return str(answer)
 
 
-def option(answers: Mapping[str, Any], question: Question) -> str:
+def option(answers: AnswersByKey, question: Question) -> str:
     """Which of the options beside a text field is chosen: `unknown`, `nobody`, or none."""
     if question.key not in answers:
         return ""
@@ -127,7 +134,7 @@ def option(answers: Mapping[str, Any], question: Question) -> str:
     return UNKNOWN if answer == UNKNOWN else NOBODY if answer is None else ""
 
 
-def answer_text(question: Question, answers: Mapping[str, Any]) -> str:
+def answer_text(question: Question, answers: AnswersByKey) -> str:
     """An answer as a person says it."""
     if question.key not in answers:
         return "not answered"
@@ -146,7 +153,7 @@ def answer_text(question: Question, answers: Mapping[str, Any]) -> str:
 # ------------------------------------------------------------------ what is wrong with an answer
 
 
-def fault(question: Question, answers: Mapping[str, Any]) -> str:
+def fault(question: Question, answers: AnswersByKey) -> str:
     """What is wrong with one answer, in a sentence for the person at the form; empty if nothing is."""
     if question.key not in answers:
         return ""
@@ -159,7 +166,7 @@ def fault(question: Question, answers: Mapping[str, Any]) -> str:
     return ""
 
 
-def metric_fault(answer: Any) -> str:
+def metric_fault(answer: object) -> str:
     """Why a metric can't be set here; empty if it can. A case file may name any, for it only argues with the result; an
     assessment is measured, and would find out too late."""
     if answer in (None, UNKNOWN) or answer in METRICS:
@@ -187,13 +194,13 @@ _SAYS = {
 }
 
 
-def faults(answers: Mapping[str, Any], questions: Iterable[Question]) -> dict[str, str]:
+def faults(answers: AnswersByKey, questions: Iterable[Question]) -> dict[str, str]:
     """Every faulty answer's sentence by its key, in the order of the questions."""
     sentences = {question.key: fault(question, answers) for question in questions}
     return {key: sentence for key, sentence in sentences.items() if sentence}
 
 
-def readable(answers: Mapping[str, Any]) -> dict[str, Any]:
+def readable(answers: AnswersByKey) -> dict[str, Answer]:
     """The answers that a case can be made of; faulty ones are left out, which is: unknown."""
     wrong = faults(answers, ASKED.values())
     return {key: value for key, value in answers.items() if key in ASKED and key not in wrong}
@@ -202,7 +209,7 @@ def readable(answers: Mapping[str, Any]) -> dict[str, Any]:
 # ------------------------------------------------------------------ how far it is
 
 
-def answered(answers: Mapping[str, Any], question: Question) -> bool:
+def answered(answers: AnswersByKey, question: Question) -> bool:
     """A readable answer is there; "I don't know" is one. With a single goal the main one needs no answer."""
     goals = answers.get("goals")
     if question.key == "main_goal" and isinstance(goals, list) and len(goals) == 1:
@@ -210,13 +217,13 @@ def answered(answers: Mapping[str, Any], question: Question) -> bool:
     return question.key in answers and not fault(question, answers)
 
 
-def progress(answers: Mapping[str, Any], questions: Iterable[Question]) -> tuple[int, int]:
+def progress(answers: AnswersByKey, questions: Iterable[Question]) -> tuple[int, int]:
     """How many of the questions are answered, and how many there are."""
     counted = [question for question in questions if question.key not in OPTIONAL]
     return sum(answered(answers, question) for question in counted), len(counted)
 
 
-def missing(answers: Mapping[str, Any]) -> list[tuple[Section, Question]]:
+def missing(answers: AnswersByKey) -> list[tuple[Section, Question]]:
     """Every question without a readable answer, with its section."""
     return [
         (section, question)

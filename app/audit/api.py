@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from app.audit import listing, service, store
 from app.audit.filters import ACT, SUBJECT, Day, Filters
+from app.json_types import JsonDict
 from app.users.deps import Reviewer
 from app.web.context import AppContext
 from app.web.deps import App, Db
-from app.web.params import LARGEST
+from app.web.params import LARGEST, UpTo500
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"], responses=REFUSALS)
@@ -31,7 +32,7 @@ class Entry(BaseModel):
     sentence: str = Field(description="The entry in words, with the name that its object has today.")
     subject: str
     subject_id: int | None
-    detail: dict[str, Any]
+    detail: JsonDict
     withheld: bool
     previous: str
     sha256: str
@@ -98,7 +99,7 @@ def list_entries(
     me: Reviewer,
     wanted: Annotated[Wanted, Depends()],
     before: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last entry seen")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: UpTo500 = 100,
 ) -> Entries:
     """Entries from the newest back, those that fit all filters; `before` is the last id of the page before."""
     filters = wanted.filters(app, db)

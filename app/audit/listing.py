@@ -6,10 +6,9 @@ left out of what they are shown. The record itself, and the hash of each entry, 
 
 import csv
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
 
 import orjson
 from sqlalchemy.orm import Session
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.audit import sentences, store
 from app.audit.filters import Filters
 from app.audit.tables import EntryRow
+from app.json_types import JsonObject
 from app.text import cell
 from app.web.protocols import Named, Objects
 
@@ -36,7 +36,7 @@ class Line:
     entry: EntryRow
     parts: Sequence[sentences.Part]
     object: Named | None
-    detail: Mapping[str, Any]
+    detail: JsonObject
     withheld: bool = False
 
     @property
@@ -64,7 +64,7 @@ def lines(session: Session, objects: Objects, entries: Sequence[EntryRow], reade
     return made
 
 
-def _without_causes(detail: Mapping[str, Any], hidden: Collection[int]) -> Mapping[str, Any]:
+def _without_causes(detail: JsonObject, hidden: Collection[int]) -> JsonObject:
     """The details of a tag without the causes of these answers. An earlier version kept several tags in one entry, each
     as a list that begins with the answer."""
     if detail.get("answer") in hidden:

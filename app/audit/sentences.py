@@ -8,10 +8,10 @@ sentence, of an older version say, reads as it was recorded.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app import chosen
 from app.glossary import known, variant
+from app.json_types import JsonObject
 from app.wording import joined, percent, plural
 
 LONGEST = 120  # characters of a value that stands inside a sentence
@@ -32,7 +32,7 @@ OBJECTS: Mapping[str, str] = {
     "user": "account",
 }
 
-Detail = Mapping[str, Any]
+Detail = JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ def _decided(detail: Detail) -> str:
 
 
 def _steering(detail: Detail) -> str:
-    changed = [plural(detail["at_once"], "call") + " at once"] if isinstance(detail.get("at_once"), int) else []
+    at_once = detail.get("at_once")
+    changed = [plural(at_once, "call") + " at once"] if isinstance(at_once, int) else []
     changed += [f"a budget of {limit:,.12g} {unit}" for unit, limit in _inner(detail, "budget").items()]
     return joined(changed) or "nothing"
 
@@ -91,8 +92,9 @@ def _answers(detail: Detail) -> str:
     return f"{{who}} set {joined(told)} in {{what}}{more}"
 
 
-def _edited(detail: Detail) -> list[Any]:
-    return [key for key in detail.get("changed", []) if _now(detail, str(key)) is None]
+def _edited(detail: Detail) -> list[str]:
+    changed = detail.get("changed")
+    return [str(key) for key in changed if _now(detail, str(key)) is None] if isinstance(changed, list) else []
 
 
 def _now(detail: Detail, key: str) -> object:
@@ -369,7 +371,8 @@ def _what(subject: str, subject_id: int | None, name: str) -> Part:
 
 def _kept_name(detail: Detail) -> str:
     """The name that the entry itself kept, of its moment."""
-    kept = next((detail[key] for key in ("title", "file", "name", "email") if isinstance(detail.get(key), str)), "")
+    names = (detail.get(key) for key in ("title", "file", "name", "email"))
+    kept = next((name for name in names if isinstance(name, str)), "")
     return f"{kept} v{detail['version']}" if kept and "file" in detail and "version" in detail else kept
 
 

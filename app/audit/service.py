@@ -3,7 +3,6 @@
 import json
 import logging
 from hashlib import sha256
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.audit import head, store
 from app.audit.tables import EntryRow
 from app.db import afterwards, installation_of, utcnow
+from app.json_types import JsonObject
 from app.secret import Installation
 from app.users.tables import UserRow
 
@@ -20,7 +20,7 @@ GENESIS = "0" * 64
 
 
 def record(
-    session: Session, actor: UserRow | None, act: str, subject: str, subject_id: int | None, detail: dict[str, Any]
+    session: Session, actor: UserRow | None, act: str, subject: str, subject_id: int | None, detail: JsonObject
 ) -> EntryRow:
     """Add an entry in the caller's transaction: the act and its record are kept together or not at all.
 
@@ -37,7 +37,7 @@ def record(
         act=act,
         subject=subject,
         subject_id=subject_id,
-        detail=detail,
+        detail=dict(detail),
         previous=previous.sha256 if previous else GENESIS,
         sha256="",
     )
@@ -58,7 +58,7 @@ def _keep_head(installation: Installation, newest: head.Head) -> None:
         log.exception("the head of the record could not be sealed")
 
 
-def knows(session: Session, actor_id: int, act: str, subject: str, subject_id: int, detail: dict[str, Any]) -> bool:
+def knows(session: Session, actor_id: int, act: str, subject: str, subject_id: int, detail: JsonObject) -> bool:
     """Whether there is an entry of this act with at least these details that says what it was sealed with."""
     return any(
         entry.actor_id == actor_id and detail.items() <= entry.detail.items() and seal(entry) == entry.sha256

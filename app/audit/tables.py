@@ -1,12 +1,12 @@
 """The record of what was done: append-only, each entry sealing the one before it."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
+from app.json_types import JsonDict
 
 
 class EntryRow(Base):
@@ -25,6 +25,6 @@ class EntryRow(Base):
     act: Mapped[str] = mapped_column(String(60), index=True)
     subject: Mapped[str] = mapped_column(String(40))
     subject_id: Mapped[int | None]
-    detail: Mapped[dict[str, Any]]
+    detail: Mapped[JsonDict]
     previous: Mapped[str] = mapped_column(String(64), unique=True)  # no entry has two followers
     sha256: Mapped[str] = mapped_column(String(64), unique=True)

@@ -55,7 +55,7 @@ from app.errors import Conflict, NotFound
 from app.evaluation.metrics import METRICS
 from app.inference.deps import WithBundled
 from app.jobs.api import Job
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.users.deps import Author, Launcher, Me
 from app.web.deps import App, Db
 from app.web.params import LARGEST, Id, Number, OneLine, Text

@@ -11,7 +11,7 @@ from app.evaluation.calibration import Answered
 from app.evaluation.labels import LabelScore
 from app.evaluation.metrics import METRICS
 from app.evaluation.not_worse import NotWorse
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.web.params import Number
 
 Split = Literal["dev", "test"]

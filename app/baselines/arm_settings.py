@@ -8,7 +8,7 @@ from typing import Literal, NotRequired, TypedDict, cast
 
 from app.inference.constraints import Kind
 from app.inference.local_protocol import Dtype
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 
 class ModelPart(TypedDict):

@@ -40,7 +40,7 @@ def offers(context: Context) -> Iterable[Offer]:
     }
     against = ""
     if row.dataset_id != context.dataset.id:
-        rows = "an earlier version of the data" if row.fit.get("counts") else "the data of another assessment"
+        rows = "an earlier version of the data" if row.fit.counts else "the data of another assessment"
         against = f"The output constraint was checked against {rows}. Set it again."
     title = views.title(row.constraint)
     led = _led(context)

@@ -14,7 +14,7 @@ from app.baselines.arms import ArmResult
 from app.evaluation import correction
 from app.evaluation.correction import Labels, Tally
 from app.inference.findings import PLAIN, Manner
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.strict import AsWritten, Frozen
 
 METRIC = "llm_judge"

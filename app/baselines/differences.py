@@ -162,8 +162,8 @@ def margin(session: Session, baseline: BaselineRow) -> float:
 
 def cheaper_counts(session: Session, baseline: BaselineRow) -> bool:
     """Whether cost or latency is a goal: then a variant that is not worse is a result."""
-    answers = assessments.answers(assessment_store.get(session, baseline.assessment_id))
-    return "efficiency" in (answers.get("goals") or ())
+    goals = assessments.answers(assessment_store.get(session, baseline.assessment_id)).get("goals")
+    return isinstance(goals, list) and "efficiency" in goals
 
 
 def teacher(baseline: BaselineRow, split: Split) -> ArmRow | None:

@@ -16,7 +16,7 @@ from app.inference import store as model_store
 from app.inference import trials
 from app.inference.findings import PLAIN, Manner
 from app.inference.tables import ModelRow
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

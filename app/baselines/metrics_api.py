@@ -15,7 +15,7 @@ from app.baselines.tables import ArmRow
 from app.blobs import Blob
 from app.errors import NotFound
 from app.jobs import store as job_store
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.scoring import service as scoring
 from app.scoring import store as scoring_store
 from app.scoring.tables import DatabaseRow, WatchedRow

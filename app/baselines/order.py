@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from app.baselines.arms import PROMPTED
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

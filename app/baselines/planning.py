@@ -29,7 +29,7 @@ from app.evaluation.metrics import Options
 from app.inference import store as model_store
 from app.inference import trials
 from app.inference.tables import ModelRow
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.web.protocols import JudgeChoice
 from app.wording import percent
 
@@ -101,7 +101,8 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Kn
     context = _context(session, assessment, order, known)
     if context is None:  # said by `blockers`
         raise Conflict("Upload examples first.")
-    metric, target = str(answers["metric"]), float(answers["target"])
+    metric, target = str(answers["metric"]), answers["target"]
+    assert isinstance(target, int | float)  # noqa: S101 - `blockers` has looked
     faults = list(_faults(order))
     options: Kept = {}
     try:

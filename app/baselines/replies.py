@@ -20,7 +20,7 @@ from app.baselines.answer_details import ReplyKept
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, UnscoredRow
 from app.inference.generator import Answer, Finish, Request
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 PARAMETERS = {"temperature": 0}  # of every call, beside what a request says itself
 CHUNK = 500  # keys that one query looks for

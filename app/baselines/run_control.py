@@ -19,7 +19,7 @@ from app.baselines.tables import ArmRow, BaselineRow
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Generator
 from app.jobs.claims import Claim, Ended
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 EVERY = 0.5  # seconds between two looks
 PAUSED = "Paused. What was answered is kept; press Resume to go on."

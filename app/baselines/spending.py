@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from app.baselines.arms import CHARACTERS_PER_TOKEN
 from app.jobs.progress import SpentSoFar
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.web.protocols import CallPrice
 from app.wording import plural
 

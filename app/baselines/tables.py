@@ -12,7 +12,7 @@ from app.baselines.arm_settings import ArmSettings, ModelKept
 from app.baselines.arms import ArmResult, Dropped
 from app.db import Base, Json
 from app.evaluation.kinds.metric import Kept
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 
 class ResultJson(TypeDecorator[ArmResult]):

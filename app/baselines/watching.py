@@ -25,7 +25,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics, statistics
 from app.jobs import service as jobs
 from app.jobs.claims import Claim
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.processes.sealed import Unavailable
 from app.scoring import service as scoring
 from app.scoring import store as scoring_store

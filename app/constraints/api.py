@@ -88,7 +88,7 @@ class OutputConstraint(BaseModel):
             text=row.text,
             sha256=row.sha256,
             dataset_id=row.dataset_id,
-            fit=_counts(Fit.from_json(row.fit)),
+            fit=_counts(row.fit),
             created_by=row.created_by,
             created_at=row.created_at,
             removed_at=row.removed_at,

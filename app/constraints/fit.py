@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app.inference import schemas
 from app.inference.constraints import Constraint
+from app.json_types import JsonDict, JsonObject
 from app.strict import stored
 
 LEAST = 0.95  # share of wanted answers, of each split that is looked at, that has to be allowed
@@ -64,13 +64,13 @@ class Fit:
     def enough(self) -> bool:
         return all(allowed >= LEAST * of for allowed, of in self.counts.values())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         """Numbers only: answers stay where their rows are."""
         counts = {split: [allowed, of] for split, (allowed, of) in self.counts.items()}
         return {"counts": counts, "reordered": self.reordered}
 
     @staticmethod
-    def from_json(value: Mapping[str, Any]) -> "Fit":
+    def from_json(value: JsonObject) -> "Fit":
         return stored(Fit, value)
 
 
@@ -90,7 +90,7 @@ def of(constraint: Constraint, rows: Iterable[Wanted]) -> Fit:
     return Fit(counts, tuple(forbidden), reordered)
 
 
-def in_order(value: Any, schema: Any, root: Any, followed: set[tuple[str, int]] | None = None) -> bool:
+def in_order(value: object, schema: object, root: object, followed: set[tuple[str, int]] | None = None) -> bool:
     """Whether the keys of a value stand in the order in which its schema names them. followed: which references were
     for which part of the value, each once: a few that name each other many times would take for ever."""
     if not isinstance(schema, dict) or not isinstance(value, dict | list):

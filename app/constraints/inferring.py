@@ -12,10 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.inference.constraints import LONGEST_LABEL, MOST_LABELS, Kind
 from app.inference.schemas import DEEPEST
+from app.json_types import JsonDict
 from app.wording import percent, plural
 
 SAMPLE = 20_000  # answers that are looked at
@@ -75,7 +75,7 @@ class _Node:
     items: "_Node | None" = None
     texts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, value: Any, depth: int = 0) -> None:
+    def add(self, value: object, depth: int = 0) -> None:
         self.seen += 1
         self.kinds[_kind(value)] += 1
         if isinstance(value, str):
@@ -143,9 +143,9 @@ def _schema(answers: Sequence[str], hide: Callable[[str], str], choices: Choices
     return Proposal("json_schema", json.dumps(schema, ensure_ascii=False, indent=2), basis, tuple(fields))
 
 
-def _read(answer: str) -> Any:
+def _read(answer: str) -> object:
     try:
-        value = json.loads(answer)
+        value: object = json.loads(answer)
         if HALF.search(answer):
             json.dumps(value, ensure_ascii=False).encode()  # nothing could show or store it
     except (ValueError, RecursionError):
@@ -163,13 +163,13 @@ NAMES: tuple[tuple[type, str], ...] = (  # a truth value is a number to Python, 
 )
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return next((name for kind, name in NAMES if isinstance(value, kind)), "null")
 
 
-def _of(node: _Node, path: str, hide: Callable[[str], str], choices: Choices, fields: list[Field]) -> dict[str, Any]:
+def _of(node: _Node, path: str, hide: Callable[[str], str], choices: Choices, fields: list[Field]) -> JsonDict:
     """The schema of what was seen at a place; fields below it are noted."""
-    alternatives: list[dict[str, Any]] = []
+    alternatives: list[JsonDict] = []
     plain = [kind for kind in ("string", "integer", "number", "boolean", "null") if node.kinds[kind]]
     if "number" in plain and "integer" in plain:
         plain.remove("integer")
@@ -187,15 +187,13 @@ def _of(node: _Node, path: str, hide: Callable[[str], str], choices: Choices, fi
     return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
 
 
-def _object(
-    node: _Node, path: str, hide: Callable[[str], str], choices: Choices, fields: list[Field]
-) -> dict[str, Any]:
+def _object(node: _Node, path: str, hide: Callable[[str], str], choices: Choices, fields: list[Field]) -> JsonDict:
     if len(node.keys) > MOST_KEYS or any(hide(key) != key for key in node.keys):
         merged = _Node()
         for inner in node.keys.values():
             _merge(merged, inner)
         return {"type": "object", "additionalProperties": _of(merged, f"{path}/*".lstrip("/"), hide, choices, fields)}
-    known: dict[str, Any] = {}
+    known: JsonDict = {}
     required: list[str] = []
     for key in node.ordered():
         inner, place = node.keys[key], f"{path}/{key}".lstrip("/")
@@ -227,7 +225,7 @@ def _has_more_keys(node: _Node) -> bool:
     return sum(inner.seen == 1 for inner in node.keys.values()) > (1 - MOSTLY) * node.objects
 
 
-def _of_others(node: _Node, path: str, hide: Callable[[str], str]) -> dict[str, Any]:
+def _of_others(node: _Node, path: str, hide: Callable[[str], str]) -> JsonDict:
     """What a key that was not seen yet may hold: a value of the kinds of those that were."""
     merged = _Node()
     for inner in node.keys.values():
@@ -235,7 +233,7 @@ def _of_others(node: _Node, path: str, hide: Callable[[str], str]) -> dict[str, 
     return _of(merged, f"{path}/*".lstrip("/"), hide, Choices(frozenset(), frozenset()), [])
 
 
-def _is_open(schema: Any) -> bool:
+def _is_open(schema: object) -> bool:
     """Whether any object of a schema lists its keys and may have others."""
     if isinstance(schema, list):
         return any(map(_is_open, schema))

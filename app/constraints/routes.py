@@ -1,13 +1,11 @@
 """The page of the output constraint: what is proposed, what a person makes of it, and what it allows."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from app.assessments import store as assessment_store
 from app.constraints import service, store, views
-from app.constraints.fit import Fit
 from app.constraints.inferring import Choices, Proposal
 from app.constraints.service import Preview
 from app.datasets import store as dataset_store
@@ -17,7 +15,7 @@ from app.users import store as user_store
 from app.users.deps import Author, Me
 from app.web.deps import App, Db
 from app.web.forms import by_field
-from app.web.pages import page, see
+from app.web.pages import Values, page, see
 from app.web.params import Id, Sent
 
 router = APIRouter(include_in_schema=False)
@@ -104,14 +102,13 @@ def _page(
     dataset = dataset_store.current(db, assessment_id)
     versions = store.versions(db, assessment_id)
     current = store.current(db, assessment_id)
-    values: dict[str, Any] = {}
-    unchecked = current is not None and not current.fit["counts"]
+    values: Values = {}
+    unchecked = current is not None and not current.fit.counts
     if current is not None:
-        fit = Fit.from_json(current.fit)
         values = {
             "title": views.title(current.constraint),
-            "allowed": views.fit_sentence(fit),
-            "cost": views.cost(fit),
+            "allowed": views.fit_sentence(current.fit),
+            "cost": views.cost(current.fit),
             "stale": dataset is not None and dataset.id != current.dataset_id,
             "taken_over": unchecked,
         }

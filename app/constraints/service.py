@@ -108,7 +108,7 @@ def save(session: Session, assessment_id: int, kind: str, text: str, *, by: User
         text=seen.constraint.text,
         sha256=seen.constraint.sha256,
         dataset_id=dataset.id,
-        fit=seen.fit.to_json(),
+        fit=seen.fit,
         created_by=by.id,
         created_at=utcnow(),
     )
@@ -134,7 +134,7 @@ def take_over(session: Session, source_id: int, copy: AssessmentRow, me: UserRow
         text=row.text,
         sha256=row.sha256,
         dataset_id=row.dataset_id,
-        fit=Fit({}).to_json(),
+        fit=Fit({}),
         created_by=me.id,
         created_at=utcnow(),
     )

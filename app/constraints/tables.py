@@ -1,12 +1,12 @@
 """What answers of a use case may look like, in versions."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.constraints.fit import Fit
+from app.db import Base, JsonOf
 from app.inference.constraints import Constraint
 
 
@@ -30,7 +30,7 @@ class ConstraintRow(Base):
     text: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
-    fit: Mapped[dict[str, Any]]
+    fit: Mapped[Fit] = mapped_column(JsonOf(Fit.from_json, Fit.to_json))
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     removed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))

@@ -1,7 +1,7 @@
 """The REST side of datasets: raw bytes in, report and rows out."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -49,7 +49,7 @@ from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
-from app.web.params import LARGEST, Id
+from app.web.params import LARGEST, Id, UpTo100, UpTo500
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
@@ -112,7 +112,7 @@ def _taken(app: AppContext, response: Response, assessment_id: int, me: UserRow,
     return answer
 
 
-def _with_job(session: Any, row: DatasetRow, *, report: bool = False) -> Dataset:
+def _with_job(session: Db, row: DatasetRow, *, report: bool = False) -> Dataset:
     """A version with the job that checks it."""
     job = uploads_service.job_of(session, row)
     return Dataset.of(row, job_id=job.id if job else None, report=report)
@@ -139,7 +139,7 @@ def list_rows(
     me: Me,
     wanted: Annotated[RowQuery, Depends()],
     after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last row seen")] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    limit: UpTo500 = 50,
 ) -> Rows:
     """Rows in the order of the upload, narrowed by whatever is given.
 
@@ -231,7 +231,7 @@ def list_clusters(
     me: Me,
     least: Annotated[int, Query(ge=2, le=LARGEST, description="rows that a group has at least")] = 2,
     skip: Annotated[int, Query(ge=0, le=LARGEST, description="how many groups to leave out")] = 0,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: UpTo100 = 20,
 ) -> Clusters:
     """Groups of rows that are the same or nearly so, each with its first rows."""
     dataset = store.get(db, dataset_id)

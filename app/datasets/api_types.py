@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -14,6 +14,7 @@ from app.datasets import (
 from app.datasets.checks import suspicious
 from app.datasets.reading import encodings
 from app.datasets.tables import DatasetRow
+from app.json_types import JsonDict
 from app.privacy.decisions import decisions_to_json
 from app.web.params import LARGEST, OneLine
 
@@ -34,17 +35,17 @@ class Dataset(BaseModel):
     sha256: str
     state: str
     format: str
-    read_as: dict[str, Any]
+    read_as: JsonDict
     rows: dict[str, int]
     human_checked: bool | None
-    decisions: dict[str, dict[str, Any]]
+    decisions: dict[str, JsonDict]
     rows_sha256: str | None
     split_sha256: str | None
     seed: int
     uploaded_at: datetime
     frozen_at: datetime | None
     job_id: int | None = None
-    report: dict[str, Any] | None = None
+    report: JsonDict | None = None
 
     @staticmethod
     def of(row: DatasetRow, *, job_id: int | None = None, report: bool = False) -> "Dataset":

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypedDict
 
 import numpy as np
 
@@ -23,11 +23,12 @@ from app.datasets.checks import pipeline, remark_words, suspicious
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.pipeline import CheckInput
 from app.datasets.checks.report import Report
-from app.datasets.checks.report_json import plain
-from app.datasets.checks.report_parts import Contradiction, Leak, Pair
+from app.datasets.checks.report_json import fields_of
+from app.datasets.checks.report_parts import Contradiction, Leak, Pair, ReportMessage
 from app.datasets.checks.working_rows import WorkingRows
 from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Upload
+from app.json_types import JsonDict
 from app.privacy import records
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,59 @@ _LINES_SHOWN = 5
 STDIN = Path("-")
 
 
-def examine(file: Path, test: Path | None = None, encoding: str = "") -> dict[str, Any]:
+class Told(TypedDict):
+    """One message. line: None where it is about a file; file: 0 the examples, 1 the test file."""
+
+    line: int | None
+    field: str
+    text: str
+    level: str
+    file: int
+
+
+class Place(TypedDict):
+    """Where the rows of a pair stand."""
+
+    line: int
+    of_line: int
+    similarity: float
+
+
+class Held(TypedDict):
+    """Where a kind of personal data stands."""
+
+    line: int
+    kind: str
+
+
+class Outcome(TypedDict):
+    """What is printed as JSON; `examine` says what each is."""
+
+    verdict: str
+    can_be_used: bool
+    why: list[str]
+    format: str
+    layout: str
+    encoding: str
+    line_word: str
+    records: int
+    test_records: int
+    bad_lines: list[int]
+    test_bad_lines: list[int]
+    messages: list[Told]
+    message_counts: dict[str, int]
+    waterfall: list[JsonDict]
+    duplicates: list[Place]
+    near_duplicates: list[Place]
+    contradictions: list[Place]
+    leaks: list[Place]
+    identifiers: list[Held]
+    test_identifiers: list[Held]
+    signals: JsonDict | None
+    split: JsonDict
+
+
+def examine(file: Path, test: Path | None = None, encoding: str = "") -> Outcome:
     """The outcome of the check, as JSON.
 
     bad_lines, duplicates, near_duplicates, contradictions, identifiers: 1-based lines of `file`. leaks: `line` of the
@@ -62,7 +115,7 @@ def examine(file: Path, test: Path | None = None, encoding: str = "") -> dict[st
         return _outcome(None, f"The check itself failed ({type(error).__name__}), which is no fault of the file.")
 
 
-def _examined(file: Path, test: Path | None, how: ReadAs) -> dict[str, Any]:
+def _examined(file: Path, test: Path | None, how: ReadAs) -> Outcome:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="check-data-")))
         stream = _standard_input() if file == STDIN else stack.enter_context(file.open("rb"))
@@ -79,13 +132,15 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _outcome(check: Check | None, refused: str = "") -> dict[str, Any]:
+def _outcome(check: Check | None, refused: str = "") -> Outcome:
     """refused: why there is no check; then every list is empty."""
     report = check.report if check else Report()
-    messages = [{"line": None, "field": "", "text": refused, "level": "error", "file": 0}] if refused else []
+    messages: list[Told] = []
+    if refused:
+        messages.append({"line": None, "field": "", "text": refused, "level": "error", "file": 0})
     counts = Counter(message["level"] for message in messages)
     if check:
-        messages = _by_line([*plain(report.messages), *itertools.islice(_remarks(check), EVERYTHING)])
+        messages = _by_line([*map(_told, report.messages), *itertools.islice(_remarks(check), EVERYTHING)])
         counts.update(report.message_counts)
         for remark in report.remarks:
             counts[remark.level] += remark.rows
@@ -104,25 +159,35 @@ def _outcome(check: Check | None, refused: str = "") -> dict[str, Any]:
         "test_bad_lines": list(report.test_bad_lines),
         "messages": messages,
         "message_counts": dict(counts),
-        "waterfall": plain(report.waterfall),
+        "waterfall": [fields_of(step) for step in report.waterfall],
         "duplicates": _pairs(report.duplicates),
         "near_duplicates": _pairs(report.near_duplicates),
         "contradictions": _pairs(report.contradictions),
         "leaks": _by_place(report.leaks),
         "identifiers": [{"line": line, "kind": kind} for line, kind, file in identifiers if not file],
         "test_identifiers": [{"line": line, "kind": kind} for line, kind, file in identifiers if file],
-        "signals": plain(report.signals) if check else {},
-        "split": plain(report.split) if check else {},
+        "signals": (fields_of(report.signals) if report.signals else None) if check else {},
+        "split": fields_of(report.split) if check else {},
     }
 
 
-def _by_line(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _told(message: ReportMessage) -> Told:
+    return {
+        "line": message.line,
+        "field": message.field,
+        "text": message.text,
+        "level": message.level,
+        "file": message.file,
+    }
+
+
+def _by_line(messages: list[Told]) -> list[Told]:
     """Those about a whole file first; EVERYTHING of those about lines."""
     messages.sort(key=lambda message: (message["line"] is not None, message["file"], message["line"] or 0))
     return messages[:EVERYTHING]
 
 
-def _remarks(check: Check) -> Iterator[dict[str, Any]]:
+def _remarks(check: Check) -> Iterator[Told]:
     """What is odd about the content, a row at a time: the report counts it, a page shows the rows, a program has this.
 
     Not among `bad_lines`: these rows are used.
@@ -135,12 +200,12 @@ def _remarks(check: Check) -> Iterator[dict[str, Any]]:
                 yield {"line": line, "field": "", "text": text, "level": levels[kind], "file": 0}
 
 
-def _pairs(pairs: Sequence[Pair | Contradiction]) -> list[dict[str, Any]]:
+def _pairs(pairs: Sequence[Pair | Contradiction]) -> list[Place]:
     """Only where the rows stand: the texts beside them are for the page. Repeats inside the test file are left out."""
     return _by_place([pair for pair in pairs if not pair.file])
 
 
-def _by_place(pairs: Sequence[Pair | Contradiction | Leak]) -> list[dict[str, Any]]:
+def _by_place(pairs: Sequence[Pair | Contradiction | Leak]) -> list[Place]:
     ordered = sorted(pairs, key=lambda pair: pair.line)
     return [{"line": pair.line, "of_line": pair.of_line, "similarity": pair.similarity} for pair in ordered]
 
@@ -159,7 +224,7 @@ VERDICTS = {
 }
 
 
-def words(outcome: dict[str, Any]) -> Iterator[str]:
+def words(outcome: Outcome) -> Iterator[str]:
     """The outcome for a person, a line at a time."""
     taken = outcome["message_counts"].get("error", 0) if outcome["verdict"] == "warn" else 0
     without = "It can be used without what could not be read; read what was found first."
@@ -171,24 +236,27 @@ def words(outcome: dict[str, Any]) -> Iterator[str]:
     if outcome["records"]:
         yield ""
         for step in outcome["waterfall"]:
-            taken = f"  ({step['dropped']:,} taken out)" if step["dropped"] else ""
-            yield f"{step['count']:>10,}  {step['label']}{taken}"
+            dropped = f"  ({step['dropped']:,} taken out)" if step["dropped"] else ""
+            yield f"{step['count']:>10,}  {step['label']}{dropped}"
     if outcome["messages"]:
         yield ""
         yield from _messages(outcome)
-    counted = [
-        f"{len(outcome[name]):,} {name.replace('_', '-')}"
-        for name in ("duplicates", "near_duplicates", "contradictions", "leaks", "identifiers")
-        if outcome[name]
-    ]
+    numbers = {
+        "duplicates": len(outcome["duplicates"]),
+        "near-duplicates": len(outcome["near_duplicates"]),
+        "contradictions": len(outcome["contradictions"]),
+        "leaks": len(outcome["leaks"]),
+        "identifiers": len(outcome["identifiers"]),
+    }
+    counted = [f"{number:,} {name}" for name, number in numbers.items() if number]
     if counted:
         yield ""
         yield f"Found: {', '.join(counted)}; --json names their lines."
 
 
-def _messages(outcome: dict[str, Any]) -> Iterator[str]:
+def _messages(outcome: Outcome) -> Iterator[str]:
     """The messages; those that say the same but for their numbers are said once, with the lines they are about."""
-    alike: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
+    alike: dict[tuple[str, int, str], list[Told]] = {}
     for message in outcome["messages"]:
         alike.setdefault((message["level"], message["file"], re.sub(r"\d[\d,.]*", "0", message["text"])), []).append(
             message

@@ -4,11 +4,12 @@ The rows come from the canonical file of a version (the used rows, nothing else)
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Literal, NotRequired, TypedDict
 
 import orjson
 
 from app.blobs import Damaged
+from app.json_types import JsonDict
 
 Form = Literal["rows", "chat", "pairs"]
 
@@ -19,6 +20,15 @@ FORMS: dict[Form, str] = {
 }
 
 
+class CanonicalRow(TypedDict):
+    """What the export reads of a canonical row (`check_job.writing.NewRow.canonical`)."""
+
+    split: str
+    messages: list[dict[str, str]]
+    target: str
+    source: NotRequired[JsonDict]
+
+
 def lines(form: Form, rows: Iterable[bytes], part: str = "") -> Iterator[bytes]:
     """The export. part: train, dev or test; empty for all.
 
@@ -27,23 +37,23 @@ def lines(form: Form, rows: Iterable[bytes], part: str = "") -> Iterator[bytes]:
     """
     for raw in rows:
         try:
-            row = orjson.loads(raw)
+            row: CanonicalRow = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             raise Damaged("The stored rows of this version cannot be read. Tell the operator.") from error
         if part and row["split"] != part:
             continue
-        value = row if form == "rows" else chat(row) if form == "chat" else pair(row)
+        value: object = row if form == "rows" else chat(row) if form == "chat" else pair(row)
         yield orjson.dumps(value) + b"\n"
 
 
-def chat(row: dict[str, Any]) -> dict[str, Any]:
+def chat(row: CanonicalRow) -> JsonDict:
     """The conversation with its answer; one that came with tools or weights leaves as it came."""
     if row.get("source"):
         return dict(row["source"])
     return {"messages": [*row["messages"], {"role": "assistant", "content": row["target"]}]}
 
 
-def pair(row: dict[str, Any]) -> dict[str, Any]:
+def pair(row: CanonicalRow) -> JsonDict:
     """A question and its answer as text; a conversation as a list of messages and its answer as another."""
     question = row["messages"]
     if len(question) == 1 and question[0]["role"] == "user":

@@ -6,7 +6,7 @@ from app.advice.evidence import Evidence, Score
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.datasets import store
-from app.datasets.checks.report_json import plain
+from app.datasets.checks.report_json import fields_of
 from app.datasets.tables import DatasetRow
 
 
@@ -24,7 +24,9 @@ def evidence(assessment: AssessmentRow, row: DatasetRow | None) -> Evidence:
         return Evidence()
     report, frozen = row.report, row.frozen_at is not None
     signals = (
-        {key: value for key, value in plain(report.signals).items() if key != "evidence"} if report.signals else None
+        {key: value for key, value in fields_of(report.signals).items() if key != "evidence"}
+        if report.signals
+        else None
     )
     decided = None if report.identifiers is None else not report.identifiers.undecided(row.decisions)
     return Evidence(

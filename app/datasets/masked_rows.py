@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from app.datasets.group_store import Group
 from app.datasets.tables import DatasetRow, ExampleRow
@@ -32,7 +31,7 @@ class MaskedRow:
     cluster: int | None
     size: int | None
     characters: int
-    messages: list[dict[str, Any]]
+    messages: list[dict[str, str]]
     target: str
     hides: tuple[str, ...] = ()
 

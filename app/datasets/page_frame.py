@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from fastapi import Request
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
 from app.datasets import store
 from app.datasets.tables import DatasetRow
 from app.web.pages import url_for, url_if_any
@@ -26,7 +27,17 @@ class Tab:
     number: int | None = None
 
 
-def frame(request: Request, session: Session, dataset: DatasetRow, tab: str) -> dict[str, Any]:
+class Frame(TypedDict):
+    """What is around every page of a version."""
+
+    assessment: AssessmentRow
+    step: str
+    dataset: DatasetRow
+    tabs: list[Tab]
+    tab: str
+
+
+def frame(request: Request, session: Session, dataset: DatasetRow, tab: str) -> Frame:
     """What the templates of all these pages need. tab: the part that is shown."""
     return {
         "assessment": assessment_store.get(session, dataset.assessment_id),

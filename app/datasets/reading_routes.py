@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
@@ -75,7 +75,7 @@ def show_reading(
 
 
 def _reading(
-    request: Request, app: AppContext, db: Any, row: DatasetRow, how: ReadAs, faults: Sequence[FieldError]
+    request: Request, app: AppContext, db: Db, row: DatasetRow, how: ReadAs, faults: Sequence[FieldError]
 ) -> Response:
     try:
         opened = app.blobs.open(row.blob_sha256)

@@ -1,9 +1,9 @@
 """Pages for data: upload, the parts of the report, freezing, decisions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +23,7 @@ from app.datasets import (
 )
 from app.datasets.checks import learnability
 from app.datasets.checks.report import Report
+from app.datasets.checks.report_parts import LanguageShare
 from app.datasets.current_version import counts_now
 from app.datasets.page_frame import PARTS, frame
 from app.datasets.pages import (
@@ -41,11 +42,13 @@ from app.datasets.uploads_service import SentFiles, StoredFile
 from app.db import utcnow
 from app.errors import FieldError, Invalid
 from app.jobs import store as jobs
+from app.jobs.tables import JobRow
 from app.uploads import receive
 from app.uploads.multipart import Part
 from app.users import store as user_store
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
+from app.web import charts
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
@@ -87,7 +90,7 @@ class Refused:
 def _data(
     request: Request,
     app: AppContext,
-    db: Any,
+    db: Db,
     assessment_id: int,
     dataset: DatasetRow | None,
     tab: str = "",
@@ -97,12 +100,16 @@ def _data(
     assessment = assessment_store.get(db, assessment_id)
     policy = assessments.policy_of(db, assessment)
     uploads = back is not None and back.upload
-    around = frame(request, db, dataset, tab if tab in PARTS else "overview") if dataset else {"dataset": None}
+    around = frame(request, db, dataset, tab if tab in PARTS else "overview") if dataset else None
     return page(
         request,
         "datasets/data.html",
         status=422 if back else 200,
-        **{"assessment": assessment, "step": "data"} | around,
+        assessment=assessment,
+        step="data",
+        dataset=dataset,
+        tabs=around["tabs"] if around else [],
+        tab=around["tab"] if around else "overview",
         **_of_version(request, app, db, assessment, dataset, policy),
         **_of_check(app, db, dataset),
         refused=by_field(back.refusal) if back and not uploads else {},
@@ -118,7 +125,50 @@ def _data(
     )
 
 
-def _of_check(app: AppContext, db: Any, dataset: DatasetRow | None) -> dict[str, Any]:
+class CheckState(TypedDict):
+    """What the page says of a check that runs. ahead: jobs before it in the line; working: a worker is there."""
+
+    job: JobRow | None
+    ahead: int
+    working: bool
+
+
+class OfVersion(TypedDict):
+    """What the page says of the version that it shows, by the names of the template."""
+
+    current: DatasetRow | None
+    versions: Sequence[DatasetRow]
+    report: Report
+    verdict: verdict_view.Verdict | None
+    seen: "Seen | None"
+    waiting: int
+    counts_now: bool
+    names: Mapping[int, str]
+    outlook: learnability.Outlook | None
+    target: float | None
+    judging: judging_view.Judging | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Tiles, charts and things to do, each with the address of the rows that it counts; rows: of all of them."""
+
+    rows: str
+    tiles: list[report_view.Tile]
+    todos: list[todos_view.Todo]
+    waterfall: charts.BarChart | None
+    lengths: charts.Histogram | None
+    too_long: str
+    labels: labels_view.LabelBalance | None
+    languages: list[LanguageShare]
+    learnability: str
+    messages: list[report_view.MessageGroup]
+    personal: list[report_lists.PersonalKind]
+    encoding: str
+    word: Callable[[str], str]
+
+
+def _of_check(app: AppContext, db: Db, dataset: DatasetRow | None) -> CheckState:
     """The job that checks the version shown, while it does."""
     job = uploads_service.job_of(db, dataset) if dataset and dataset.state == "checking" else None
     return {
@@ -129,8 +179,13 @@ def _of_check(app: AppContext, db: Any, dataset: DatasetRow | None) -> dict[str,
 
 
 def _of_version(
-    request: Request, app: AppContext, db: Any, assessment: AssessmentRow, dataset: DatasetRow | None, policy: Policy
-) -> dict[str, Any]:
+    request: Request,
+    app: AppContext,
+    db: Db,
+    assessment: AssessmentRow,
+    dataset: DatasetRow | None,
+    policy: Policy,
+) -> OfVersion:
     """What the page says of the version that it shows, and of what can be hoped for with it."""
     current = store.current(db, assessment.id)
     report = dataset.report if dataset and dataset.state != "checking" else Report()
@@ -189,13 +244,13 @@ def _verdict(
 
 def _seen(
     request: Request, dataset: DatasetRow, report: Report, policy: Policy, versions: Sequence[DatasetRow]
-) -> dict[str, Any]:
+) -> Seen:
     """Tiles, charts and things to do, each with the address of the rows that it counts. versions: all of them."""
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
-    return {
-        "rows": rows,
-        "tiles": report_view.tiles(report, rows),
-        "todos": todos_view.todos(
+    return Seen(
+        rows=rows,
+        tiles=report_view.tiles(report, rows),
+        todos=todos_view.todos(
             report,
             rows,
             ready=dataset.state == "ready",
@@ -204,17 +259,17 @@ def _seen(
             test=dataset.test_rows,
             needed_test=policy.count("test_rows"),
         ),
-        "waterfall": report_view.waterfall(report, rows),
-        "lengths": report_view.lengths(report, rows),
-        "too_long": addresses.too_long(report.lengths, rows),
-        "labels": labels_view.label_balance(report),
-        "languages": report_view.languages(report),
-        "learnability": learnability_view.in_short(report.learnability),
-        "messages": report_view.messages(report),
-        "personal": report_lists.personal(report, dataset, versions),
-        "encoding": words.encoding(report),
-        "word": words.word,
-    }
+        waterfall=report_view.waterfall(report, rows),
+        lengths=report_view.lengths(report, rows),
+        too_long=addresses.too_long(report.lengths, rows),
+        labels=labels_view.label_balance(report),
+        languages=report_view.languages(report),
+        learnability=learnability_view.in_short(report.learnability),
+        messages=report_view.messages(report),
+        personal=report_lists.personal(report, dataset, versions),
+        encoding=words.encoding(report),
+        word=words.word,
+    )
 
 
 @router.post("/assessments/{assessment_id}/data", name="upload_data", max_body_size=receive.ANY_SIZE)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -88,7 +88,9 @@ def show_changes(
     )
 
 
-def _pair(new: ExampleRow | None, old: ExampleRow | None, masker: Masker) -> tuple[Any, Any, Any]:
+def _pair(
+    new: ExampleRow | None, old: ExampleRow | None, masker: Masker
+) -> tuple[MaskedRow | None, MaskedRow | None, diff_view.Differences]:
     """Two rows as they may be read, values hidden as the later version says, and what differs in their answers."""
     now, before = (masked_rows.row(row, masker) if row else None for row in (new, old))
     return now, before, diff_view.differences(before.target, now.target) if now and before else ([], [])
@@ -176,7 +178,7 @@ class _Listed:
 
 
 def _listed(
-    db: Any,
+    db: Db,
     dataset: DatasetRow,
     row_filter: store.RowFilter,
     statuses: dict[str, int],
@@ -209,7 +211,7 @@ def _length(typed: str) -> int | None:
     return int(digits) if digits.isdecimal() and len(digits) < 10 else None
 
 
-def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
+def _statuses(db: Db, dataset: DatasetRow) -> dict[str, int]:
     """How many rows of each status there are: from the report where it knows, from the table where there are few."""
     counts = {status: dataset.report.counts.of_status(status) for status in ROWS_THAT}
     refused = [status for status, number in counts.items() if not number]
@@ -266,7 +268,7 @@ def open_row(
     return _row(request, db, dataset_id, line, file, unmasked=True)
 
 
-def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, unmasked: bool = False) -> Response:
+def _row(request: Request, db: Db, dataset_id: int, line: int, file: str, *, unmasked: bool = False) -> Response:
     dataset = store.get(db, dataset_id)
     masker = masked_rows.masker(dataset)
     stored = store.at_line(db, dataset_id, 1 if file == "test" else 0, line)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.datasets.reading.read_as import ReadAs
+from app.json_types import JsonDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class DroppedTestFile:
     file: str
     version: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         return {"file": self.file, "version": self.version}
 
 
@@ -60,9 +61,9 @@ class SplitPlan:
             test_dropped=None if dropped is None else DroppedTestFile(dropped["file"], dropped["version"]),
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         """What was said; an empty object is what the file suggests."""
-        value: dict[str, Any] = {}
+        value: JsonDict = {}
         if self.by:
             value["by"] = self.by
         if self.fresh:

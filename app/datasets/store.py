@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVarTuple
 
 from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.orm import Session, aliased, defer
@@ -14,6 +14,7 @@ from app.datasets.tables import MARKED, SHORT_ENOUGH, DatasetRow, ExampleRow, Ke
 from app.datasets.thresholds import LABEL_LENGTH
 from app.db import Base, memo, prefill
 from app.errors import NotFound
+from app.json_types import JsonDict
 from app.privacy.decisions import KEEP_AS_IS
 
 
@@ -164,6 +165,9 @@ def version(session: Session, assessment_id: int, number: int) -> DatasetRow | N
     )
 
 
+Columns = TypeVarTuple("Columns")
+
+
 @dataclass(frozen=True, slots=True)
 class RowFilter:
     """Which rows are asked for; what is empty narrows nothing.
@@ -187,7 +191,7 @@ class RowFilter:
         return self.size_from is not None or self.size_to is not None
 
 
-def narrowed(query: Select[Any], dataset_id: int, only: RowFilter) -> Select[Any]:
+def narrowed(query: Select[*Columns], dataset_id: int, only: RowFilter) -> Select[*Columns]:
     """The query for the rows of one version that a filter lets through."""
     query = query.where(ExampleRow.dataset_id == dataset_id)
     # Few rows have one label, one length or a remark. With an expression in the place of a column SQLite leaves that
@@ -206,7 +210,7 @@ def narrowed(query: Select[Any], dataset_id: int, only: RowFilter) -> Select[Any
     return _of_content(query, only)
 
 
-def _of_content(query: Select[Any], only: RowFilter) -> Select[Any]:
+def _of_content(query: Select[*Columns], only: RowFilter) -> Select[*Columns]:
     """Narrowed by what a row says or where it stands, rather than by what was made of it."""
     if only.label is not None:
         query = query.where(ExampleRow.target == only.label)
@@ -316,7 +320,7 @@ def forget_rows(session: Session, dataset_id: int, *, most: int) -> bool:
     return len(gone) == most
 
 
-def add_rows(session: Session, dataset_id: int, values: list[dict[str, Any]], after: int) -> list[int]:
+def add_rows(session: Session, dataset_id: int, values: list[JsonDict], after: int) -> list[int]:
     """Insert rows that all name the same columns; their ids, in the same order. after: the last id written before.
 
     The ids are asked for afterwards, for an insert that gives them back in order takes a statement a row on SQLite.

@@ -1,7 +1,6 @@
 """Uploaded examples: immutable versions, their rows, and the frozen split."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -10,7 +9,8 @@ from app.datasets.checks.report import Report
 from app.datasets.reading.read_as import GUESS, TRAIN, ReadAs
 from app.datasets.split_plan import SplitPlan
 from app.datasets.thresholds import LABEL_LENGTH
-from app.db import Base, JsonOf
+from app.db import Base, Json, JsonOf
+from app.json_types import JsonDict
 from app.privacy.decisions import Decisions, decisions_from_json, decisions_to_json
 
 # Word for word what a query has to say to be given the index.
@@ -55,7 +55,7 @@ class DatasetRow(Base):
         JsonOf(ReadAs.from_json, ReadAs.to_json), default=GUESS, server_default="{}"
     )
     seed: Mapped[int] = mapped_column(default=7)
-    kept_keys: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    kept_keys: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
     lengths_model_id: Mapped[int | None]
     human_checked: Mapped[bool | None]
     decisions: Mapped[Decisions] = mapped_column(
@@ -66,7 +66,7 @@ class DatasetRow(Base):
         JsonOf(SplitPlan.from_json, SplitPlan.to_json), default=SplitPlan(), server_default="{}"
     )
     state: Mapped[str] = mapped_column(String(16), default="checking")
-    report_json: Mapped[dict[str, Any]] = mapped_column("report", default=dict)
+    report_json: Mapped[JsonDict] = mapped_column("report", default=dict)
     rows_sha256: Mapped[str | None] = mapped_column(String(64))
     split_sha256: Mapped[str | None] = mapped_column(String(64))
     train_rows: Mapped[int] = mapped_column(default=0)
@@ -93,7 +93,7 @@ class DatasetRow(Base):
         return self.seen_rows + self.test_rows
 
     # What was read last, with the column's value that it was read from: pages ask for it a dozen times.
-    _read: tuple[()] | tuple[dict[str, Any], Report] = ()
+    _read: tuple[()] | tuple[JsonDict, Report] = ()
 
     @property
     def report(self) -> Report:
@@ -140,7 +140,7 @@ class ExampleRow(Base):
     group_key: Mapped[str | None] = mapped_column(String(16))
     marks: Mapped[int] = mapped_column(default=0, server_default="0")
     size: Mapped[int | None]
-    messages: Mapped[list[Any]] = mapped_column(default=list)
+    messages: Mapped[list[dict[str, str]]] = mapped_column(Json, default=list)
     target: Mapped[str] = mapped_column(Text, default="")
 
 

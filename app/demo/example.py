@@ -4,9 +4,9 @@ Everything here is given to the same forms that people fill in. The policy is th
 easier, and what comes out is shown as it was measured.
 """
 
-from typing import Any
-
+from app.advice.schema import AnswersByKey
 from app.demo import pairs
+from app.json_types import JsonDict
 
 TITLE = "Docstrings in our house style (worked example)"
 TEAM = "Docs platform team"
@@ -23,7 +23,7 @@ REVIEWER = ("Robin (demo)", "robin@demo.invalid")
 # Set before anything was measured: a tool that reviews code would take the form as given in three cases of four.
 TARGET = 0.75
 
-ANSWERS: dict[str, Any] = {
+ANSWERS: AnswersByKey = {
     "goals": ["style", "format"],
     "main_goal": "style",
     "fact_change": "none",
@@ -80,7 +80,7 @@ MAX_TOKENS = 104  # the longest reference has 101, and one ends it
 # Samples of the frozen splits, so that the example ends in 25 minutes on two cores; the gate asks for 200 test rows.
 DEV_ROWS, TEST_ROWS = 100, 200
 
-RECIPE: dict[str, Any] = {
+RECIPE: JsonDict = {
     "epochs": 1,
     "learning_rate": 5e-4,
     "batch_rows": 8,

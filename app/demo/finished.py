@@ -6,10 +6,9 @@ it stands in no list and no count, and its two people cannot sign in.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from importlib import metadata
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -31,6 +30,7 @@ from app.errors import Conflict
 from app.gate.tables import DecisionRow, ReviewRow
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
+from app.json_types import JsonObject
 from app.recipes.tables import RecipeRow
 from app.standing import keeping
 from app.training import store as trainings
@@ -166,7 +166,7 @@ def _put_reviews(placed: Placed, reviews: Sequence[Row], decisions: Sequence[Row
                 placed.change(DecisionRow, decision_id, expires_at=datetime.fromisoformat(row["expires_at"]))
 
 
-def _without(row: Row, left_out: Mapping[str, Any]) -> Row:
+def _without(row: Row, left_out: JsonObject) -> Row:
     return {name: value for name, value in row.items() if name not in left_out}
 
 

@@ -18,6 +18,7 @@ FILE = Path(__file__).with_name("finished_example") / "rows.json.xz"
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 Row = Mapping[str, Any]
+"""A row of a table, by the names of its columns; what each holds, the table says."""
 Rows = Mapping[str, Sequence[Row]]
 
 

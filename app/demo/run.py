@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TextIO
+from typing import TextIO
 
 import httpx2
 
 from app import schema
 from app.audit import service as audit
-from app.db import engine_for, reading, utcnow, writing
+from app.db import Database, engine_for, reading, utcnow, writing
 from app.demo import service
 from app.errors import Refusal
 from app.jobs import engine as job_engine
@@ -90,7 +90,7 @@ class NotRunning(Exception):
 
 
 @contextmanager
-def _app(settings: Settings, engine: Any) -> Iterator[list["subprocess.Popen[bytes]"]]:
+def _app(settings: Settings, engine: Database) -> Iterator[list["subprocess.Popen[bytes]"]]:
     """Have the web and a worker running; gives the processes that we started, and stops them at the end."""
     web, worker = _web_answers(settings), _worker_beats(settings, engine)
     commands = []
@@ -131,13 +131,13 @@ def _web_answers(settings: Settings) -> bool:
         return False
 
 
-def _worker_beats(settings: Settings, engine: Any) -> bool:
+def _worker_beats(settings: Settings, engine: Database) -> bool:
     """Whether living workers serve both lines; one that was killed a moment ago does not."""
     with reading(engine) as session:
         return {"cpu", "model"} <= jobs.served(session, max(settings.worker_lost_after, 2 * settings.worker_beat))
 
 
-def _first_admin(settings: Settings, engine: Any) -> str:
+def _first_admin(settings: Settings, engine: Database) -> str:
     """Make the first administrator if there is nobody yet, as the set-up page would; says how to sign in."""
     with writing(engine) as session:
         code = users.new_setup_code(session, utcnow())
@@ -194,7 +194,7 @@ def bar(progress: Progress) -> str:
     return f"[{'#' * filled}{'.' * (BAR - filled)}] {counted}{time_left}  {stage}"
 
 
-def _watch(engine: Any, job_id: int) -> JobRow:
+def _watch(engine: Database, job_id: int) -> JobRow:
     screen = Screen(sys.stdout, sys.stdout.isatty())
     while True:
         with reading(engine) as session:

@@ -16,6 +16,7 @@ from app.db import Base, Moment
 from app.demo.recording import Row, Rows
 from app.gate.tables import DecisionRow, ReviewRow
 from app.inference.tables import ModelRow
+from app.json_types import JsonDict
 from app.recipes.tables import RecipeRow
 from app.training.tables import MetricRow, TrainingRow
 from app.users.tables import UserRow
@@ -88,7 +89,7 @@ def _rows(session: Session, kind: type[Base], where: Mapping[str, list[int]]) ->
     ]
 
 
-def _plain(session: Session, column: Column[Any], value: Any) -> Any:
+def _plain(session: Session, column: Column[object], value: Any) -> object:
     """A value as JSON has it."""
     if isinstance(column.type, Moment):
         return value.isoformat()
@@ -107,7 +108,7 @@ class Placed:
     session: Session
     ids: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
 
-    def put(self, kind: type[Base], rows: Iterable[Row], /, **different: Any) -> list[int]:
+    def put(self, kind: type[Base], rows: Iterable[Row], /, **different: object) -> list[int]:
         """Put rows of one kind in, each with its references led to the new rows. `different`: instead of what was
         recorded."""
         table = _table(kind)
@@ -123,10 +124,10 @@ class Placed:
         self.ids[table.name] |= {row["id"]: new for row, new in zip(old, given, strict=True)}
         return given
 
-    def _values(self, table: Table, row: Row) -> dict[str, Any]:
+    def _values(self, table: Table, row: Row) -> JsonDict:
         """What to store for a row: its own id is left to the database, and every reference is led to the new row, or to
         nothing where the row was not taken along (a job)."""
-        values: dict[str, Any] = {}
+        values: JsonDict = {}
         for column in table.columns:
             value = row.get(column.name)
             led_to = BY_ID.get(column.name) or next((key.column.table.name for key in column.foreign_keys), "")
@@ -137,14 +138,14 @@ class Placed:
             )
         return values
 
-    def _typed(self, column: Column[Any], value: Any) -> Any:
+    def _typed(self, column: Column[object], value: Any) -> object:
         if isinstance(column.type, Moment):
             return datetime.fromisoformat(value)
         if isinstance(column.type, TypeDecorator):
             return column.type.process_result_value(value, self.session.get_bind().dialect)
         return value
 
-    def change(self, kind: type[Base], row_id: int, /, **values: Any) -> None:
+    def change(self, kind: type[Base], row_id: int, /, **values: object) -> None:
         table = _table(kind)
         self.session.execute(update(table).where(table.c.id == row_id).values(**values))
 

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Any
 
 from app.assessments import own_servers
 from app.assessments import store as assessment_store
@@ -14,6 +13,7 @@ from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
 from app.deployed import service, store
+from app.deployed.judgement import Compared
 from app.inference import answer_text
 from app.inference import service as inference
 from app.inference import store as model_store
@@ -80,14 +80,16 @@ def _asked(
     return answers
 
 
-def _compared(scorer: Scoring, example: Example, base: Answer | None, adapter: Answer | None) -> dict[str, Any]:
+def _compared(scorer: Scoring, example: Example, base: Answer | None, adapter: Answer | None) -> Compared:
     """What is kept of one row: two scores, and whether both said the same."""
     for answer in (base, adapter):
         if answer is None or answer.error is not None:
-            return {"error": answer.error if answer else "Not asked."}
+            return {"error": answer.error or "" if answer else "Not asked."}
     assert base is not None  # noqa: S101 - looked at above
     assert adapter is not None  # noqa: S101 - looked at above
-    scores = [scored.score(scorer, answer.text, example) for answer in (base, adapter)]
-    if unscored := next((each.why for each in scores if each.value is None), ""):
-        return {"error": unscored}
-    return {"base": scores[0].value, "adapter": scores[1].value, "same": base.text.strip() == adapter.text.strip()}
+    of_base, of_adapter = (scored.score(scorer, answer.text, example) for answer in (base, adapter))
+    if of_base.value is None:
+        return {"error": of_base.why}
+    if of_adapter.value is None:
+        return {"error": of_adapter.why}
+    return {"base": of_base.value, "adapter": of_adapter.value, "same": base.text.strip() == adapter.text.strip()}

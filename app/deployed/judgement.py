@@ -7,12 +7,29 @@ limit, a family loaded inside a wrapper (vLLM issues 34186, 48019, 55193). Then 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypeAlias, TypedDict
 
 from app.evaluation import statistics
 from app.wording import percent, plural
 
 State = Literal["pass", "fail", "open"]
+
+
+class Both(TypedDict):
+    """A row that both answered, as JSON: two scores, 0 to 1, and whether both said the same."""
+
+    base: float
+    adapter: float
+    same: bool
+
+
+class Failure(TypedDict):
+    """A row that one of the two could not answer, as JSON, and why."""
+
+    error: str
+
+
+Compared: TypeAlias = Both | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +46,16 @@ class Served:
     errors: int = 0
 
 
-def judge(answers: Mapping[str, Mapping[str, Any]], measured: float | None, *, binary: bool) -> Served:
+def judge(answers: Mapping[str, Compared], measured: float | None, *, binary: bool) -> Served:
     """measured: what the adapter scored on the test rows here, None where it was not scored."""
-    both = [answer for answer in answers.values() if "error" not in answer]
-    errors = len(answers) - len(both)
+    both = [answer for answer in answers.values() if "same" in answer]
+    failed = [answer["error"] for answer in answers.values() if "same" not in answer]
+    errors = len(failed)
     if not both:
-        first = next((str(answer["error"]) for answer in answers.values()), "Nothing was asked.")
+        first = next(iter(failed), "Nothing was asked.")
         return Served("open", f"No row was answered by both. {first}", errors=errors)
     changed = sum(not answer["same"] for answer in both)
-    base, adapter = ([float(answer[who]) for answer in both] for who in ("base", "adapter"))
+    base, adapter = [float(answer["base"]) for answer in both], [float(answer["adapter"]) for answer in both]
     means = math.fsum(base) / len(base), math.fsum(adapter) / len(adapter)
     seen = f"{changed:,} of {plural(len(both), 'answer differs', 'answers differ')} from the base model's"
     facts = (len(both), changed, *means, errors)

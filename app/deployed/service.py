@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
@@ -15,7 +14,7 @@ from app.baselines import store as baseline_store
 from app.db import utcnow
 from app.deployed import judgement, store
 from app.deployed.judgement import Served
-from app.deployed.tables import ServedCheckRow
+from app.deployed.tables import Connection, ServedCheckRow
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics
 from app.inference import store as model_store
@@ -81,13 +80,13 @@ def start(
     return row
 
 
-def _as(row: ModelRow) -> dict[str, Any]:
+def _as(row: ModelRow) -> Connection:
     return {"kind": row.kind, "name": row.name, "reference": row.reference, "base_url": row.base_url}
 
 
-def unchanged(row: ModelRow, stored: dict[str, Any]) -> bool:
+def unchanged(row: ModelRow, stored: Connection) -> bool:
     """Whether a connection is still the one that was chosen."""
-    return _as(row) | {"name": ""} == stored | {"name": ""} and row.retired_at is None
+    return {**_as(row), "name": ""} == {**stored, "name": ""} and row.retired_at is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,29 @@
 """Looks at adapters where they are served."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.db import Base, Json
+from app.deployed.judgement import Compared
+
+
+class Connection(TypedDict):
+    """How a model was reached, as JSON; never a key."""
+
+    kind: str
+    name: str
+    reference: str
+    base_url: str
 
 
 class ServedCheckRow(Base):
     """One look at whether an adapter is really served: the same dev rows asked of the base and of the adapter.
 
-    base_as, adapter_as: the two connections as they were (kind, name, reference, base_url), never a key. answers: by
-    row: {"base": score, "adapter": score, "same": whether both said the same}, or {"error": why}. What was said is not
-    kept, so nothing of the rows lies here. Grows until it is `done_at`.
+    base_as, adapter_as: the two connections as they were. answers: by row. What was said is not kept, so nothing of the
+    rows lies here. Grows until it is `done_at`.
     """
 
     __tablename__ = "served_checks"
@@ -24,10 +33,10 @@ class ServedCheckRow(Base):
     training_id: Mapped[int] = mapped_column(ForeignKey("trainings.id", ondelete="CASCADE"))
     base_model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
     adapter_model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
-    base_as: Mapped[dict[str, Any]]
-    adapter_as: Mapped[dict[str, Any]]
+    base_as: Mapped[Connection] = mapped_column(Json)
+    adapter_as: Mapped[Connection] = mapped_column(Json)
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
-    answers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    answers: Mapped[dict[str, Compared]] = mapped_column(Json, default=dict)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     done_at: Mapped[datetime | None]

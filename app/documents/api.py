@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -14,13 +14,14 @@ from app.blobs import Blob
 from app.documents import service, store
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.jobs.tables import JobRow
+from app.json_types import JsonDict
 from app.privacy.decisions import decisions_to_json
 from app.uploads import receive
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
-from app.web.params import LARGEST, Id, OneLine
+from app.web.params import LARGEST, Id, OneLine, UpTo500
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["documents"], responses=REFUSALS)
@@ -42,10 +43,8 @@ class DocumentFile(BaseModel):
     reason: str
     uploaded_at: datetime
     removed_at: datetime | None
-    identifiers: list[dict[str, Any]] | None = Field(
-        description="personal data found; null where it was not looked for"
-    )
-    decisions: dict[str, dict[str, Any]]
+    identifiers: list[JsonDict] | None = Field(description="personal data found; null where it was not looked for")
+    decisions: dict[str, JsonDict]
     job_id: int | None = Field(None, description="the job that read it last; null in lists")
 
     @staticmethod
@@ -190,7 +189,7 @@ def list_documents(
     db: Db,
     me: Me,
     after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last file seen")] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: UpTo500 = 100,
 ) -> Corpus:
     """The files of the corpus in the order of their upload, with the size of the whole."""
     assessment_store.get(db, assessment_id)
@@ -264,7 +263,7 @@ def list_file(
     db: Db,
     me: Me,
     after: Annotated[int, Query(ge=0, le=LARGEST, description="number of the last document seen")] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: UpTo500 = 100,
 ) -> Documents:
     """What was read from a file, in its order."""
     store.file(db, file_id)

@@ -13,10 +13,12 @@ import stat
 import sys
 import zipfile
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from app.documents import texts
-from app.documents.texts import LONGEST, PDF, TITLE, ZIP, Text, Unreadable
+from app.documents.opening import Opened
+from app.documents.refusals import Unreadable
+from app.documents.texts import LONGEST, PDF, TITLE, ZIP, Text
 from app.processes import parent, sandbox
 
 MOST_MEMBERS = 10_000
@@ -35,11 +37,11 @@ def main() -> int:
             for document in documents(file, sys.argv[1]):
                 parent.say("document", document=document)
     except Unreadable as refusal:
-        parent.say("refused", text=str(refusal))
+        parent.say("refused", code=refusal.statement.code, values=refusal.statement.values)
     return 0
 
 
-def documents(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+def documents(file: BinaryIO, name: str) -> Iterator[Opened]:
     """What is in the file, as {"name", "title", "kind", "text"}, or {"name", "reason"} where a member has no text.
 
     Raises:
@@ -52,7 +54,7 @@ def documents(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
         return
     data = file.read(LONGEST + 1)
     if len(data) > LONGEST:
-        raise Unreadable(f"It is larger than the {LONGEST >> 20} MiB that one document may have.")
+        raise Unreadable("large", mib=LONGEST >> 20)
     yield from _as_json(name, read(data, name))
 
 
@@ -60,27 +62,27 @@ def read(data: bytes, name: str) -> list[Text]:
     return [_pdf(data, name)] if data.startswith(PDF) else texts.read(data, name)
 
 
-def _as_json(name: str, read_texts: list[Text]) -> Iterator[dict[str, Any]]:
+def _as_json(name: str, read_texts: list[Text]) -> Iterator[Opened]:
     for read_text in read_texts:
         text = read_text.text[:LONGEST]
         yield {"name": name[-TITLE:], "title": read_text.title, "kind": read_text.kind, "text": text}
 
 
 # ---------------------------------------------------------------------- zip
-def _archive(file: BinaryIO) -> Iterator[dict[str, Any]]:
+def _archive(file: BinaryIO) -> Iterator[Opened]:
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, OverflowError, EOFError, NotImplementedError) as error:
-        raise Unreadable("The zip archive is damaged.") from error
+        raise Unreadable("zip_damaged") from error
     with archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > MOST_MEMBERS:
-            raise Unreadable(f"The archive holds {len(members):,} files; at most {MOST_MEMBERS:,} are read.")
+            raise Unreadable("zip_many", number=len(members), most=MOST_MEMBERS)
         if not members:
-            raise Unreadable("The archive is empty.")
+            raise Unreadable("zip_empty")
         climbing = next((member for member in members if _CLIMBS.search(member.orig_filename)), None)
         if climbing is not None:
-            raise Unreadable("The archive holds a name that leads out of its folder; nothing of it was read.")
+            raise Unreadable("zip_climbs")
         left = min(MOST_UNPACKED, max(FREE, sandbox.BOMB * os.fstat(file.fileno()).st_size))
         for member in members:
             try:
@@ -95,26 +97,26 @@ def _archive(file: BinaryIO) -> Iterator[dict[str, Any]]:
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> bytes:
     if _SYSTEM.search(member.filename):
-        raise Unreadable("It belongs to the system the archive was made on, and is no document.")
+        raise Unreadable("system")
     if member.flag_bits & 1:
-        raise Unreadable("It is locked with a password.")
+        raise Unreadable("locked")
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise Unreadable("It is a link to somewhere else.")
+        raise Unreadable("link")
     most = min(LONGEST, left)
     if most <= 0:
-        raise Unreadable(f"The archive unpacks to over {sandbox.BOMB} times its size; nothing more was read.")
+        raise Unreadable("zip_grown", times=sandbox.BOMB)
     try:
         with archive.open(member) as opened:
             data = opened.read(most + 1)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
-        raise Unreadable("It is damaged inside the archive.") from error
+        raise Unreadable("damaged_inside") from error
     except Exception as error:  # each packing method has an error of its own
-        raise Unreadable("It could not be unpacked.") from error
+        raise Unreadable("not_unpacked") from error
     if len(data) <= most:
         return data
     if most == LONGEST:
-        raise Unreadable(f"It is larger than the {LONGEST >> 20} MiB that one document may have.")
-    raise Unreadable(f"The archive unpacks to over {sandbox.BOMB} times its size; this was not read.")
+        raise Unreadable("large", mib=LONGEST >> 20)
+    raise Unreadable("zip_grows", times=sandbox.BOMB)
 
 
 # ---------------------------------------------------------------------- PDF
@@ -124,9 +126,9 @@ def _pdf(data: bytes, name: str) -> Text:
     except (Unreadable, MemoryError):
         raise
     except Exception as error:  # a damaged PDF breaks its library in any place
-        raise Unreadable("The PDF is damaged.") from error
+        raise Unreadable("pdf_damaged") from error
     if not text:
-        raise Unreadable("The PDF holds pictures of text only; make it searchable (OCR) first.")
+        raise Unreadable("pdf_pictures")
     return Text("pdf", texts.title_of(title, name), text)
 
 
@@ -136,9 +138,9 @@ def _pages(data: bytes) -> tuple[str, str]:
 
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
-        raise Unreadable("The PDF is locked with a password.")
+        raise Unreadable("pdf_locked")
     if len(reader.pages) > MOST_PAGES:
-        raise Unreadable(f"The PDF has {len(reader.pages):,} pages; at most {MOST_PAGES:,} are read.")
+        raise Unreadable("pdf_long", number=len(reader.pages), most=MOST_PAGES)
     pages = (page.extract_text() for page in reader.pages)
     # A font table can name halves of characters, which no text may hold.
     text = "\n\n".join(page.replace("\0", "").encode("utf-8", "replace").decode() for page in pages)

@@ -5,14 +5,17 @@ read is read anew, and its texts, named by their content, are simply found again
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.documents import opening, privacy, store, texts, tokens
+from app.documents.opening import Opened
+from app.documents.refusals import WORDS, Unreadable
+from app.documents.store import NewDocument
 from app.documents.tables import DocumentFileRow
 from app.jobs.claims import Claim
 from app.privacy import decisions, masking
+from app.wording import state
 
 
 def read(claim: Claim) -> None:
@@ -25,7 +28,7 @@ def read(claim: Claim) -> None:
     for done, (file_id, sha256, filename, decided) in enumerate(waiting):
         stage = f"Reading {filename}"
         claim.report({"stage": stage, "done": done, "total": len(waiting), "unit": "files"})
-        values: list[dict[str, Any]] = []
+        values: list[NewDocument] = []
         reason = ""
         try:
             with claim.blobs.open(sha256) as file:
@@ -33,10 +36,10 @@ def read(claim: Claim) -> None:
                     values.append(_value(claim, file_id, len(values) + 1, document, decided))
                     if len(waiting) == 1:
                         claim.report({"stage": f"{stage}: {len(values):,} documents so far", "done": 0, "total": 0})
-        except opening.Refused as refusal:
+        except Unreadable as refusal:
             reason, values = str(refusal), []
         if not reason and not any(value["text_sha256"] for value in values):
-            reason = values[0]["reason"] if len(values) == 1 else "None of its documents could be read."
+            reason = values[0]["reason"] if len(values) == 1 else WORDS(state("none_read"))
         with claim.write() as session:
             _settle(session, file_id, values, reason)
     if waiting:
@@ -47,14 +50,12 @@ def read(claim: Claim) -> None:
     )
 
 
-def _value(
-    claim: Claim, file_id: int, number: int, document: dict[str, Any], decided: Mapping[str, str]
-) -> dict[str, Any]:
+def _value(claim: Claim, file_id: int, number: int, document: Opened, decided: Mapping[str, str]) -> NewDocument:
     """A row of the table; its text goes into the content store, with what is to be masked masked.
 
     What was found is told of the text as it came, so that a decision can be changed.
     """
-    text: str = document.get("text", "")
+    text = document.get("text", "")
     held = privacy.held(text)
     if masks := frozenset(kind for kind, action in decided.items() if action == "mask"):
         text = masking.mask(text, masks)
@@ -94,7 +95,7 @@ def _storable(name: str) -> str:
     return name.replace("\0", "")[:200]
 
 
-def _settle(session: Session, file_id: int, values: list[dict[str, Any]], reason: str) -> None:
+def _settle(session: Session, file_id: int, values: list[NewDocument], reason: str) -> None:
     row: DocumentFileRow = store.file(session, file_id)
     store.replace_documents(session, file_id, values)
     row.state, row.reason = ("refused", reason) if reason else ("ready", "")

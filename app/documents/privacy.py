@@ -2,9 +2,9 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import NotRequired, Protocol, TypeAlias, TypedDict
 
 from app.privacy.decisions import KEEP_AS_IS, MASK, Decision
 from app.privacy.detect import find
@@ -16,8 +16,31 @@ PLACES = 5  # documents named for each kind of a file
 HINTS = 6  # different ones shown for each kind, the commonest first; see `hints.hint`
 
 
-def held(text: str) -> list[dict[str, Any]]:
-    """What a text holds: [{kind, count, lines, hints}]. lines: 1-based, the first of them; hints: [hint, times]."""
+Hint: TypeAlias = tuple[str, int]
+"""A hint at a value (`hints.hint`), and how often it is there; a list of two as JSON."""
+
+
+class InText(TypedDict):
+    """One kind that a text holds, as JSON. lines: 1-based, the first of them; hints: none in older readings."""
+
+    kind: str
+    count: int
+    lines: list[int]
+    hints: NotRequired[list[Hint]]
+
+
+class InFile(TypedDict):
+    """One kind that a file's documents hold together, as JSON. documents: how many hold it; places: [name, lines]."""
+
+    kind: str
+    count: int
+    documents: int
+    places: list[tuple[str, list[int]]]
+    hints: NotRequired[list[Hint]]
+
+
+def held(text: str) -> list[InText]:
+    """What a text holds, by kind."""
     findings = find(text)
     if not findings:
         return []
@@ -39,9 +62,9 @@ def held(text: str) -> list[dict[str, Any]]:
     ]
 
 
-def summed(documents: Iterable[tuple[str, Iterable[Mapping[str, Any]]]]) -> list[dict[str, Any]]:
-    """What a file's documents hold together: [{kind, count, documents, places: [[name, lines]], hints}]."""
-    sums: dict[str, dict[str, Any]] = {}
+def summed(documents: Iterable[tuple[str, Iterable[InText]]]) -> list[InFile]:
+    """What a file's documents hold together, by kind. documents: with their names."""
+    sums: dict[str, InFile] = {}
     hints_of: dict[str, Counter[str]] = {}
     for name, kinds in documents:
         for held_kind in kinds:
@@ -51,13 +74,13 @@ def summed(documents: Iterable[tuple[str, Iterable[Mapping[str, Any]]]]) -> list
             total["count"] += held_kind["count"]
             total["documents"] += 1
             if len(total["places"]) < PLACES:
-                total["places"].append([name, held_kind["lines"]])
+                total["places"].append((name, held_kind["lines"]))
             hints_of.setdefault(held_kind["kind"], Counter()).update(dict(held_kind["hints"]))
     return [{**sums[kind], "hints": _commonest(hints_of[kind])} for kind in KINDS if kind in sums]
 
 
-def _commonest(counted: Counter[str]) -> list[list[Any]]:
-    return [[hinted, times] for hinted, times in counted.most_common(HINTS)]
+def _commonest(counted: Counter[str]) -> list[Hint]:
+    return counted.most_common(HINTS)
 
 
 class File(Protocol):
@@ -66,7 +89,7 @@ class File(Protocol):
     @property
     def state(self) -> str: ...
     @property
-    def private(self) -> Any: ...
+    def private(self) -> Sequence[InFile] | None: ...
     @property
     def decisions(self) -> Mapping[str, Decision]: ...
 
@@ -85,7 +108,7 @@ class HeldKind:
     open: Sequence[int]
     masked: int
     kept: int
-    hints: Sequence[Sequence[Any]]
+    hints: Sequence[Hint]
 
     @property
     def concerned(self) -> Sequence[int]:
@@ -106,7 +129,7 @@ def _held_kind(kind: str, read: Sequence[tuple[int, File]]) -> HeldKind:
     undecided_ids: list[int] = []
     actions: Counter[str] = Counter()
     for file_id, file in read:
-        for one in file.private:
+        for one in file.private or ():
             if one["kind"] != kind:
                 continue
             count += one["count"]
@@ -119,5 +142,5 @@ def _held_kind(kind: str, read: Sequence[tuple[int, File]]) -> HeldKind:
     return HeldKind(kind, count, ids, undecided_ids, actions[MASK], actions[KEEP_AS_IS], _commonest(hints_of))
 
 
-def undecided(private: Iterable[Mapping[str, Any]] | None, decisions: Mapping[str, Any]) -> list[str]:
+def undecided(private: Iterable[InFile] | None, decisions: Container[str]) -> list[str]:
     return [held_kind["kind"] for held_kind in private or () if held_kind["kind"] not in decisions]

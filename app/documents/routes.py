@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -38,7 +38,7 @@ def show_documents(request: Request, assessment_id: Id, app: App, db: Db, me: Me
 def _documents(
     request: Request,
     app: AppContext,
-    db: Any,
+    db: Db,
     assessment_id: int,
     refusal: Invalid | None = None,
     refused: tuple[int | None, Invalid] | None = None,
@@ -190,7 +190,7 @@ def open_document(request: Request, document_id: Id, app: App, db: Db, me: Autho
     return _document(request, app, db, document_id, unmasked=True)
 
 
-def _document(request: Request, app: AppContext, db: Any, document_id: int, *, unmasked: bool = False) -> Response:
+def _document(request: Request, app: AppContext, db: Db, document_id: int, *, unmasked: bool = False) -> Response:
     row, file = store.document(db, document_id)
     seen = service.look_at(app.blobs, row, file, unmasked=unmasked)
     return page(

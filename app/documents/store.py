@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from sqlalchemy import case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.db import memo, prefill
+from app.documents.privacy import InText
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.errors import NotFound
 
@@ -209,12 +210,28 @@ def titles(session: Session, assessment_id: int) -> set[str]:
     return set(session.scalars(query.where(*here).distinct()))
 
 
-def add_documents(session: Session, values: list[dict[str, Any]]) -> None:
+class NewDocument(TypedDict):
+    """The columns of a document as it was read; `DocumentRow` says what each is. id: where it keeps one."""
+
+    id: NotRequired[int]
+    file_id: int
+    number: int
+    name: str
+    title: str
+    kind: str
+    characters: int
+    tokens: int
+    text_sha256: str | None
+    reason: str
+    private: list[InText]
+
+
+def add_documents(session: Session, values: Sequence[NewDocument]) -> None:
     if values:
         session.execute(insert(DocumentRow), values)
 
 
-def replace_documents(session: Session, file_id: int, values: Sequence[dict[str, Any]]) -> None:
+def replace_documents(session: Session, file_id: int, values: Sequence[NewDocument]) -> None:
     """What a file holds as it was read now. A document keeps its id over every reading of its file, so that passages of
     older indexes still lead to it; what an interrupted reading left is gone."""
     there = session.execute(select(DocumentRow.number, DocumentRow.id).where(DocumentRow.file_id == file_id))

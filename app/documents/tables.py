@@ -1,12 +1,12 @@
 """Documents for retrieval: files as uploaded, and the texts that were read from them."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, JsonOf
+from app.db import Base, Json, JsonOf
+from app.documents.privacy import InFile, InText
 from app.privacy.decisions import Decisions, decisions_from_json, decisions_to_json
 
 UNDECIDED = text("undecided > 0")  # word for word what a query has to say to be given the index
@@ -40,7 +40,7 @@ class DocumentFileRow(Base):
     uploaded_at: Mapped[datetime]
     removed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     removed_at: Mapped[datetime | None]
-    private: Mapped[list[Any] | None]
+    private: Mapped[list[InFile] | None] = mapped_column(Json)
     decisions: Mapped[Decisions] = mapped_column(
         JsonOf(decisions_from_json, decisions_to_json), default=dict, server_default="{}"
     )
@@ -67,4 +67,4 @@ class DocumentRow(Base):
     tokens: Mapped[int] = mapped_column(default=0)
     text_sha256: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[str] = mapped_column(Text, default="")
-    private: Mapped[list[Any] | None]
+    private: Mapped[list[InText] | None] = mapped_column(Json)

@@ -11,24 +11,26 @@ from dataclasses import dataclass
 
 import orjson
 
+from app.documents.refusals import Unreadable
+
 LONGEST = 32 << 20  # bytes of one document, and characters of its text
 TITLE = 200  # characters of a title or name that are kept
 
 _MAGIC = (
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"\x1f\x8b", "gzip data; unpack it first"),
-    (b"PK\x03\x04", "an archive (or an Office document, which is one); save it as PDF, HTML or text"),
-    (b"7z\xbc\xaf", "an archive"),
-    (b"Rar!", "an archive"),
-    (b"BZh", "an archive"),
-    (b"\xfd7zXZ", "an archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document; save it as PDF, HTML or text"),
-    (b"PAR1", "a Parquet file, which holds rows and no documents"),
-    (b"SQLite format 3", "a database"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
+    (b"\x89PNG", "picture"),
+    (b"\xff\xd8\xff", "picture"),
+    (b"GIF8", "picture"),
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "zip"),
+    (b"7z\xbc\xaf", "archive"),
+    (b"Rar!", "archive"),
+    (b"BZh", "archive"),
+    (b"\xfd7zXZ", "archive"),
+    (b"\xd0\xcf\x11\xe0", "old_office"),
+    (b"PAR1", "parquet"),
+    (b"SQLite format 3", "database"),
+    (b"\x7fELF", "program"),
+    (b"MZ", "program"),
 )
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _SPACES = re.compile(r"[ \t\xa0]+")
@@ -36,10 +38,6 @@ _BLANKS = re.compile(r"\n{3,}")
 _HEADING = re.compile(r"^#\s+(.+)$", re.MULTILINE)
 PDF = b"%PDF-"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-
-
-class Unreadable(Exception):
-    """No text can be taken from this; the words say why, for the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,9 @@ def read(data: bytes, name: str) -> list[Text]:
         Unreadable: it is none of the kinds that are read, or holds no text.
     """
     if not data.strip():
-        raise Unreadable("It is empty.")
-    if what := next((kind for magic, kind in _MAGIC if data.startswith(magic)), ""):
-        raise Unreadable(f"It is {what}.")
+        raise Unreadable("empty")
+    if kind := next((kind for magic, kind in _MAGIC if data.startswith(magic)), ""):
+        raise Unreadable("kind", kind=kind)
     text = _decoded(data)
     low = name.casefold()
     if _looks_like_a_page(text) or low.endswith((".html", ".htm", ".xhtml")):
@@ -75,7 +73,7 @@ def read(data: bytes, name: str) -> list[Text]:
     else:
         texts = [Text("text", title_of("", name), text)]
     if not any(text_read.text.strip() for text_read in texts):
-        raise Unreadable("It holds no text.")
+        raise Unreadable("no_text")
     return texts
 
 
@@ -84,9 +82,9 @@ def _decoded(data: bytes) -> str:
     try:
         text = data[len(bom) :].decode(encoding)
     except UnicodeDecodeError as error:
-        raise Unreadable(f"It is not UTF-8 text (byte {error.start + 1:,}); save it as UTF-8.") from None
+        raise Unreadable("not_utf8", byte=error.start + 1) from None
     if "\0" in text:
-        raise Unreadable("It holds NUL characters, so it is no text.")
+        raise Unreadable("nul")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -111,8 +109,8 @@ def _lines(text: str, name: str) -> list[Text]:
         try:
             value = orjson.loads(line)
         except orjson.JSONDecodeError:
-            raise Unreadable(f"Line {number:,} is not JSON.") from None
-        entries.append(_entry(value, f"Line {number:,}", f"{title_of('', name)} line {number}"))
+            raise Unreadable("not_json", part="Line", number=number) from None
+        entries.append(_entry(value, "Line", number, f"{title_of('', name)} line {number}"))
     return entries
 
 
@@ -125,15 +123,15 @@ def _listed(text: str, name: str) -> list[Text] | None:
     if not isinstance(values, list) or not values or not isinstance(values[0], dict) or "text" not in values[0]:
         return None
     stem = title_of("", name)
-    return [_entry(value, f"Record {n:,}", f"{stem} record {n}") for n, value in enumerate(values, start=1)]
+    return [_entry(value, "Record", n, f"{stem} record {n}") for n, value in enumerate(values, start=1)]
 
 
-def _entry(value: object, where: str, otherwise: str) -> Text:
-    """One document of many in a file. otherwise: its title if it has none."""
+def _entry(value: object, part: str, number: int, otherwise: str) -> Text:
+    """One document of many in a file: line or record so many. otherwise: its title if it has none."""
     if not isinstance(value, dict) or not isinstance(value.get("text"), str):
-        raise Unreadable(f"{where} has no text; documents as JSON need the key text.")
+        raise Unreadable("no_text_key", part=part, number=number)
     if "\0" in value["text"]:
-        raise Unreadable(f"{where} holds a NUL character.")
+        raise Unreadable("nul_in", part=part, number=number)
     title = next((value[key] for key in ("title", "source", "id") if isinstance(value.get(key), str)), "")
     return Text("text", title_of(title or otherwise, ""), value["text"])
 

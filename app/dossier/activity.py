@@ -6,10 +6,11 @@ Saves of the same kind by the same person on the same day are one line, however 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from app.advice import starting_points
 from app.audit import sentences
+from app.json_types import JsonDict
 from app.wording import plural, upper_first
 
 FOLDED = frozenset({
@@ -30,7 +31,7 @@ class Entry(Protocol):
     act: str
     subject: str
     subject_id: int | None
-    detail: dict[str, Any]
+    detail: JsonDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,9 @@ def _summed(act: str) -> bool:
     return act in {"assessment.answers", "baseline.tag", "economics.costs"}
 
 
-def _together(group: Sequence[Entry]) -> dict[str, Any]:
+def _together(group: Sequence[Entry]) -> JsonDict:
     """The details of several saves as those of one: everything that changed, and the last word on metric and target."""
-    detail: dict[str, Any] = {}
+    detail: JsonDict = {}
     for entry in reversed(group):
         for key, value in entry.detail.items():
             before = detail.get(key)
@@ -113,7 +114,7 @@ def _together(group: Sequence[Entry]) -> dict[str, Any]:
 def _tagged(group: Iterable[Entry]) -> int:
     """How many answers were tagged altogether. One that was tagged again counts once, where the record says which it
     was: of several that were saved at once it keeps their number alone."""
-    one_by_one: set[Any] = set()
+    one_by_one: set[object] = set()
     at_once = 0
     for entry in group:
         answers = entry.detail.get("answers")
@@ -122,11 +123,11 @@ def _tagged(group: Iterable[Entry]) -> int:
         elif "answer" in entry.detail:
             one_by_one.add(entry.detail["answer"])
         else:
-            at_once += int(answers or 0)
+            at_once += answers if isinstance(answers, int) else 0
     return len(one_by_one) + at_once
 
 
-def _hashable(value: Any) -> Any:
+def _hashable(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 

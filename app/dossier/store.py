@@ -2,9 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, func, literal, or_, select, union, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from app.assessments.tables import ContributionRow
@@ -21,7 +33,7 @@ from app.users.tables import UserRow
 _WANTED: BindParameter[int] = bindparam("assessment_id")
 
 
-def _belongs(subject: str, ids: Any) -> ColumnElement[bool]:
+def _belongs(subject: str, ids: Select[int]) -> ColumnElement[bool]:
     return and_(EntryRow.subject == subject, EntryRow.subject_id.in_(ids))
 
 

@@ -1,7 +1,7 @@
 """The REST side of costs: the list of prices, a use case's study, and the target from money."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,15 +13,15 @@ from app.economics.answer import answer
 from app.economics.costs import How, Once, PricedWay
 from app.economics.tables import PriceRow
 from app.errors import Invalid, pointer
+from app.json_types import JsonDict
 from app.users.deps import Author, Me
 from app.web.deps import Db
-from app.web.params import Id, OneLine, Text
+from app.web.params import Id, Name, OneLine, Text
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["costs"], responses=REFUSALS)
 
 Unit = Literal["input_tokens", "cached_tokens", "output_tokens", "batch_share", "machine_hour", "person_hour"]
-Name = Annotated[OneLine, Field(max_length=100)]
 Finite = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 
@@ -161,7 +161,7 @@ class Assumed(BaseModel):
     once_calls: Finite | None = None
     doubt: Finite | None = None
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> JsonDict:
         named = self.model_dump(exclude={"rates"}, exclude_none=True)
         return named | {f"rates_{model}": name for model, name in self.rates.items()}
 
@@ -244,7 +244,7 @@ class Costs(BaseModel):
     unsaid: list[str]
     prices_used: list[NewPrice]
     prices_old: list[str]
-    assumptions: dict[str, Any] = Field(alias="said")
+    assumptions: JsonDict = Field(alias="said")
 
     @staticmethod
     def of(session: Db, assessment_id: int) -> "Costs":
@@ -321,8 +321,8 @@ class Worth(BaseModel):
     success: Finite
     kinds: list[FailureKind] = Field(min_length=1, max_length=assumptions.KINDS)
 
-    def fields(self) -> dict[str, Any]:
-        named: dict[str, Any] = {"success": self.success}
+    def fields(self) -> JsonDict:
+        named: JsonDict = {"success": self.success}
         for index, kind in enumerate(self.kinds, start=1):
             named |= {f"kind_{index}": kind.name, f"share_{index}": 100 * kind.share, f"cost_{index}": kind.cost}
         return named

@@ -14,6 +14,7 @@ from app import glossary
 from app.advice import economics
 from app.advice.economics import Failure
 from app.errors import FieldError, Invalid
+from app.json_types import JsonDict, JsonObject
 from app.text import one_line
 
 OWN = "own"  # in place of a price's name: the model runs on the team's machines
@@ -79,7 +80,7 @@ class Assumptions:
     success: float | None = None
     kinds: tuple[Kind, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         """What was said, and nothing else."""
         return {
             name: [*value] if name == "kinds" else value
@@ -177,22 +178,22 @@ def groups() -> tuple[tuple[str, str, tuple[NumberField, ...]], ...]:
     )
 
 
-def of_stored(stored: Mapping[str, Any]) -> Assumptions:
+def of_stored(stored: JsonObject) -> Assumptions:
     """From what `to_json` made; names of an older version that are gone are passed over."""
     known = {item.name for item in fields(Assumptions)}
-    values = {name: value for name, value in stored.items() if name in known}
+    values: dict[str, Any] = {name: value for name, value in stored.items() if name in known}
     values["kinds"] = tuple(Kind(**kind) for kind in values.get("kinds", ()))
     return Assumptions(**values)
 
 
-def read(sent: Mapping[str, Any]) -> Assumptions:
+def read(sent: JsonObject) -> Assumptions:
     """What a form or a program sends, without the target's helper; a doubt is a percentage here.
 
     Raises:
         Invalid: with every fault.
     """
     faults: list[FieldError] = []
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {}  # by the names of the fields
     for number_field in NUMBERS.values():
         values[number_field.name] = _number(number_field, sent.get(number_field.name), faults)
     if values["doubt"] is not None:
@@ -257,7 +258,7 @@ class Worth:
         return economics.break_even_accuracy(self.success, self.cost)
 
 
-def read_worth(sent: Mapping[str, Any]) -> Worth:
+def read_worth(sent: JsonObject) -> Worth:
     """What the target's helper sends: `success`, and `kind_N`, `share_N` (percent), `cost_N` for each kind of failure.
 
     A single kind needs no share. The shares have to add up to 100 %, to within half a point.
@@ -298,7 +299,7 @@ class _Row:
     cost: float
 
 
-def _row(index: int, sent: Mapping[str, Any], faults: list[FieldError]) -> _Row | None:
+def _row(index: int, sent: JsonObject, faults: list[FieldError]) -> _Row | None:
     """A line that says what one of its kind costs; None for an empty one, and for one with a fault."""
     name = one_line(sent.get(f"kind_{index}"))[:LONGEST]
     share = number(sent.get(f"share_{index}"))
@@ -324,7 +325,7 @@ def _money(name: str, typed: object, faults: list[FieldError]) -> float | None:
 # ------------------------------------------------------------------------------------------------------ as sent
 
 
-def as_sent(assumptions: Assumptions) -> dict[str, Any]:
+def as_sent(assumptions: Assumptions) -> JsonDict:
     """What `read` would take to give the same, for programs: a doubt is a percentage, nothing unsaid is there."""
     values = {name: value for name, value in assumptions.to_json().items() if name not in ("success", "kinds")}
     if assumptions.doubt is not None:

@@ -8,7 +8,6 @@ news, and an approval that rested on it falls with it.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -36,6 +35,7 @@ from app.economics.tables import CostRow, PriceRow
 from app.errors import Conflict, FieldError, Invalid
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
+from app.json_types import JsonDict
 from app.users.tables import UserRow
 from app.web.protocols import CallPrice, ListedPrice
 
@@ -120,7 +120,7 @@ def _put(session: Session, row: PriceRow | None, price: Price, by: UserRow) -> P
     return row
 
 
-def _recorded(price: Price) -> dict[str, Any]:
+def _recorded(price: Price) -> JsonDict:
     return {
         "name": price.name,
         "unit": price.unit,

@@ -1,13 +1,13 @@
 """The prices a team keeps, and what people said about the costs of each use case."""
 
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
 from app.economics.prices import Price
+from app.json_types import JsonDict
 
 
 class PriceRow(Base):
@@ -40,6 +40,6 @@ class CostRow(Base):
     __tablename__ = "costs"
 
     assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), primary_key=True)
-    assumptions: Mapped[dict[str, Any]] = mapped_column("said")
+    assumptions: Mapped[JsonDict] = mapped_column("said")
     edited_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     edited_at: Mapped[datetime]

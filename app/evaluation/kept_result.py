@@ -3,7 +3,7 @@
 from typing import NotRequired, TypedDict
 
 from app.evaluation.comparison import Kind, Verdict
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 
 class KeptRival(TypedDict):

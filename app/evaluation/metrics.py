@@ -24,7 +24,7 @@ from app.evaluation.kinds import (
 from app.evaluation.kinds.metric import Kept, Metric, Option, Options
 from app.evaluation.kinds.patterns import PATTERN_LIMIT, PATTERN_MEMORY, pattern_coverage
 from app.evaluation.kinds.same_text import dressed
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 __all__ = [
     "METRICS",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app import intervals
 from app.evaluation import structure
 from app.evaluation.kinds.metric import Options
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 LONGEST_LABEL = 100  # characters; what is longer is a text and no label
 FEWEST_A_LABEL = 2  # rows on average: where nearly every answer is another one, they are no labels

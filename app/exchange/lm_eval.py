@@ -11,12 +11,16 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import orjson
 
 from app.advice.facts import NO_MODEL as FREE
 from app.exchange.values import Block, ExportedAnswer, Lines, Measurement
+from app.json_types import JsonDict
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 FILTER = "none"
 VERSION = 1  # of how a task is made of a variant
@@ -46,7 +50,7 @@ def sanitized(name: str) -> str:
     return made if made.strip(". ") else "model"
 
 
-def summary(measurement: Measurement, blocks: Sequence[Block]) -> dict[str, Any]:
+def summary(measurement: Measurement, blocks: Sequence[Block]) -> JsonDict:
     """The aggregate, without a score where nothing was answered."""
     started = _seconds(measurement.started_at)
     ended = _seconds(measurement.concluded_at) if measurement.concluded_at else started
@@ -98,7 +102,7 @@ def _model(blocks: Sequence[Block]) -> str:
     return next((block.model for block in blocks if block.family not in FREE), "none")
 
 
-def _aggregate(measurement: Measurement, block: Block) -> dict[str, Any]:
+def _aggregate(measurement: Measurement, block: Block) -> JsonDict:
     tally = block.tally
     error = tally.standard_error
     return {
@@ -109,7 +113,7 @@ def _aggregate(measurement: Measurement, block: Block) -> dict[str, Any]:
     }
 
 
-def _config(measurement: Measurement, block: Block) -> dict[str, Any]:
+def _config(measurement: Measurement, block: Block) -> JsonDict:
     return {
         "task": block.task,
         "dataset_path": f"tunegate/assessment-{measurement.assessment}",
@@ -132,7 +136,7 @@ def _config(measurement: Measurement, block: Block) -> dict[str, Any]:
     }
 
 
-def sample(measurement: Measurement, block: Block, line: ExportedAnswer) -> dict[str, Any]:
+def sample(measurement: Measurement, block: Block, line: ExportedAnswer) -> JsonDict:
     """One answer. An error has no score: its metrics are an empty list, and `error` says what happened."""
     document = {"id": line.example_id, "line": line.line, "question": line.question, "target": line.target}
     return {
@@ -179,7 +183,7 @@ class _Pieces(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: Any) -> int:
+    def write(self, data: "ReadableBuffer") -> int:
         piece = bytes(data)
         self._waiting.append(piece)
         return len(piece)

@@ -6,11 +6,11 @@ ours, and are said to be. Costs are there where they are known, in the team's ow
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import orjson
 
 from app.exchange.values import Block, ExportedAnswer, Lines, Measurement, Tally
+from app.json_types import JsonDict, JsonObject
 
 PASSED, FAILED, NO_ANSWER = 0, 1, 2  # promptfoo's ResultFailureReason: none, assert, error
 
@@ -39,7 +39,7 @@ def results(
     yield _json(_metadata(measurement)) + b"}\n"
 
 
-def _prompt(measurement: Measurement, blocks: Sequence[Block]) -> dict[str, Any]:
+def _prompt(measurement: Measurement, blocks: Sequence[Block]) -> JsonDict:
     block, tallies = blocks[0], [block.tally for block in blocks]
     right, wrong = sum(tally.right for tally in tallies), sum(tally.wrong for tally in tallies)
     total = sum(tally.total for tally in tallies)
@@ -70,12 +70,12 @@ def _cost(amounts: Sequence[float | None]) -> dict[str, float]:
     return {"cost": round(sum(known), 9)} if amounts and len(known) == len(amounts) else {}
 
 
-def _usage(tallies: Sequence[Tally]) -> dict[str, Any]:
+def _usage(tallies: Sequence[Tally]) -> JsonDict:
     prompt, completion = sum(t.prompt_tokens for t in tallies), sum(t.completion_tokens for t in tallies)
     return _tokens(prompt, completion) | {"numRequests": sum(tally.asked for tally in tallies)}
 
 
-def _tokens(prompt: int, completion: int) -> dict[str, Any]:
+def _tokens(prompt: int, completion: int) -> JsonDict:
     return {
         "total": prompt + completion,
         "prompt": prompt,
@@ -86,7 +86,7 @@ def _tokens(prompt: int, completion: int) -> dict[str, Any]:
     }
 
 
-def _stats(tallies: Sequence[Tally]) -> dict[str, Any]:
+def _stats(tallies: Sequence[Tally]) -> JsonDict:
     return {
         "successes": sum(tally.right for tally in tallies),
         "failures": sum(tally.wrong for tally in tallies),
@@ -95,7 +95,7 @@ def _stats(tallies: Sequence[Tally]) -> dict[str, Any]:
     }
 
 
-def _result(measurement: Measurement, block: Block, prompt: Mapping[str, Any], line: ExportedAnswer) -> dict[str, Any]:
+def _result(measurement: Measurement, block: Block, prompt: JsonObject, line: ExportedAnswer) -> JsonDict:
     assertion = {"type": "equals", "value": line.target} if measurement.metric == "exact_match" else None
     variables = {"question": line.question, "expected": line.target}
     case = {
@@ -107,7 +107,7 @@ def _result(measurement: Measurement, block: Block, prompt: Mapping[str, Any], l
     usage = _tokens(line.prompt_tokens or 0, line.completion_tokens or 0) if known else {}
     score = line.score or 0.0
     success = bool(line.correct)
-    result: dict[str, Any] = {
+    result: JsonDict = {
         "testCase": case,
         "promptId": prompt["id"],
         "provider": {"id": prompt["provider"], "label": ", ".join(block.answered) or block.model},
@@ -142,7 +142,7 @@ def _result(measurement: Measurement, block: Block, prompt: Mapping[str, Any], l
     return result
 
 
-def _config(measurement: Measurement, prompts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _config(measurement: Measurement, prompts: Sequence[JsonObject]) -> JsonDict:
     return {
         "description": f"{measurement.title}: measurement {measurement.number}",
         "prompts": [{"raw": prompt["raw"], "label": prompt["label"]} for prompt in prompts],
@@ -152,7 +152,7 @@ def _config(measurement: Measurement, prompts: Sequence[Mapping[str, Any]]) -> d
     }
 
 
-def _metadata(measurement: Measurement) -> dict[str, Any]:
+def _metadata(measurement: Measurement) -> JsonDict:
     return {
         "evaluationCreatedAt": measurement.started_at,
         "author": None,
@@ -174,5 +174,5 @@ def _metadata(measurement: Measurement) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> bytes:
+def _json(value: object) -> bytes:
     return orjson.dumps(value)

@@ -8,7 +8,6 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import orjson
 
@@ -37,7 +36,7 @@ def rows(lines: Iterable[ExportedAnswer]) -> Iterator[bytes]:
         yield _row([_cell(getattr(line, name)) for name in COLUMNS])
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool | int | float):

@@ -1,8 +1,10 @@
 """What leaves the app of a measurement: the whole, each of its variants on one split, each answer. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
+
+from app.json_types import JsonObject
 
 Split = Literal["dev", "test"]
 
@@ -24,7 +26,7 @@ class Measurement:
     rows_sha256: str
     split_sha256: str
     metric: str
-    metric_options: Mapping[str, Any]
+    metric_options: JsonObject
     binary: bool
     passing: float
     target: float | None
@@ -158,7 +160,7 @@ class ExportedAnswer:
     title: str
     model: str
     model_answered: tuple[str, ...]
-    metric_options: Mapping[str, Any]
+    metric_options: JsonObject
     rules: int
     rows_sha256: str
     split_sha256: str

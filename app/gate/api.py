@@ -18,7 +18,7 @@ from app.gate.reviewed import Subject, shortcomings
 from app.gate.subject_builder import completed, snapshot
 from app.gate.tables import DecisionRow, ReviewRow
 from app.gate.warnings import Caution, cautions
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.users import store as user_store
 from app.users.deps import Approver, Me
 from app.web.deps import Db

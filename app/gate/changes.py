@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypedDict, cast
 
 from app.gate import labels, subject
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 NOTHING = "nothing"
 SHORT = 12  # characters of a hash that are enough to see that it is another one

@@ -27,9 +27,9 @@ from app.economics.costs import Study
 from app.gate.reviewed import models_line
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
+from app.json_types import JsonObject
 from app.judging import deciding
 from app.labelling import service as labelling
-from app.plain_json import JsonObject
 from app.policies import service as policies
 from app.policies.tables import PolicyRow
 from app.recipes import passages as recipe_passages

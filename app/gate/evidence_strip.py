@@ -24,7 +24,7 @@ from app.economics.costs import Study
 from app.economics.sentences import calls
 from app.evaluation.kept_result import KeptResult
 from app.gate.evidence import Facts
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.strict import stored
 from app.wording import interval_text, percent, plural, signed_points, target_text
 

@@ -16,7 +16,7 @@ from app.baselines.arm_settings import ArmSettings
 from app.baselines.arms import ArmResult
 from app.baselines.deciding_judge import DecidingJudge
 from app.baselines.history import Before, Look
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.recipes.dev_answers import Scored
 from app.recipes.legs import LegsStated
 from app.recipes.passages_carried import CarriedPassages

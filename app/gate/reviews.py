@@ -26,7 +26,7 @@ from app.gate.evidence import Facts, gather
 from app.gate.reviewed import Data, Subject
 from app.gate.subject_builder import Snapshot, completed
 from app.gate.tables import DecisionRow, ReviewRow
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.users.tables import UserRow
 
 

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from hashlib import sha256
 
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.text import normal_form
 
 PREFIX = b"gate-v1\n"  # says what kind of digest it is; a change of the rules above changes it

@@ -15,7 +15,7 @@ from app.inference.tables import ModelRow, Purpose
 from app.jobs import store as job_store
 from app.jobs.api import Job
 from app.jobs.tables import JobRow
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.users.deps import Admin, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext

@@ -13,7 +13,7 @@ import orjson
 
 from app.inference.chat_body import ChatBody, ChatMessage
 from app.inference.generator import Finish
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 EXCERPT = 300  # characters of a stranger's text in one of our sentences
 LONGEST = 200_000  # characters of an answer, and of the thinking before it; whoever scores or shows it has to end

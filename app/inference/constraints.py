@@ -16,7 +16,7 @@ import re2
 
 from app.inference import schemas
 from app.inference.schemas import DEEPEST, REASON, expression_fault
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 Kind = Literal["json_schema", "regex", "labels"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -7,7 +7,7 @@ it, and a reviewer approves it. `Findings` is what a person reads: each thing wi
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.strict import Frozen
 from app.wording import inflect, plural
 

@@ -19,7 +19,7 @@ from app.inference.findings import SEED, Changed, Findings, Line, Manner
 from app.inference.generator import Answer, Request, Unusable, folded
 from app.inference.server_constraints import Wired
 from app.inference.windows import Long, Window, in_words, looked_for, sizes
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.wording import plural
 
 LIMIT = 256  # tokens that a probe's answer may have, as in a usual measurement

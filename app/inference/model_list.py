@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 import orjson
 
 from app.inference import completion
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 # In this order: what is loaded counts before what the model could do.
 WINDOW = ("loaded_context_length", "max_model_len", "context_window", "context_length", "max_context_length", "n_ctx")

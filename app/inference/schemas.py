@@ -5,7 +5,7 @@ from math import inf
 
 import re2
 
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 DEEPEST = 16  # levels of a schema: hosted servers take 5 to 10, and people read fewer
 LONGEST_EXPRESSION = 2_000

@@ -9,7 +9,7 @@ import httpx2
 from app.inference import addresses, outbound
 from app.inference.generator import Unusable
 from app.inference.outbound import Received
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
 TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected

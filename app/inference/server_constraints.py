@@ -16,7 +16,7 @@ from app.inference.constraints import Constraint
 from app.inference.failures import RowFailed
 from app.inference.generator import Request
 from app.inference.wire_forms import Form
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.wording import plural
 
 PROBES = 3

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 Purpose = Literal["answers", "embeddings"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from app.inference import schemas
 from app.inference.constraints import Constraint
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 FIELD = "answer"  # what holds an answer where a server takes objects only
 NAME = "answer_format"

@@ -1,7 +1,7 @@
 """The REST side of system prompts: versions, what changed between them, and the optimizer."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,14 +16,14 @@ from app.instructions.order import MOST, MOST_TOKENS, TRAIN_ROWS, Order
 from app.instructions.rounds import concluded
 from app.instructions.tables import CandidateRow, OptimisationRow
 from app.jobs.api import Job
+from app.json_types import JsonDict
 from app.users.deps import Author, Launcher, Me
 from app.web.deps import Db
-from app.web.params import LARGEST, Id, Number, OneLine, Text
+from app.web.params import LARGEST, Id, Number, OneLine, Text, Whole
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["prompts"], responses=REFUSALS, dependencies=[WithBundled])
 
-Count = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Price = Annotated[float | None, Field(description="per million tokens")]
 
 
@@ -121,7 +121,7 @@ class NewOptimisation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     critic_id: Number
-    candidates: Count = 10
+    candidates: Whole = 10
     calls: Annotated[int | None, Field(ge=-LARGEST, le=MOST)] = None
     tokens: Annotated[int | None, Field(ge=-LARGEST, le=MOST_TOKENS)] = None
     minutes: float | None = None
@@ -217,11 +217,11 @@ class Optimisation(BaseModel):
     baseline_id: int
     arm_id: int
     critic_id: int
-    critic: dict[str, Any]
-    budget: dict[str, Any]
-    spent: dict[str, Any]
+    critic: JsonDict
+    budget: JsonDict
+    spent: JsonDict
     ending: str
-    result: dict[str, Any]
+    result: JsonDict
     winner_arm_id: int | None
     candidates: list[Candidate]
     created_at: datetime
@@ -242,7 +242,7 @@ class Optimisation(BaseModel):
             budget=row.budget.to_json(),
             spent=row.spent.to_json(),
             ending=row.ending,
-            result=row.result or concluded(row.candidates),
+            result={**(row.result or concluded(row.candidates))},
             winner_arm_id=row.winner_arm_id,
             candidates=[Candidate.of(candidate) for candidate in row.candidates],
             created_at=row.created_at,

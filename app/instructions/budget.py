@@ -1,9 +1,8 @@
 """What a run of the optimizer may use, what it has used, and why it ended. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from app.json_types import JsonDict, JsonObject
 from app.strict import stored
 
 CANDIDATES_MOST = 60  # that one run may draft
@@ -69,11 +68,11 @@ class Budget:
         """Calls that one answer with its score takes."""
         return 1 if self.judge is None else 2
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Budget":
+    def from_json(cls, value: JsonObject) -> "Budget":
         return stored(cls, value)
 
 
@@ -92,11 +91,11 @@ class Spent:
     judge_write: int = 0
     seconds: float = 0.0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Spent":
+    def from_json(cls, value: JsonObject) -> "Spent":
         return stored(cls, value)
 
     @property

@@ -4,10 +4,10 @@ An answer that did not come is never a wrong one: it is asked for again, and the
 an outage would teach the critic that the prompt is bad.
 """
 
-from collections.abc import Callable, Sequence
+from collections import abc
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
 
 from app.baselines import scored
 from app.baselines.asking import Preparation
@@ -140,6 +140,6 @@ def _count(spent: Spent, answer: Answer) -> None:
     spent.write += answer.completion_tokens
 
 
-def _iterated(answers: Any) -> Any:
+def _iterated(answers: Iterator[Answer]) -> abc.Generator[Answer, None, None]:
     """Generators can be closed; the interface only promises an iterator."""
     return (answer for answer in answers)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from app.baselines.prompts import question
 from app.datasets.store import Example
@@ -25,10 +25,13 @@ from app.instructions.copies import Copies, described
 from app.instructions.models import Critic, Outcome, Task
 from app.instructions.reflection import Tried
 from app.instructions.replies import Refused
-from app.instructions.tables import CandidateRow
+from app.instructions.tables import CandidateRow, Conclusion
 from app.jobs.claims import Claim
 from app.privacy.masking import Masker
 from app.wording import percent, plural
+
+if TYPE_CHECKING:
+    from gepa.core.adapter import EvaluationBatch
 
 PART = "instructions"  # GEPA improves texts by name; there is one
 PERFECT_MOST = 5  # batches in a row that were all right, after which there is nothing to learn from
@@ -36,6 +39,10 @@ PERFECT_MOST = 5  # batches in a row that were all right, after which there is n
 
 class Ended(Exception):
     """The run is over without a fault; the text is one of `budget.ENDINGS`."""
+
+
+Traced: TypeAlias = tuple[Example, Outcome]
+"""A row and what a prompt did on it: what GEPA hands on from `evaluate`, unread."""
 
 
 @dataclass
@@ -129,12 +136,11 @@ class Rounds:
             return
         best = max(self.dev_scores, key=lambda number: (self.dev_scores[number], -number))
         begins = next(text for text, number in self.numbers.items() if number == best)
-        adapter: Any = self  # its two methods; the library's protocol names more than it asks for
         optimize(
             seed_candidate={PART: begins},
             trainset=list(self.train),
             valset=list(self.dev),
-            adapter=adapter,
+            adapter=cast("Any", self),  # its two methods; the library's protocol names more than it asks for
             reflection_minibatch_size=min(budgets.BATCH, len(self.train)),
             acceptance_criterion="strict_improvement",
             stop_callbacks=lambda _state: self._stops(),
@@ -167,7 +173,9 @@ class Rounds:
 
     # ------------------------------------------------------------ what GEPA asks for
 
-    def evaluate(self, batch: list[Example], candidate: dict[str, str], capture_traces: bool = False) -> Any:
+    def evaluate(
+        self, batch: list[Example], candidate: dict[str, str], capture_traces: bool = False
+    ) -> "EvaluationBatch[Traced, None]":
         """Scores of a prompt on rows, as GEPA wants them; with what the critic may read of them."""
         from gepa.core.adapter import EvaluationBatch
 
@@ -182,15 +190,15 @@ class Rounds:
         return EvaluationBatch(outputs=[None] * len(batch), scores=scores, trajectories=tried)
 
     def make_reflective_dataset(
-        self, candidate: dict[str, str], eval_batch: Any, components_to_update: list[str]
-    ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        self, candidate: dict[str, str], eval_batch: "EvaluationBatch[Traced, None]", components_to_update: list[str]
+    ) -> Mapping[str, Sequence[Mapping[str, Traced]]]:
         """The train rows of one batch, as the critic may read them: hidden is what hides on pages, too."""
         return {PART: [{"tried": tried} for tried in eval_batch.trajectories or ()]}
 
     def propose_new_texts(
         self,
         candidate: dict[str, str],
-        reflective_dataset: Mapping[str, Sequence[Mapping[str, Any]]],
+        reflective_dataset: Mapping[str, Sequence[Mapping[str, Traced]]],
         components_to_update: list[str],
     ) -> dict[str, str]:
         """Ask the critic; an empty answer keeps the parent. GEPA swallows what is raised here and asks again, so it is
@@ -203,7 +211,7 @@ class Rounds:
 
     # ------------------------------------------------------------ drafting and scoring
 
-    def _proposed(self, parent: str, batch: Sequence[tuple[Example, Outcome]]) -> dict[str, str]:
+    def _proposed(self, parent: str, batch: Sequence[Traced]) -> dict[str, str]:
         self._tell(f"The critic writes draft {self.drafts + 1}")
         rows = [
             Tried(
@@ -331,7 +339,7 @@ class Rounds:
             session.flush()
             return row.number
 
-    def _update(self, number: int, **values: Any) -> None:
+    def _update(self, number: int, **values: object) -> None:
         with self.claim.write() as session:
             row = store.candidate(session, self.run_id, number)
             for name, value in values.items():
@@ -358,7 +366,7 @@ class _Silent:
         """Say nothing."""
 
 
-def concluded(candidates: Sequence[CandidateRow]) -> dict[str, Any]:
+def concluded(candidates: Sequence[CandidateRow]) -> Conclusion:
     """What a run came to, from its candidates as they stand.
 
     drafts: what the critic wrote; scored: prompts with a score on the dev rows, the first one among them; first, best:

@@ -1,7 +1,8 @@
 """Pages of system prompts: versions and what changed between them, and the optimizer with its runs."""
 
 from collections.abc import AsyncIterable
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -18,14 +19,14 @@ from app.inference.deps import WithBundled
 from app.instructions import difference, form, offers, service, store, views
 from app.instructions.tables import OptimisationRow
 from app.jobs import live
-from app.jobs.tables import Status
+from app.jobs.tables import JobRow, Status
 from app.users import store as user_store
 from app.users.deps import Author, Launcher, Listening, Me
 from app.web import events
 from app.web.deps import App, Db
 from app.web.events import Sent as Message
 from app.web.forms import by_field
-from app.web.pages import page, render, see, wants_fragment
+from app.web.pages import Values, page, render, see, wants_fragment
 from app.web.params import LARGEST, Id, Number, OneLine, Sent, Text
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
@@ -154,7 +155,7 @@ def _instructions(
     )
 
 
-def _order(db: Db, assessment_id: int, typed: dict[str, str] | None) -> dict[str, Any]:
+def _order(db: Db, assessment_id: int, typed: dict[str, str] | None) -> Values:
     """What the form of the optimizer needs."""
     there = offers.offer(db, assessment_id)
     values = _usual(db, there) | (typed or {})
@@ -193,9 +194,18 @@ def _revisable(db: Db, baseline: BaselineRow | None) -> bool:
     return True
 
 
-def _brief(db: Db, row: OptimisationRow) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A run of the optimizer in the list of runs."""
+
+    row: OptimisationRow
+    job: JobRow | None
+    outcome: views.Outcome
+
+
+def _brief(db: Db, row: OptimisationRow) -> Brief:
     job = service.last_job(db, row)
-    return {"row": row, "job": job, "outcome": _outcome(db, row)}
+    return Brief(row, job, _outcome(db, row))
 
 
 # ---------------------------------------------------------------- the optimizer
@@ -297,7 +307,7 @@ def _outcome(db: Db, row: OptimisationRow) -> views.Outcome:
     return views.outcome(row, running=running, failure=failure, cancelled=cancelled)
 
 
-def _live(db: Db, row: OptimisationRow) -> dict[str, Any]:
+def _live(db: Db, row: OptimisationRow) -> Values:
     """What changes while a run goes on."""
     return {
         **live.state(db, service.last_job(db, row)),

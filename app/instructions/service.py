@@ -1,8 +1,6 @@
 """What people do with prompts: keep versions, start the optimizer, go on with it, take what it has so far."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
@@ -23,7 +21,7 @@ from app.instructions import offers, rounds, store
 from app.instructions.budget import Budget, Spent
 from app.instructions.order import MOST, Order
 from app.instructions.order import faults as order_faults
-from app.instructions.tables import CandidateRow, OptimisationRow
+from app.instructions.tables import CandidateRow, Conclusion, OptimisationRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
@@ -121,17 +119,8 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
     if there.against or there.baseline is None or there.first is None:
         raise Conflict.because(list(there.against))
     baseline, first = runs.revisable(session, there.baseline.id)
-    faults = list(order_faults(order))
-    choice = next((one for one in there.critics if one.row.id == order.critic_id), None)
-    if choice is None:
-        embedded = model_store.bundled(session)
-        only = "The embedded model can't be the critic: it does not write better instructions. "
-        own = only if embedded is not None and embedded.id == order.critic_id else ""
-        faults.append(FieldError("#/critic_id", f"{own}Choose one of the models as the critic."))
-    elif choice.against:
-        faults.append(FieldError("#/critic_id", choice.against))
-    elif choice.host and not order.consent:
-        faults.append(FieldError("#/consent", f"Confirm that train rows may be sent to {choice.host}."))
+    choice, against = _chosen(session, there, order)
+    faults = [*order_faults(order), *against]
     judge = offers.judge_of(session, baseline)
     judge_prices = None if judge is None else offers.prices_of(session, judge)
     if judge is not None and judge_prices is not None and order.money is not None and not judge_prices.known:
@@ -177,6 +166,21 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
     detail = {"critic": choice.row.name, "sent_to": choice.row.base_url or None, "calls": calls}
     audit.record(session, by, "prompt.optimise", "assessment", assessment_id, detail)
     return row
+
+
+def _chosen(session: Session, there: offers.Offer, order: Order) -> tuple[offers.CriticChoice | None, list[FieldError]]:
+    """The critic that was chosen, and what stands against it."""
+    choice = next((one for one in there.critics if one.row.id == order.critic_id), None)
+    if choice is None:
+        embedded = model_store.bundled(session)
+        only = "The embedded model can't be the critic: it does not write better instructions. "
+        own = only if embedded is not None and embedded.id == order.critic_id else ""
+        return None, [FieldError("#/critic_id", f"{own}Choose one of the models as the critic.")]
+    if choice.against:
+        return choice, [FieldError("#/critic_id", choice.against)]
+    if choice.host and not order.consent:
+        return choice, [FieldError("#/consent", f"Confirm that train rows may be sent to {choice.host}.")]
+    return choice, []
 
 
 def resume(session: Session, optimisation_id: int, *, by: UserRow) -> OptimisationRow:
@@ -231,16 +235,21 @@ def conclude(session: Session, row: OptimisationRow, ending: str, *, by: UserRow
     row.result = result
 
 
-def kept(row: OptimisationRow, result: Mapping[str, Any]) -> Optimised:
+def kept(row: OptimisationRow, result: Conclusion) -> Optimised:
     """What of a run stands in the arm's settings, and so in what a reviewer approves."""
-    of_run = ("drafts", "scored", "rows", "first", "best", "gain", "apart", "luck")
-    measured = cast("Optimised", {name: result[name] for name in of_run})
     return {
         "run": row.id,
         "critic": critic_of(row).part(),
         "budget": row.budget.to_json(),
         "ending": row.ending,
-        **measured,
+        "drafts": result["drafts"],
+        "scored": result["scored"],
+        "rows": result["rows"],
+        "first": result["first"],
+        "best": result["best"],
+        "gain": result["gain"],
+        "apart": result["apart"],
+        "luck": result["luck"],
     }
 
 

@@ -1,13 +1,33 @@
 """Runs of the optimizer and the prompts that its critic wrote."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db import Base, JsonOf
+from app.db import Base, Json, JsonOf
 from app.instructions.budget import Budget, Spent
+
+
+class Conclusion(TypedDict):
+    """What a run came to, as JSON; `rounds.concluded` says what each is. Without a score there are only counts.
+
+    not_measured: why the winner did not become an arm.
+    """
+
+    drafts: int
+    refused: int
+    scored: int
+    behind: NotRequired[int]
+    rows: NotRequired[int]
+    first: NotRequired[float]
+    best: NotRequired[float]
+    winner: NotRequired[int]
+    gain: NotRequired[float]
+    apart: NotRequired[float]
+    luck: NotRequired[float]
+    not_measured: NotRequired[str]
 
 
 class OptimisationRow(Base):
@@ -27,14 +47,14 @@ class OptimisationRow(Base):
     arm_id: Mapped[int] = mapped_column(ForeignKey("arms.id", ondelete="CASCADE"))
     version_id: Mapped[int] = mapped_column(ForeignKey("instruction_versions.id", ondelete="CASCADE"))
     critic_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
-    critic_as: Mapped[dict[str, Any]]
+    critic_as: Mapped[dict[str, Any]] = mapped_column(Json)
     budget: Mapped[Budget] = mapped_column(JsonOf(Budget.from_json, Budget.to_json))
     train_rows: Mapped[int] = mapped_column(default=0)
     dev_rows: Mapped[int] = mapped_column(default=0)
     seed: Mapped[int] = mapped_column(default=7)
     spent: Mapped[Spent] = mapped_column(JsonOf(Spent.from_json, Spent.to_json))
     ending: Mapped[str] = mapped_column(String(16), default="")
-    result: Mapped[dict[str, Any] | None]
+    result: Mapped[Conclusion | None] = mapped_column(Json)
     winner_arm_id: Mapped[int | None] = mapped_column(ForeignKey("arms.id", ondelete="SET NULL"))
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
@@ -71,7 +91,7 @@ class CandidateRow(Base):
     batch_before: Mapped[float | None]
     batch_after: Mapped[float | None]
     score: Mapped[float | None]
-    scores: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    scores: Mapped[dict[str, float]] = mapped_column(Json, default=dict)
     attempt: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
 

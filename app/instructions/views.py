@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.baselines.arms import ArmResult
 from app.baselines.tables import VersionRow
@@ -12,7 +11,7 @@ from app.instructions.budget import ENDINGS
 from app.instructions.difference import Difference
 from app.instructions.rounds import concluded
 from app.instructions.service import Use
-from app.instructions.tables import CandidateRow, OptimisationRow
+from app.instructions.tables import CandidateRow, Conclusion, OptimisationRow
 from app.wording import percent, plural
 
 # What a candidate came to, as a word and the tone of its mark.
@@ -117,9 +116,9 @@ def outcome(run: OptimisationRow, *, running: bool, failure: str = "", cancelled
     if not result.get("scored"):
         title = "The first prompt is being scored." if running else "Nothing was scored."
         return Outcome(title, (failure,) if failure else (), "bad" if failure else "info" if running else "soft")
-    gain, scored = float(result["gain"]), int(result["scored"])
+    gain, scored = result["gain"], result["scored"]
     title, tone = _title(result, gain, running=running)
-    why = [_of_how_many(result)] if int(result["drafts"]) else []
+    why = [_of_how_many(result)] if result["drafts"] else []
     if scored > 1:
         why.append(luck(result))
     if run.ending:
@@ -133,22 +132,22 @@ def outcome(run: OptimisationRow, *, running: bool, failure: str = "", cancelled
     return Outcome(title, tuple(why), "info" if running else tone)
 
 
-def _title(result: Mapping[str, Any], gain: float, *, running: bool) -> tuple[str, str]:
+def _title(result: Conclusion, gain: float, *, running: bool) -> tuple[str, str]:
     """The result in a sentence, and its tone."""
     if gain <= 0:
         first = percent(result["first"])
         so_far = " yet" if running else ""
-        if not int(result["drafts"]):
+        if not result["drafts"]:
             return f"No draft{so_far}; the first prompt scores {first} on the dev set.", "soft"
         return f"No draft is better{so_far} than the first prompt, which scores {first} on the dev set.", "soft"
-    rows = plural(int(result["rows"]), "dev row")
+    rows = plural(result["rows"], "dev row")
     scores = f"{percent(result['best'])} instead of {percent(result['first'])}"
     title = f"{name_of(result['winner'])} scores {100 * gain:.1f} points higher on {rows}: {scores}."
     return title, "good" if gain > result["luck"] else "open"
 
 
-def _of_how_many(result: Mapping[str, Any]) -> str:
-    drafts, refused, scored = int(result["drafts"]), int(result["refused"]), int(result["scored"])
+def _of_how_many(result: Conclusion) -> str:
+    drafts, refused, scored = result["drafts"], result["refused"], result["scored"]
     left = [f"{refused:,} refused"] if refused else []
     left += [f"{result['behind']:,} no better on the train rows that were tried"] if result["behind"] else []
     rest = f" ({', '.join(left)})" if left else ""
@@ -159,9 +158,9 @@ def _of_how_many(result: Mapping[str, Any]) -> str:
     return f"{plural(drafts, 'draft')}{rest}; {kept}{hint}"
 
 
-def luck(result: Mapping[str, Any]) -> str:
+def luck(result: Conclusion) -> str:
     """The gain that luck alone gives, beside the gain."""
-    scored, gain, floor = int(result["scored"]), float(result["gain"]), float(result["luck"])
+    scored, gain, floor = result["scored"], result["gain"], result["luck"]
     by_luck = selection.words(scored, floor)
     if gain <= 0:
         return f"{by_luck}."

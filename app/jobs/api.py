@@ -10,7 +10,7 @@ from app.db import reading
 from app.jobs import service, store
 from app.jobs.line import Wait, Why
 from app.jobs.tables import JobRow
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.users.deps import Admin, Me, Patient
 from app.web import waiting
 from app.web.deps import App, Db

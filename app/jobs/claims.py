@@ -18,7 +18,7 @@ from app.db import Queue, reading, utcnow, writing
 from app.jobs import service, store
 from app.jobs.progress import Progress
 from app.jobs.tables import FINAL, JobEventRow, Status
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.settings import Settings
 
 EVERY = 1.0  # seconds between two progress events of one job: what a page can usefully show

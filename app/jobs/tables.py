@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json
 from app.jobs.progress import Progress
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 
 class Status(StrEnum):

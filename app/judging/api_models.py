@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.evaluation.correction import LEAST, Calibration
 from app.jobs.api import Job
+from app.json_types import JsonObject
 from app.judging import families, outcome, service, store, views
 from app.judging.order import LONGEST_FAILURE, LONGEST_RULE, Order, money
 from app.judging.outcome import ArmScore, Outcome, PairScore
 from app.judging.tables import JudgeRunRow, RubricRow
-from app.plain_json import JsonObject
 from app.web.deps import Db
 from app.web.params import LARGEST, Number, OneLine, Text
 

@@ -5,9 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from app.baselines.tables import BaselineRow
+from app.json_types import JsonObject
 from app.judging import deciding
 from app.judging.api_models import JudgeWarning
-from app.plain_json import JsonObject
 from app.web.deps import Db
 from app.web.protocols import JudgeChoice
 

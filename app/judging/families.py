@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.strict import stored
 
 Kind = Literal["same_model", "same_family", "teacher", "unknown"]

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from app.errors import FieldError
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.strict import stored
 
 Use = Literal["pass_fail", "pairwise"]

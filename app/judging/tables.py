@@ -7,8 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.baselines.arm_settings import ModelKept
 from app.db import Base, Json, JsonOf
+from app.json_types import JsonObject
 from app.judging.order import Spent
-from app.plain_json import JsonObject
 
 
 class RubricRow(Base):

@@ -1,13 +1,14 @@
 """The REST side of a second person's labels."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.datasets import store as dataset_store
 from app.errors import Conflict
+from app.json_types import JsonDict
 from app.labelling import service, store, views
 from app.users.deps import Author, Me
 from app.web.deps import Db
@@ -23,7 +24,7 @@ class RowToLabel(BaseModel):
 
     example_id: int
     line: int
-    messages: list[dict[str, Any]]
+    messages: list[JsonDict]
     target: str | None
     label: str | None
 

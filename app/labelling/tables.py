@@ -1,12 +1,11 @@
 """A second person's word on rows of the data: the label they would give, or whether the wanted answer is right."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.db import Base, Json
 
 
 class LabelRoundRow(Base):
@@ -26,7 +25,7 @@ class LabelRoundRow(Base):
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     kind: Mapped[str] = mapped_column(String(16))
-    rows: Mapped[list[Any]] = mapped_column(default=list)
+    rows: Mapped[list[int]] = mapped_column(Json, default=list)
     started_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
 

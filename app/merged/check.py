@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.strict import stored
 from app.wording import percent, plural
 

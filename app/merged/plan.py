@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 Form = Literal["base", "float32", "gguf"]
 FORMS: tuple[Form, ...] = ("base", "float32", "gguf")

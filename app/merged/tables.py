@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 
 class MergedRow(Base):

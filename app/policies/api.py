@@ -1,28 +1,28 @@
 """The REST side: the policy with every rule's reason and sources, its versions, and publishing one."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.advice.policy import Policy
+from app.advice.policy import Numbers, Policy
 from app.advice.policy_file import POLICY
 from app.errors import Invalid, pointer
+from app.json_types import JsonDict
 from app.policies import changes, service, store
 from app.policies.service import BUILT_IN
 from app.policies.tables import PolicyRow
 from app.users.deps import Admin, Me
 from app.web.deps import Db
 from app.web.pages import url_for
-from app.web.params import LARGEST, OneLine, Text
+from app.web.params import LARGEST, Name, Text
 from app.web.problems import REFUSALS, described
 
 STALE = described(412, description="Another policy was published since the one named in `based_on`")
 router = APIRouter(prefix="/api/v1/policies", tags=["policies"], responses=REFUSALS)
 
 Number = Annotated[int, Path(ge=BUILT_IN, le=LARGEST, description="0 is the policy that comes with the app")]
-Name = Annotated[OneLine, Field(max_length=100)]
 
 
 class ChangedNumber(BaseModel):
@@ -126,7 +126,7 @@ class NewPolicy(BaseModel):
     weights: dict[Name, Annotated[list[Points], Field(max_length=3)]] = Field({}, max_length=500)
 
 
-def _version(policy: Policy, row: PolicyRow | None, before: Policy | None) -> dict[str, Any]:
+def _version(policy: Policy, row: PolicyRow | None, before: Policy | None) -> JsonDict:
     differences = changes.differences(before, policy) if before else []
     return {
         "number": row.number if row else BUILT_IN,
@@ -219,7 +219,7 @@ def get_policy(number: Number, db: Db, me: Me) -> Whole:
 @router.post("", name="api_publish_policy", status_code=201, responses=STALE)
 def publish(request: Request, response: Response, new: NewPolicy, db: Db, me: Admin) -> Whole:
     """Publish a policy. Assessments that began before keep theirs; an author may move one to the newest."""
-    numbers = {"thresholds": new.thresholds, "weights": new.weights}
+    numbers: Numbers = {"thresholds": new.thresholds, "weights": new.weights}
     try:
         row = service.publish(db, numbers, new.reason, new.based_on, me)
     except Invalid as refusal:

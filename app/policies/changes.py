@@ -7,10 +7,10 @@ are from 0 to 1. A name is `usable_examples` for a threshold and `F01.facts` for
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from app.advice.policy import APPROACH_NAMES, APPROACHES, Policy, Threshold, Weight, number_text
+from app.advice.policy import APPROACH_NAMES, APPROACHES, Numbers, Policy, Threshold, Weight, number_text
 from app.errors import FieldError
+from app.json_types import JsonObject
 from app.wording import MINUS
 
 LONGEST = 30  # characters of a number in a form
@@ -84,7 +84,7 @@ def form_values(policy: Policy) -> dict[str, str]:
     return values
 
 
-def read_form(sent: Mapping[str, Any], policy: Policy) -> tuple[dict[str, Any], list[FieldError]]:
+def read_form(sent: JsonObject, policy: Policy) -> tuple[Numbers, list[FieldError]]:
     """The numbers in a form, as `Policy.with_numbers` takes them, and a fault for each field that is no number.
 
     A field that wasn't sent keeps its number, so that a page may send only what was changed.

@@ -3,7 +3,7 @@ difference, say why, and publish. Both steps are plain forms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -13,6 +13,7 @@ from app.advice.questions import SECTIONS
 from app.advice.sentences import gates as gate_sentences
 from app.errors import Conflict, Invalid, Stale
 from app.glossary import todays
+from app.json_types import JsonObject
 from app.policies import changes, service, store
 from app.policies.service import BUILT_IN
 from app.policies.tables import PolicyRow
@@ -174,7 +175,7 @@ def _preview(
     request: Request,
     app: AppContext,
     db: Db,
-    sent: Mapping[str, Any],
+    sent: JsonObject,
     errors: dict[str, str] | None = None,
     *,
     go_back: bool = False,
@@ -206,9 +207,7 @@ def _preview(
     )
 
 
-def _form(
-    request: Request, db: Db, sent: Mapping[str, Any], errors: dict[str, str], detail: str, status: int
-) -> Response:
+def _form(request: Request, db: Db, sent: JsonObject, errors: dict[str, str], detail: str, status: int) -> Response:
     today = service.today(db)
     values = changes.form_values(today)
     return page(

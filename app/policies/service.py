@@ -4,19 +4,18 @@ A policy is the package's rules with a team's numbers, so a row is turned into a
 never change, and the key is everything the policy is made of.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 import orjson
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.advice.policy import Policy
+from app.advice.policy import Numbers, Policy
 from app.advice.policy_file import POLICY
 from app.audit import service as audit
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid, Stale
+from app.json_types import JsonDict
 from app.policies import store
 from app.policies.changes import Change, differences, field_errors
 from app.policies.tables import PolicyRow
@@ -67,7 +66,7 @@ def _made(version: str, numbers: bytes) -> Policy:
     return POLICY.restored(version, orjson.loads(numbers))
 
 
-def publish(session: Session, numbers: Mapping[str, Any], reason: str, based_on: int, me: UserRow) -> PolicyRow:
+def publish(session: Session, numbers: Numbers, reason: str, based_on: int, me: UserRow) -> PolicyRow:
     """Make these numbers the policy of every assessment that begins from now on.
 
     based_on: the number of the policy that the person had before their eyes.
@@ -114,12 +113,14 @@ def publish(session: Session, numbers: Mapping[str, Any], reason: str, based_on:
     return row
 
 
-def _merged(before: Policy, numbers: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(before: Policy, numbers: Numbers) -> Numbers:
     """Every number: the given ones over those before. A name that isn't known stays in, to be refused by name."""
     known = before.numbers()
-    return {**numbers, **{part: {**known[part], **numbers.get(part, {})} for part in known}}
+    thresholds = {**known["thresholds"], **numbers.get("thresholds", {})}
+    weights = {**known["weights"], **numbers.get("weights", {})}
+    return {**numbers, "thresholds": thresholds, "weights": weights}
 
 
-def _record(row: PolicyRow, policy: Policy, changes: list[Change]) -> dict[str, Any]:
+def _record(row: PolicyRow, policy: Policy, changes: list[Change]) -> JsonDict:
     changed = {f"{change.name} {change.approach}".strip(): f"{change.before} -> {change.after}" for change in changes}
     return {"version": policy.version, "sha256": row.sha256, "reason": row.reason[:500], "changed": changed}

@@ -1,12 +1,12 @@
 """Policies that a team published. The built-in one is a file of the package and has no row."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.advice.policy import Numbers
+from app.db import Base, Json
 
 
 class PolicyRow(Base):
@@ -24,7 +24,7 @@ class PolicyRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(unique=True)
     base: Mapped[str] = mapped_column(String(20))
-    numbers: Mapped[dict[str, Any]]
+    numbers: Mapped[Numbers] = mapped_column(Json)
     reason: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
     published_by: Mapped[int] = mapped_column(ForeignKey("users.id"))

@@ -2,8 +2,8 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from app.json_types import JsonDict, JsonObject
 from app.privacy.identifier_report import IdentifierReport
 from app.strict import stored
 
@@ -28,24 +28,24 @@ class Decision:
     version: int | None = None
 
     @staticmethod
-    def from_json(value: Mapping[str, Any]) -> "Decision":
+    def from_json(value: JsonObject) -> "Decision":
         """What `to_json` wrote; the oldest have no version."""
         return stored(Decision, value)
 
-    def to_json(self) -> dict[str, Any]:
-        value: dict[str, Any] = {"action": self.action, "reason": self.reason, "by": self.by, "at": self.at}
+    def to_json(self) -> JsonDict:
+        value: JsonDict = {"action": self.action, "reason": self.reason, "by": self.by, "at": self.at}
         return value if self.version is None else value | {"version": self.version}
 
 
 Decisions = Mapping[str, Decision]
 
 
-def decisions_from_json(kept: Mapping[str, Any]) -> dict[str, Decision]:
+def decisions_from_json(kept: Mapping[str, JsonObject]) -> dict[str, Decision]:
     """Decisions by kind, as `decisions_to_json` wrote them."""
     return {kind: Decision.from_json(decision) for kind, decision in kept.items()}
 
 
-def decisions_to_json(decisions: Decisions) -> dict[str, Any]:
+def decisions_to_json(decisions: Decisions) -> JsonDict:
     return {kind: decision.to_json() for kind, decision in decisions.items()}
 
 

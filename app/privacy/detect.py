@@ -17,7 +17,6 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import re2
 
@@ -57,7 +56,7 @@ _SEARCHES: tuple[tuple[str, str, Callable[[str], Iterable[Span]]], ...] = (
 )
 
 
-def _automaton() -> Any:
+def _automaton() -> re2.Set:
     """All conditions as one expression that goes over a text once, however many they are."""
     options = re2.Options()
     options.max_mem = 32 << 20

@@ -2,11 +2,11 @@
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import orjson
 
 from app.chat import Record
+from app.json_types import JsonDict, JsonObject
 from app.privacy.decisions import KEEP_AS_IS, undecided
 from app.privacy.detect import find
 from app.privacy.identifier_report import IdentifierReport
@@ -35,7 +35,7 @@ def mask(text: str, only: frozenset[str] | None = None) -> str:
     return masked
 
 
-def mask_json(value: Any, only: frozenset[str] | None) -> Any:
+def mask_json(value: object, only: frozenset[str] | None) -> object:
     """The value with every text and long number in it masked, keys included."""
     if isinstance(value, str):
         return mask(value, only)
@@ -45,8 +45,13 @@ def mask_json(value: Any, only: frozenset[str] | None) -> Any:
     if isinstance(value, list):
         return [mask_json(item, only) for item in value]
     if isinstance(value, dict):
-        return {mask(key, only): mask_json(item, only) for key, item in value.items()}
+        return masked_object(value, only)
     return value
+
+
+def masked_object(value: JsonObject, only: frozenset[str] | None) -> JsonDict:
+    """The same of an object."""
+    return {mask(key, only): mask_json(item, only) for key, item in value.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Masker:
     def text(self, text: str) -> str:
         return mask(text, self.kinds) if self.kinds else text
 
-    def everywhere(self, value: Any) -> Any:
+    def everywhere(self, value: object) -> object:
         """The same for every text in a JSON value."""
         return mask_json(value, self.kinds) if self.kinds else value
 
@@ -92,7 +97,7 @@ def masker_for_undecided(identifiers: IdentifierReport | None, decided: Containe
 def masked_record(record: Record, only: frozenset[str]) -> Record:
     """The record with the values of these kinds replaced, wherever they stand."""
     messages = tuple(replace(turn, content=mask(turn.content, only)) for turn in record.messages)
-    source = None if record.source is None else mask_json(record.source, only)
+    source = None if record.source is None else masked_object(record.source, only)
     group = mask(record.group, only) if record.group else ""
     reasoning = mask(record.reasoning, only) if record.reasoning else ""
     target = mask(record.target, only)

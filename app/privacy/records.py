@@ -1,7 +1,6 @@
 """What a record holds of personal data: in what is asked and answered, and in what stands beside."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from app.chat import Record
 from app.privacy.detect import find
@@ -35,7 +34,7 @@ def texts_in_record(record: Record) -> Iterator[tuple[str, str]]:
             yield "what stands beside the turns", text
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _leaves(value: object) -> Iterator[str]:
     """Every text in a JSON value, and every number long enough to be one."""
     if isinstance(value, str):
         yield value

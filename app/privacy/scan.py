@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Any
+from typing import TypedDict
 
 from app.chat import Record
 from app.privacy.decisions import EXCLUDE, MASK
@@ -16,6 +16,17 @@ from app.privacy.masking import masked_record
 from app.privacy.records import texts_in_record
 
 LINES = 20  # named for each kind
+
+
+class ScanDump(TypedDict):
+    """How far a `Scan` is, as JSON."""
+
+    rows: dict[str, int]
+    lines: dict[str, list[int]]
+    test_lines: dict[str, list[int]]
+    any: int
+    left_out: int
+    salt: str
 
 
 class Scan:
@@ -58,12 +69,18 @@ class Scan:
             record = masked
         return record, _by_place({kind: where for kind, where in places.items() if kind not in self.decided})
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> ScanDump:
         """Everything as a JSON value, for an attempt that goes on later."""
-        names = ("rows", "lines", "test_lines", "any", "left_out")
-        return {name: getattr(self, name) for name in names} | {"salt": self.salt.hex()}
+        return {
+            "rows": self.rows,
+            "lines": self.lines,
+            "test_lines": self.test_lines,
+            "any": self.any,
+            "left_out": self.left_out,
+            "salt": self.salt.hex(),
+        }
 
-    def load(self, value: Mapping[str, Any]) -> None:
+    def load(self, value: ScanDump) -> None:
         """Go on where `dump` was written."""
         self.rows, self.lines, self.test_lines = Counter(value["rows"]), value["lines"], value["test_lines"]
         self.any, self.left_out, self.salt = value["any"], value["left_out"], bytes.fromhex(value["salt"])

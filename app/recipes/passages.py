@@ -11,7 +11,7 @@ from typing import cast
 from app.baselines import standing
 from app.baselines.tables import BaselineRow
 from app.datasets.tables import DatasetRow
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.recipes.passages_carried import CarriedPassages
 from app.recipes.tables import RecipeRow
 

@@ -8,7 +8,7 @@ never for the pieces of one.
 from collections.abc import Iterable, Mapping
 from typing import NotRequired, TypedDict, cast
 
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.recipes.settings import RecipeSettings
 
 

@@ -14,7 +14,7 @@ from app.datasets.checks import languages
 from app.datasets.store import Example
 from app.evaluation import metrics
 from app.evaluation.kept_result import KeptRelease
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.release import judgement, store
 from app.release.judgement import Check, Row, Slice
 from app.release.store import Given

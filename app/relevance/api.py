@@ -14,7 +14,7 @@ from app.relevance.tables import RetrievalCheckRow
 from app.retrieval.settings import Way
 from app.users.deps import Author, Me
 from app.web.deps import App, Db
-from app.web.params import LARGEST, Id, Number
+from app.web.params import LARGEST, Id, Number, UpTo200, UpTo500
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["retrieval"], responses=REFUSALS)
@@ -163,7 +163,7 @@ def list_retrieval_checks(
     db: Db,
     me: Me,
     after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last check seen")] = 0,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: UpTo200 = 50,
 ) -> RetrievalChecks:
     """Checks of an assessment, the newest first."""
     assessment_store.get(db, assessment_id)
@@ -197,7 +197,7 @@ def list_checked_rows(
     db: Db,
     me: Me,
     after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last row seen")] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: UpTo500 = 100,
 ) -> CheckedRows:
     """The dev rows that were searched for, by id. Passages are read at the index."""
     row = store.check(db, check_id)

@@ -7,7 +7,6 @@ check goes on where it was. It counts from the transaction on that says that it 
 import hashlib
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -21,8 +20,7 @@ from app.jobs.claims import Claim, Failed
 from app.relevance import gold, service, sources, store
 from app.relevance.gold import Gold, Piece, Row
 from app.relevance.ranking import DEPTH
-from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
-from app.retrieval.settings import Way
+from app.relevance.tables import Hits, PassageMarkRow, RetrievalCheckRow, StoredGold
 from app.retrieval.tables import IndexRow
 
 MOST_ROWS = 500  # dev rows that are searched for: a recall to within 4 points
@@ -132,15 +130,15 @@ def _same_place(mark: PassageMarkRow, start: int, end: int) -> bool:
     return 2 * common > min(end - start, mark.end - mark.start)
 
 
-def _stored(one: Gold) -> dict[str, Any]:
+def _stored(one: Gold) -> StoredGold:
     return {"passages": list(one.passages), "how": one.how}
 
 
 def _marked(
     dev: Sequence[Example], marks: Mapping[int, PassageMarkRow], of_mark: Mapping[int, list[int]]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, StoredGold]:
     """What people said of dev rows, in the passages of this index; no passages: in none of the documents."""
-    stored: dict[str, dict[str, Any]] = {}
+    stored: dict[str, StoredGold] = {}
     for example in dev if marks else ():
         mark = marks.get(service.key_of(example))
         if mark is not None and (mark.passage_id is None or mark.id in of_mark):
@@ -161,7 +159,7 @@ def _search(claim: Claim, index: IndexRow, dev: Sequence[Example], done: Collect
                 at = len(dev) - len(waiting) + start
                 claim.report({"stage": "Searching", "done": at, "total": len(dev), "unit": "rows"})
                 questions = [question_of(example) for example in part]
-                hits: dict[str, dict[Way, list[int]]] = {str(example.id): {} for example in part}
+                hits: dict[str, Hits] = {str(example.id): {} for example in part}
                 for way in index.ways:
                     for example, ranked in zip(part, searcher.search(questions, way, DEPTH), strict=True):
                         hits[str(example.id)][way] = [hit.passage_id for hit in ranked]

@@ -5,7 +5,7 @@ Columns that name a source are no part of the question, so the rows do not keep 
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
 
@@ -43,8 +43,7 @@ def named(file: BinaryIO, filename: str, how: ReadAs, layout: str, columns: froz
 
 
 def _grouped(how: ReadAs, column: str) -> ReadAs:
-    stored: dict[str, Any] = {**how.to_json(), "group": column}
-    return ReadAs.from_json(stored)
+    return ReadAs.from_json({**how.to_json(), "group": column})
 
 
 def _of_lines(file: BinaryIO, wanted: list[str]) -> dict[int, list[str]]:

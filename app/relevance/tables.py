@@ -1,12 +1,24 @@
 """What each way of searching found for the dev rows, and which passages people marked as the right ones."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypeAlias, TypedDict
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.db import Base, Json
+from app.relevance.gold import How
+from app.retrieval.settings import Way
+
+Hits: TypeAlias = dict[Way, list[int]]
+"""Of one row the passages that each way found, by their ids, the best first."""
+
+
+class StoredGold(TypedDict):
+    """The right passages of one row, by their ids, and by which sign they are known; as JSON."""
+
+    passages: list[int]
+    how: How
 
 
 class RetrievalCheckRow(Base):
@@ -28,8 +40,8 @@ class RetrievalCheckRow(Base):
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
     index_sha256: Mapped[str] = mapped_column(String(64))
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
-    hits: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    gold: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    hits: Mapped[dict[str, Hits]] = mapped_column(Json, default=dict)
+    gold: Mapped[dict[str, StoredGold]] = mapped_column(Json, default=dict)
     carried: Mapped[float] = mapped_column(default=0.0)
     marks_up_to: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)

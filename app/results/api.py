@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app import glossary
 from app.baselines import differences
 from app.baselines.api_models import NotWorseBy
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.results import evaluation_file, history, service
 from app.results.deps import send
 from app.results.legs import Spread

@@ -12,7 +12,7 @@ from app import chosen, glossary
 from app.baselines.deciding_judge import DecidingJudge
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.recipes.passages_carried import CarriedPassages
 from app.recipes.settings import RecipeSettings
 from app.release.service import Release

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from app.evaluation.comparison import Rival
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.results.card import ArmFacts, CardFacts
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from app.baselines.tables import ArmRow, BaselineRow
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.training.legs import Outcome
 from app.training.tables import TrainingRow
 from app.wording import percent, plural, signed_points

@@ -29,7 +29,7 @@ from app.gate import store as review_store
 from app.gate.tables import ReviewRow
 from app.inference import service as models
 from app.inference import store as model_store
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.release import service as releases
 from app.release.service import Release
 from app.results import card, evaluation_file, legs, store

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -12,13 +12,14 @@ from app.assessments import store as assessment_store
 from app.errors import Conflict
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.json_types import JsonDict
 from app.retrieval import service, store
 from app.retrieval.settings import IndexSettings, Way
 from app.retrieval.splitting import Piece
 from app.retrieval.tables import IndexRow
 from app.users.deps import Author, Me
 from app.web.deps import App, Db
-from app.web.params import LARGEST, Id, OneLine
+from app.web.params import LARGEST, Id, OneLine, UpTo100, UpTo500
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["retrieval"], responses=REFUSALS)
@@ -61,7 +62,7 @@ class RetrievalIndex(BaseModel):
     overlap: int
     titles: bool
     embedder: str
-    made_by: dict[str, Any] | None = Field(description="name, digest and dimensions of the embedding model")
+    made_by: JsonDict | None = Field(description="name, digest and dimensions of the embedding model")
     ways: list[Way]
     documents: int
     passages: int
@@ -210,7 +211,7 @@ def list_indexes(
     db: Db,
     me: Me,
     before: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last index seen")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: UpTo100 = 20,
 ) -> Indexes:
     """Indexes of an assessment, the newest first."""
     assessment_store.get(db, assessment_id)
@@ -227,7 +228,7 @@ def preview_passages(
     document_id: Annotated[int, Query(ge=1, le=LARGEST)],
     size: Size = DEFAULTS.size,
     overlap: Overlap = DEFAULTS.overlap,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: UpTo500 = 100,
 ) -> Preview:
     """The passages that a document would make with these settings; nothing is built."""
     wanted = IndexSettings(size=size, overlap=overlap)
@@ -289,7 +290,7 @@ def list_passages(
     db: Db,
     me: Me,
     after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last passage seen")] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: UpTo500 = 100,
 ) -> Passages:
     """The passages of an index in the order of the documents."""
     listed = service.passages(db, app.blobs, index_id, range(after + 1, after + limit + 1))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,14 @@ def stages(settings: IndexSettings) -> list[str]:
     return [SPLITTING, WORDS, *([MEANING] if settings.embedder else []), STORING]
 
 
+class Split(TypedDict):
+    """What splitting came to, as JSON. lexical: names of the files of the index by words."""
+
+    passages: int
+    tokens: int
+    lexical: list[str]
+
+
 def build(
     documents: Iterable[tuple[Document, Callable[[], str]]],
     count: int,
@@ -80,7 +88,7 @@ def build(
         Unusable, Interrupted: of the embedder.
     """
     lines = checkpoint.path(LINES)
-    done = checkpoint.load_json("words")
+    done: Split | None = checkpoint.load_json("words")
     if done is None:
         done = _passages(documents, count, settings, checkpoint, tick)
         checkpoint.save_json("words", done)
@@ -99,7 +107,7 @@ def _passages(
     settings: IndexSettings,
     checkpoint: Checkpoint,
     tick: Tick,
-) -> dict[str, Any]:
+) -> Split:
     """Split the documents, and build the lexical index over the passages."""
     writer = passage_file.Writer(checkpoint.path(LINES))
     collected = lexical.Collected(checkpoint.path("terms"))

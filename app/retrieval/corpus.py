@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 from sqlalchemy import func, select
@@ -63,7 +62,7 @@ def digests(session: Session, assessment_ids: Collection[int]) -> dict[int, str]
         .group_by(DocumentFileRow.id)
         .order_by(DocumentFileRow.id)
     )
-    files: dict[int, list[Any]] = {}
+    files: dict[int, list[object]] = {}
     for row, *numbers in session.execute(query):
         files.setdefault(row.assessment_id, []).append([row.id, row.blob_sha256, numbers, sorted(_kept(row))])
     return {assessment_id: hashlib.sha256(orjson.dumps(each)).hexdigest() for assessment_id, each in files.items()}

@@ -28,6 +28,7 @@ from app.jobs.progress import Progress
 from app.retrieval import building, corpus, lexical, passage_file, searching, service, store
 from app.retrieval.building import Built
 from app.retrieval.settings import IndexSettings
+from app.retrieval.tables import MadeBy
 from app.wording import plural
 
 FOLDER = "indexes"  # beside the database
@@ -103,7 +104,7 @@ def _store(
     """Store the files, then make the index ready in one transaction."""
     blobs = {role: claim.blobs.put(building.chunks(path)) for role, path in built.files.items()}
     blobs["documents"] = claim.blobs.put_bytes(passage_file.documents(ids))
-    made_by = None
+    made_by: MadeBy | None = None
     if embedder is not None:
         made_by = {"name": embedder.name, "digest": embedder.digest, "dimensions": embedder.dimensions}
     manifest = {

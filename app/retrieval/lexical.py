@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,13 @@ _WORD = re.compile(f"[{_UNSPACED}]+|[^\\W_{_UNSPACED}]+")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 
 
-def _library() -> Any:
+def _library() -> ModuleType:
     """bm25s, imported at the first use: it brings scipy, which no start of the web waits for."""
     import bm25s
 
     logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
-    return bm25s
+    library: ModuleType = bm25s
+    return library
 
 
 def terms(text: str) -> list[str]:
@@ -107,7 +109,7 @@ class _Ids(Sequence[list[int]]):
     def __len__(self) -> int:
         return len(self._ends)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Any) -> Any:  # by one number, as the library asks
         if index >= len(self._ends):
             raise IndexError
         return self._numbers[self._ends[index - 1] if index else 0 : self._ends[index]].tolist()

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
 
@@ -85,8 +85,7 @@ def every(path: Path, skip: int = 0) -> Iterator[StoredPassage]:
 
 
 def _passage(line: bytes) -> StoredPassage:
-    value: dict[str, Any] = orjson.loads(line)
-    return StoredPassage(**value)
+    return StoredPassage(**orjson.loads(line))
 
 
 def documents(ids: Sequence[int]) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
@@ -20,6 +20,8 @@ from app.retrieval import lexical, service, store
 from app.retrieval.searching import Hit
 from app.retrieval.service import Overview, Passage, Tried
 from app.retrieval.settings import LEAST_SIZE, MOST_SIZE, NO_EMBEDDER, IndexSettings, Way, checked
+from app.retrieval.splitting import Piece
+from app.retrieval.tables import IndexRow
 from app.users import store as user_store
 from app.users.deps import Author, Me
 from app.web.context import AppContext
@@ -74,7 +76,7 @@ def show_retrieval(
 def _page(
     request: Request,
     app: AppContext,
-    db: Any,
+    db: Db,
     assessment_id: int,
     *,
     typed: Mapping[str, str] | None = None,
@@ -143,12 +145,12 @@ def _form(now: Overview, typed: Mapping[str, str] | None, first: IndexSettings) 
     return usual | dict(typed or {})
 
 
-def _host(db: Any, choice: str) -> str:
+def _host(db: Db, choice: str) -> str:
     model = service.endpoint_model(db, choice)
     return urlsplit(model.base_url).netloc if model else ""
 
 
-def _documents(db: Any, assessment_id: int, chosen: tuple[str, str]) -> list[tuple[int, str]]:
+def _documents(db: Db, assessment_id: int, chosen: tuple[str, str]) -> list[tuple[int, str]]:
     """Documents to choose from in the preview: the first ones, and the one that is shown (its id and title)."""
     listed = store.documents(db, assessment_id, TO_PREVIEW)
     number, title = chosen
@@ -158,8 +160,8 @@ def _documents(db: Any, assessment_id: int, chosen: tuple[str, str]) -> list[tup
 
 
 def _previewed(
-    app: AppContext, db: Any, assessment_id: int, typed: Mapping[str, str], errors: dict[str, str]
-) -> tuple[list[Any], bool, str]:
+    app: AppContext, db: Db, assessment_id: int, typed: Mapping[str, str], errors: dict[str, str]
+) -> tuple[list[Piece], bool, str]:
     number = typed.get("document", "")
     if not number.isdecimal() or len(number) > 9 or errors:
         return [], False, ""
@@ -168,7 +170,7 @@ def _previewed(
     return pieces, more, document.title or document.name
 
 
-def _tried(app: AppContext, db: Any, now: Overview, query: str, k: int) -> tuple[Tried | None, str]:
+def _tried(app: AppContext, db: Db, now: Overview, query: str, k: int) -> tuple[Tried | None, str]:
     """What each way retrieves for a question, or why nothing was searched for."""
     if now.index is None or not query.strip():
         return None, ""
@@ -190,7 +192,7 @@ def _line(hit: Hit, tried: Tried) -> Line:
     return Line(hit, passage, title, text)
 
 
-def _earlier(db: Any, assessment: AssessmentRow, now: Overview) -> list[Any]:
+def _earlier(db: Db, assessment: AssessmentRow, now: Overview) -> list[IndexRow]:
     rows = store.listed(db, assessment.id, None, EARLIER + 1)
     return [row for row in rows if row.state == "ready" and (now.index is None or row.id != now.index.id)][:EARLIER]
 

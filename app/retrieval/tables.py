@@ -1,13 +1,21 @@
 """Indexes of an assessment's documents. Passages and the files to search them lie in the content store."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, JsonOf
+from app.db import Base, Json, JsonOf
 from app.retrieval.settings import IndexSettings, Way
+
+
+class MadeBy(TypedDict):
+    """The embedding model that made an index's vectors, as JSON."""
+
+    name: str
+    digest: str
+    dimensions: int
 
 
 class IndexRow(Base):
@@ -16,7 +24,7 @@ class IndexRow(Base):
     state: building until the transaction that names its hash and its files, then ready. corpus_sha256: of the documents
     it is over (`corpus.digest`). documents, passages, tokens (estimated), bytes (of all its files): counts of
     what is in it. sha256: of passages, settings, and the embedder's digest; names the manifest in the content store.
-    files: role -> SHA-256 in the content store. embedder: {name, digest, dimensions} of what made its vectors, None for
+    files: role -> SHA-256 in the content store. embedder: what made its vectors, None for
     lexical search alone. cut: passages that were longer than the embedder reads. seconds: what building took, by the
     attempt that ended it.
     """
@@ -38,8 +46,8 @@ class IndexRow(Base):
     tokens: Mapped[int] = mapped_column(default=0)
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     sha256: Mapped[str | None] = mapped_column(String(64))
-    files: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    embedder: Mapped[dict[str, Any] | None]
+    files: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    embedder: Mapped[MadeBy | None] = mapped_column(Json)
     cut: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))

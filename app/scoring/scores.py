@@ -12,7 +12,7 @@ from app.chat import Message
 from app.evaluation import metrics
 from app.evaluation.kinds.executed import statement
 from app.evaluation.kinds.metric import Metric, Options
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.processes.sealed import Broken, Sealed
 from app.scoring import scorer_child, sql_child
 

@@ -12,7 +12,7 @@ from app.serving.deps import InUse
 from app.serving.service import Served
 from app.users.deps import Admin, Me
 from app.web.deps import App, Db
-from app.web.params import LARGEST, OneLine
+from app.web.params import LARGEST, OneLine, UpTo200
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1/serving", tags=["models"], responses=REFUSALS, dependencies=[WithBundled])
@@ -131,7 +131,7 @@ def list_served_calls(
     db: Db,
     me: Me,
     before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: UpTo200 = 50,
 ) -> ServedCalls:
     """Calls on record, from the newest back, below id `before`."""
     calls = store.calls(db, before, limit + 1)

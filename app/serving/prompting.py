@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from sqlalchemy import Engine
@@ -99,11 +99,11 @@ class Prompting:
         """Turns texts into vectors with the model that the arm was measured with; those of training rows are kept."""
         choice, digest = asking.needs_embedder(arm.settings), arm.settings["embedder"].get("sha256")
         lasting = {prompts.question(shot.messages)[: examples.TEXT_LIMIT] for shot in pool}
-        kept: dict[str, Any] = {}
+        kept: dict[str, Vectors] = {}
 
         def embed(texts: Sequence[str]) -> Vectors:
             missing = list(dict.fromkeys(text for text in texts if text not in kept))
-            made: Mapping[str, Any] = {}
+            made: Mapping[str, Vectors] = {}
             if missing:
                 with WARM.embedder(choice, lambda: embedding.embedder(self._settings, choice)) as model:
                     if digest and model.digest != digest:

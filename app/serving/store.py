@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from app.db import rows_changed
 from app.serving.tables import ServedCallRow, ServedRow
 
 
@@ -46,8 +46,7 @@ def asked(session: Session) -> dict[int, Asked]:
 
 def forget_calls(session: Session, before: datetime) -> int:
     """Drop calls from before that moment; how many there were."""
-    gone = session.execute(delete(ServedCallRow).where(ServedCallRow.at < before))
-    return cast("CursorResult[Any]", gone).rowcount
+    return rows_changed(session, delete(ServedCallRow).where(ServedCallRow.at < before))
 
 
 def calls(session: Session, before: int | None, limit: int) -> Sequence[tuple[ServedCallRow, str]]:

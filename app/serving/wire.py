@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +17,8 @@ from app.errors import FieldError, Invalid
 from app.inference import answer_text, constraints
 from app.inference.constraints import Constraint
 from app.inference.generator import Answer
-from app.web.params import LARGEST, NO_NUL, OneLine
+from app.json_types import JsonDict
+from app.web.params import NO_NUL, OneLine, Whole
 
 LONGEST_PROMPT = 400_000  # characters of one message; a window of 32,000 tokens holds about a quarter of that
 MOST_MESSAGES = 500
@@ -26,7 +27,6 @@ MOST_TOKENS = answer_text.LONGEST
 USUAL_TOKENS = 512  # of an answer where nobody says how long it may be and no measurement did
 
 Written = Annotated[str, Field(max_length=LONGEST_PROMPT, pattern=NO_NUL)]
-Whole = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Stop = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP, pattern=NO_NUL)]
 
 
@@ -73,14 +73,14 @@ class ChatRequest(BaseModel):
     seed: Whole | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    response_format: dict[OneLine, Any] | None = None
+    response_format: dict[OneLine, object] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     logit_bias: dict[OneLine, float] | None = None
-    tools: Annotated[list[Any], Field(max_length=128)] | None = None
-    tool_choice: Any = None
+    tools: Annotated[list[object], Field(max_length=128)] | None = None
+    tool_choice: object = None
     user: OneLine | None = None
-    metadata: dict[OneLine, Any] | None = None
+    metadata: dict[OneLine, object] | None = None
     store: bool | None = None
 
     def asked(self) -> tuple[Message, ...]:
@@ -149,9 +149,9 @@ class Completion:
     def begun(cls, id_: str, model: str, fingerprint: str) -> "Completion":
         return cls(f"chatcmpl-{id_}", model, fingerprint, int(time.time()))
 
-    def whole(self, answer: Answer) -> dict[str, Any]:
+    def whole(self, answer: Answer) -> JsonDict:
         """The answer to a request that does not stream."""
-        message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None}
+        message: JsonDict = {"role": "assistant", "content": answer.text, "refusal": None}
         if answer.thinking:
             message["reasoning_content"] = answer.thinking
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish or "stop"}
@@ -170,11 +170,11 @@ class Completion:
             end += _sent(self._frame("chat.completion.chunk") | {"choices": [], "usage": usage(answer)})
         return end + b"data: [DONE]\n\n"
 
-    def _event(self, delta: dict[str, Any], finish: str | None) -> bytes:
+    def _event(self, delta: JsonDict, finish: str | None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return _sent(self._frame("chat.completion.chunk") | {"choices": [choice]})
 
-    def _frame(self, kind: str) -> dict[str, Any]:
+    def _frame(self, kind: str) -> JsonDict:
         return {
             "id": self.id,
             "object": kind,
@@ -199,7 +199,7 @@ def usage(answer: Answer) -> dict[str, int]:
     }
 
 
-def _sent(value: dict[str, Any]) -> bytes:
+def _sent(value: JsonDict) -> bytes:
     """One event, in ASCII: clients that split lines as Unicode does would take U+2028 in an answer for the end of one,
     and what follows it for an event of ours."""
     return b"data: " + json.dumps(value).encode() + b"\n\n"

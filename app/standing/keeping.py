@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.db import before_commit, reading, scope_of, utcnow, writing
+from app.json_types import JsonDict
 from app.standing import store, touches
 from app.standing.rules_version import rules_version
 from app.standing.tables import StandingRow
@@ -164,7 +165,7 @@ def _put_unknown(session: Session, row: StandingRow | None, assessment: Assessme
 def _put(session: Session, row: StandingRow | None, made: "WorkedOut") -> StandingRow:
     """Write what was worked out; only what is other than before is written."""
     assessment, now = made.assessment, made.standing
-    evidence = _text(made.evidence)
+    evidence = _text(made.evidence.to_json())
     low, high = made.interval or (None, None)
     if row is None:
         row = StandingRow(assessment_id=assessment.id)
@@ -207,7 +208,7 @@ def _put(session: Session, row: StandingRow | None, made: "WorkedOut") -> Standi
     return row
 
 
-def _text(value: object) -> str:
+def _text(value: JsonDict | list[tuple[object, ...]]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -250,6 +251,6 @@ def differing(session: Session, rows: Iterable[AssessmentRow]) -> list[int]:
         steps = _text([astuple(step) for step in made.steps])
         interval = made.interval or (None, None)
         now = (_text(made.situation.to_json()), _text(made.glance.to_json()), interval)
-        if kept != (made.standing, _text(made.evidence), steps, *now):
+        if kept != (made.standing, _text(made.evidence.to_json()), steps, *now):
             wrong.append(assessment.id)
     return wrong

@@ -7,8 +7,9 @@ made things worse nothing is green until another one is better.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+from app.json_types import JsonDict, JsonObject
 from app.strict import stored
 from app.web.protocols import Action, Standing, State
 from app.wording import joined, lower_first, percent, plural
@@ -106,11 +107,11 @@ class Situation:
     costs: bool = False
     failure: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         return asdict(self)
 
     @staticmethod
-    def from_json(value: Mapping[str, Any]) -> "Situation":
+    def from_json(value: JsonObject) -> "Situation":
         return stored(Situation, value)
 
 

@@ -2,12 +2,12 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.advice.evidence import Evidence
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
@@ -31,12 +31,12 @@ UNKNOWN = "No status can be given. The server's log says why."
 class Kept:
     """What pages need to know of an assessment without judging it anew.
 
-    evidence: what was measured, by the names of a case file. low, high: the interval of `standing.best`.
+    evidence: what was measured. low, high: the interval of `standing.best`.
     """
 
     standing: Standing
     steps: Sequence[Step]
-    evidence: Mapping[str, Any]
+    evidence: Evidence
     glance: Glance
     low: float | None
     high: float | None
@@ -63,7 +63,7 @@ def _kept(session: Session, assessment: AssessmentRow) -> Kept:
 def _read(row: StandingRow) -> Kept:
     steps = tuple(Step(*fields) for fields in json.loads(row.steps))
     glance = Glance.from_json(json.loads(row.glance))
-    return Kept(store.of_row(row), steps, json.loads(row.evidence), glance, row.low, row.high)
+    return Kept(store.of_row(row), steps, Evidence.from_json(json.loads(row.evidence)), glance, row.low, row.high)
 
 
 def _of(made: WorkedOut) -> Kept:
@@ -101,8 +101,8 @@ def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
     return kept(session, assessment).steps
 
 
-def measured(session: Session, assessment: AssessmentRow) -> Mapping[str, Any]:
-    """The evidence in the words of the case file, for pages below the gate (`AppContext.evidence`)."""
+def measured(session: Session, assessment: AssessmentRow) -> Evidence:
+    """What was measured so far, for pages below the gate (`AppContext.evidence`)."""
     return kept(session, assessment).evidence
 
 

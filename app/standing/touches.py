@@ -5,7 +5,7 @@ test holds that. What is changed row by row is seen when it is flushed, what is 
 executed, by the same condition.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +52,8 @@ from app.standing.tables import StandingRow
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 from app.users.tables import FailureRow, PlaceRow, SessionRow, SetupRow, TokenRow, UserRow
 
-Ids = Callable[[Iterable[Any]], "Select[Any] | CompoundSelect[Any]"]
+Keys = Collection[object]  # values of the column that a table is looked up by
+Ids = Callable[[Keys], "Select[int] | CompoundSelect[int]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,49 +72,49 @@ class Way:
     kin: bool = False
 
 
-def _of_arms(ids: Iterable[Any]) -> "Select[Any]":
+def _of_arms(ids: Keys) -> "Select[int]":
     return (
         select(BaselineRow.assessment_id).join(ArmRow, ArmRow.baseline_id == BaselineRow.id).where(ArmRow.id.in_(ids))
     )
 
 
-def _of_answers(ids: Iterable[Any]) -> "Select[Any]":
+def _of_answers(ids: Keys) -> "Select[int]":
     query = select(BaselineRow.assessment_id).join(ArmRow, ArmRow.baseline_id == BaselineRow.id)
     return query.join(AnswerRow, AnswerRow.arm_id == ArmRow.id).where(AnswerRow.id.in_(ids))
 
 
-def _of_baselines(ids: Iterable[Any]) -> "Select[Any]":
+def _of_baselines(ids: Keys) -> "Select[int]":
     return select(BaselineRow.assessment_id).where(BaselineRow.id.in_(ids))
 
 
-def _of_datasets(ids: Iterable[Any]) -> "Select[Any]":
+def _of_datasets(ids: Keys) -> "Select[int]":
     return select(DatasetRow.assessment_id).where(DatasetRow.id.in_(ids))
 
 
-def _of_rubrics(ids: Iterable[Any]) -> "Select[Any]":
+def _of_rubrics(ids: Keys) -> "Select[int]":
     return select(RubricRow.assessment_id).where(RubricRow.id.in_(ids))
 
 
-def _of_reviews(ids: Iterable[Any]) -> "Select[Any]":
+def _of_reviews(ids: Keys) -> "Select[int]":
     return select(ReviewRow.assessment_id).where(ReviewRow.id.in_(ids))
 
 
-def _of_files(ids: Iterable[Any]) -> "Select[Any]":
+def _of_files(ids: Keys) -> "Select[int]":
     return select(DocumentFileRow.assessment_id).where(DocumentFileRow.id.in_(ids))
 
 
-def _of_models(ids: Iterable[Any]) -> "CompoundSelect[Any]":
+def _of_models(ids: Keys) -> "CompoundSelect[int]":
     trained = select(RecipeRow.assessment_id).where(RecipeRow.model_id.in_(ids))
     judged = select(JudgeRunRow.assessment_id).where(JudgeRunRow.judge_id.in_(ids))
     return trained.union(select(BaselineRow.assessment_id).where(BaselineRow.model_id.in_(ids)), judged)
 
 
-def _with_costs(_: Iterable[Any]) -> "Select[Any]":
+def _with_costs(_: Keys) -> "Select[int]":
     """Prices are looked up by name and unit, a new one may be the one that was missing."""
     return select(CostRow.assessment_id)
 
 
-def _approved_by(ids: Iterable[Any]) -> "Select[Any]":
+def _approved_by(ids: Keys) -> "Select[int]":
     """Only whoever approved something that was not launched yet matters to a status."""
     return (
         select(ReviewRow.assessment_id)
@@ -223,7 +224,7 @@ class Touches:
     def add_answers(self, assessment_id: int, names: Iterable[str]) -> None:
         self.answered.setdefault(assessment_id, set()).update(names)
 
-    def add(self, table: type[Base], values: Iterable[Any]) -> None:
+    def add(self, table: type[Base], values: Iterable[object]) -> None:
         there = {value for value in values if value is not None}
         if there:
             self.keys.setdefault(table, set()).update(there)
@@ -268,11 +269,11 @@ def _flushed(session: Session, _context: UOWTransaction) -> None:
             _note(session, row, way)
 
 
-def _note(session: Session, row: Any, way: Way) -> None:
+def _note(session: Session, row: Base, way: Way) -> None:
     of(session).add(type(row), [getattr(row, way.key)])
 
 
-def _changed(row: Any) -> set[str]:
+def _changed(row: Base) -> set[str]:
     state = inspect(row)
     return {column.key for column in state.mapper.column_attrs if state.attrs[column.key].history.has_changes()}
 
@@ -313,7 +314,7 @@ def _executed(state: ORMExecuteState) -> None:
     _note_changed(of(state.session), table, state.session.scalars(query).all(), changed)
 
 
-def _note_changed(touches: Touches, table: type[Base], values: Sequence[Any], changed: AbstractSet[str]) -> None:
+def _note_changed(touches: Touches, table: type[Base], values: Sequence[int], changed: AbstractSet[str]) -> None:
     if table is not AssessmentRow or not changed or not changed <= ANSWERING - {"answers"}:
         touches.add(table, values)
     elif changed <= LIGHT:
@@ -325,7 +326,7 @@ def _note_changed(touches: Touches, table: type[Base], values: Sequence[Any], ch
 
 def _assigned(statement: Update) -> AbstractSet[str]:
     """The columns that a statement assigns; the library has no public word for it."""
-    assigned: Mapping[Any, Any] = statement._values or {}  # noqa: SLF001 - see above
+    assigned: Iterable[object] = statement._values or ()  # noqa: SLF001 - see above
     return {getattr(column, "key", str(column)) for column in assigned}
 
 

@@ -1,14 +1,14 @@
 """Works out where an assessment stands, from everything that is stored of it now."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.advice import acts, explanation
+from app.advice.evidence import Evidence
 from app.advice.gates.judge import ORDER
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
@@ -41,14 +41,14 @@ from app.web.protocols import Standing, Step
 class WorkedOut:
     """Where an assessment stands, and what it follows from.
 
-    evidence: by the names of a case file. interval: of the best prompt's score. valid_until: see `StandingRow`.
+    interval: of the best prompt's score. valid_until: see `StandingRow`.
     """
 
     assessment: AssessmentRow
     situation: Situation
     standing: Standing
     steps: Sequence[Step]
-    evidence: Mapping[str, Any]
+    evidence: Evidence
     advice: Advice
     glance: Glance
     interval: tuple[float, float] | None
@@ -61,7 +61,7 @@ def work_out(session: Session, assessment: AssessmentRow) -> WorkedOut:
     advice = judge(facts)
     review = review_store.latest(session, assessment.id)
     runs = training_store.of_assessment(session, assessment.id)
-    now = replace(_situation(session, facts, advice, review, runs), **_by_answers(assessment, advice))
+    now = _by_answers(_situation(session, facts, advice, review, runs), assessment, advice)
     outcome = next((row.result for row in runs if row.result), None)
     best = measurements.best(facts.baseline) if facts.baseline else None
     approval = approvals.approving(review) if now.review == "approved" else None
@@ -70,7 +70,7 @@ def work_out(session: Session, assessment: AssessmentRow) -> WorkedOut:
         now,
         rules.decide(now),
         steps(now),
-        facts.evidence.to_json(),
+        facts.evidence,
         advice,
         Glance(evidence_strip.strip(session, facts, outcome), evidence_strip.criteria(advice)),
         (best.test.low, best.test.high) if best and best.test else None,
@@ -89,12 +89,12 @@ def work_out_answers(session: Session, assessment: AssessmentRow, row: StandingR
     aimed_at_cost = before.costs or "efficiency" in (goals if isinstance(goals, list) else ())
     if before.review not in ("none", "outdated") or aimed_at_cost:
         return None
-    evidence = json.loads(row.evidence)
+    evidence = Evidence.from_json(json.loads(row.evidence))
     advice = assessments.advise(assessment, evidence, assessments.policy_of(session, assessment))
-    edited: dict[str, Any] = {} if row.revision == assessment.revision else {"newest": "work"}
-    if edited and before.last_review:
-        edited["moved_on"] = True
-    now = replace(before, **edited, **_by_answers(assessment, advice))
+    edited = before
+    if row.revision != assessment.revision:
+        edited = replace(before, newest="work", moved_on=before.moved_on or bool(before.last_review))
+    now = _by_answers(edited, assessment, advice)
     interval = None if row.low is None or row.high is None else (row.low, row.high)
     strip = Glance.from_json(json.loads(row.glance)).lines
     glance = Glance(strip, evidence_strip.criteria(advice))
@@ -103,27 +103,29 @@ def work_out_answers(session: Session, assessment: AssessmentRow, row: StandingR
     )
 
 
-def _by_answers(assessment: AssessmentRow, advice: Advice) -> dict[str, Any]:
-    """What of a situation follows from the answers, given what was measured."""
+def _by_answers(situation: Situation, assessment: AssessmentRow, advice: Advice) -> Situation:
+    """The situation with what follows from the answers, given what was measured."""
     answers = advice.case.answers
     answered, asked = assessments.progress(assessment)
     head = explanation.sentence(advice)
-    return {
-        "answered": bool(answers.goals) or answers.recurrence == "once",
-        "headline": head.head,
-        "why": head.why_beside_evidence,
-        "approach": advice.approach,
-        "leaning": advice.leaning,
-        "training": advice.training,
-        "technique": advice.technique,
-        "met": advice.rule == 2 and advice.facts.baseline == "met",
-        "blockers": (blockers := tuple(gate for gate in ORDER if advice.findings[gate].locks)),
-        "act": _first_act(blockers, advice),
-        "measured_against": answers.metric is not None and answers.target is not None,
-        "target": answers.target,
-        "questions_answered": answered,
-        "questions": asked,
-    }
+    blockers = tuple(gate for gate in ORDER if advice.findings[gate].locks)
+    return replace(
+        situation,
+        answered=bool(answers.goals) or answers.recurrence == "once",
+        headline=head.head,
+        why=head.why_beside_evidence,
+        approach=advice.approach,
+        leaning=advice.leaning,
+        training=advice.training,
+        technique=advice.technique,
+        met=advice.rule == 2 and advice.facts.baseline == "met",
+        blockers=blockers,
+        act=_first_act(blockers, advice),
+        measured_against=answers.metric is not None and answers.target is not None,
+        target=answers.target,
+        questions_answered=answered,
+        questions=asked,
+    )
 
 
 def _first_act(blockers: Sequence[str], advice: Advice) -> tuple[str, str] | None:

@@ -12,7 +12,7 @@ from app.economics import store as economics
 from app.errors import Invalid, pointer
 from app.jobs import store as job_store
 from app.jobs.api import Job
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.training import cost, prices, service, stages, store
 from app.training.recipe import FIELDS, numbers
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow

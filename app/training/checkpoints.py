@@ -17,7 +17,7 @@ from pathlib import Path
 from app.gate.subject import canonical
 from app.inference import folders
 from app.inference.folders import MANIFEST
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 KEEP = 2  # newest ones, besides the best
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar, cast
 
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.recipes import legs as planned
 from app.strict import stored
 from app.training.checkpoints import CheckpointStore

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.blobs import Blobs
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 

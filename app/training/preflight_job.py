@@ -12,7 +12,7 @@ from app.inference import service as inference
 from app.inference import store as model_store
 from app.jobs import hearing
 from app.jobs.claims import Claim, Failed
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.processes import children
 from app.recipes.preflights import Preflight
 from app.recipes.started import started_as

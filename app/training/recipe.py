@@ -15,7 +15,7 @@ from pydantic import Field as Bounds
 
 from app import chosen, glossary
 from app.errors import FieldError, Invalid
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.recipes.settings import RecipeSettings
 from app.strict import Expected, Fault, faults
 from app.training import batches

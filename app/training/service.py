@@ -28,7 +28,7 @@ from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.recipes import dev_answers
 from app.recipes import passages as recipe_passages
 from app.recipes import store as recipe_store

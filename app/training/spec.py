@@ -27,7 +27,7 @@ from app.chat import Message, messages_from_json
 from app.evaluation.metrics import Options
 from app.gate.subject import exact
 from app.inference.local_protocol import HeldTo
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.recipes import dev_answers
 from app.recipes import parts as recipe_parts
 from app.recipes.legs import LegsStated

@@ -7,7 +7,7 @@ slow line trickles; that is why the upload routes don't ask for `Db`.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio.from_thread
 import anyio.to_thread
@@ -23,6 +23,7 @@ from app.jobs import service as jobs
 from app.uploads.multipart import MOST_PARTS, Part, boundary_of, parts
 from app.users.tables import UserRow
 from app.web.context import AppContext
+from app.web.deps import Db
 from app.web.problems import described
 
 # What the description of an address says of a raw body, and of the refusals that only uploads have.
@@ -46,7 +47,7 @@ def must_exist(app: AppContext, assessment_id: int) -> None:
 
 
 @contextmanager
-def transaction(app: AppContext) -> Iterator[Any]:
+def transaction(app: AppContext) -> Iterator[Db]:
     """A write transaction whose jobs go to the app's engine; what it yields is a session."""
     with writing(app.engine) as session:
         jobs.bind(session, app.jobs)
@@ -117,7 +118,7 @@ async def form(
 
 
 @contextmanager
-def reading_for_page(request: Request, app: AppContext) -> Iterator[Any]:
+def reading_for_page(request: Request, app: AppContext) -> Iterator[Db]:
     """A session for a page that is made outside of `Db`: the form again, with what is wrong in it."""
     with reading(app.engine) as session:
         request.state.db = session

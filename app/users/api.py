@@ -13,7 +13,7 @@ from app.users.deps import Admin, Identified, Me, address_of, keeper
 from app.users.tables import Role, TokenRow, UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
-from app.web.params import LARGEST, Id, OneLine
+from app.web.params import LARGEST, Id, OneLine, UpTo500
 from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["users"], responses=REFUSALS)
@@ -216,7 +216,7 @@ def list_users(
     db: Db,
     me: Admin,
     after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last person seen")] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: UpTo500 = 100,
 ) -> Users:
     """Everybody who has an account, disabled ones included, in the order in which they came."""
     users = store.after(db, after, limit + 1)
@@ -268,7 +268,7 @@ def list_tokens(
     db: Db,
     me: Me,
     before: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last token seen")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: UpTo500 = 100,
 ) -> Tokens:
     """Your own tokens from the newest back, ended ones included, without their secrets."""
     tokens = store.tokens_before(db, me.id, before, limit + 1)

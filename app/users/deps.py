@@ -6,7 +6,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
@@ -14,6 +14,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from starlette.datastructures import State
 
 from app.db import reading, utcnow, writing
 from app.errors import Forbidden
@@ -56,7 +57,7 @@ def address_of(request: Request, settings: Settings) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def _say_once(state: Any) -> None:
+def _say_once(state: State) -> None:
     if not getattr(state, "said_proxy", False):
         state.said_proxy = True
         log.warning(
@@ -106,8 +107,8 @@ async def _who(
     pages = app.kept_pages if request.method in SAFE and not token else None
     quick = pages if pages is not None and pages.quick else None
     mark = await quick.mark() if quick is not None else None
-    known: Who | None = quick.fact(name := digest(secret)) if quick is not None else None
-    if known is None or not _still(known, utcnow()):
+    known = quick.fact(name := digest(secret)) if quick is not None else None
+    if not isinstance(known, Who) or not _still(known, utcnow()):
         who = await run_in_threadpool(_looked_up, request, app, secret, token)
         if quick is not None:
             quick.learn(mark, name, who)

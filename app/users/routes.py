@@ -1,6 +1,6 @@
 """Pages: set-up, sign in and out, one's own account, and the admin's list of people."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -176,7 +176,7 @@ def show_password(request: Request, db: Db, me: Newcomer) -> Response:
     return _password(request, db, me)
 
 
-def _password(request: Request, db: Any, me: UserRow, status: int = 200, refusal: Refusal | None = None) -> Response:
+def _password(request: Request, db: Db, me: UserRow, status: int = 200, refusal: Refusal | None = None) -> Response:
     return page(
         request,
         "users/password.html",

@@ -4,10 +4,9 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +18,7 @@ from app.users import likeness, passwords, sessions, store, tokens
 from app.users.identity import Who, digest, printable
 from app.users.passwords import Passwords
 from app.users.tables import FailureRow, Role, SetupRow, TokenRow, UserRow
+from app.users.tokens import NewToken
 from app.web.protocols import Record
 
 SETUP = "#setup"  # stands for an account where the set-up code is guessed
@@ -94,7 +94,7 @@ def join(
     email: str,
     one_time_password: str,
     password: str,
-    token: Mapping[str, Any],
+    token: NewToken,
     address: str,
     now: datetime,
     record: Record,

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
 
-from sqlalchemy import CursorResult, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from app.db import ask
+from app.db import ask, rows_changed
 from app.errors import NotFound
 from app.users.tables import FailureRow, PlaceRow, Role, SessionRow, SetupRow, TokenRow, UserRow
 
@@ -49,12 +48,15 @@ def after(session: Session, user_id: int, limit: int) -> Sequence[UserRow]:
 
 def take_up(session: Session, user_id: int, before: str, password_hash: str) -> bool:
     """Put somebody's own password in place of the one they were given; False if another one is there by now."""
-    changed = session.execute(
-        update(UserRow)
-        .where(UserRow.id == user_id, UserRow.password_hash == before, UserRow.must_change_password, UserRow.active)
-        .values(password_hash=password_hash, must_change_password=False)
+    return (
+        rows_changed(
+            session,
+            update(UserRow)
+            .where(UserRow.id == user_id, UserRow.password_hash == before, UserRow.must_change_password, UserRow.active)
+            .values(password_hash=password_hash, must_change_password=False),
+        )
+        == 1
     )
-    return cast("CursorResult[Any]", changed).rowcount == 1
 
 
 def active_admins(session: Session) -> Sequence[UserRow]:
@@ -90,8 +92,9 @@ def sessions_of(session: Session, user_id: int) -> Sequence[SessionRow]:
 
 def end_sessions(session: Session, user_id: int, *, but: str = "") -> int:
     """Delete a user's sessions, except one; returns how many."""
-    ended = session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.token_sha256 != but))
-    return cast("CursorResult[Any]", ended).rowcount
+    return rows_changed(
+        session, delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.token_sha256 != but)
+    )
 
 
 def end_session(session: Session, token_sha256: str) -> None:
@@ -196,17 +199,20 @@ def remember(session: Session, user_id: int, places: Sequence[str], now: datetim
 
 def revoke_tokens(session: Session, user_id: int, now: datetime) -> int:
     """End a person's tokens; returns how many lived."""
-    ended = session.execute(
-        update(TokenRow).where(TokenRow.user_id == user_id, TokenRow.revoked_at.is_(None)).values(revoked_at=now)
+    return rows_changed(
+        session,
+        update(TokenRow).where(TokenRow.user_id == user_id, TokenRow.revoked_at.is_(None)).values(revoked_at=now),
     )
-    return cast("CursorResult[Any]", ended).rowcount
 
 
 def use_setup_code(session: Session, code_sha256: str, now: datetime) -> bool:
     """Use up the set-up code; False if it is another one or was used. The update names the state it expects."""
-    used_up = session.execute(
-        update(SetupRow)
-        .where(SetupRow.id == 1, SetupRow.code_sha256 == code_sha256, SetupRow.used_at.is_(None))
-        .values(used_at=now)
+    return (
+        rows_changed(
+            session,
+            update(SetupRow)
+            .where(SetupRow.id == 1, SetupRow.code_sha256 == code_sha256, SetupRow.used_at.is_(None))
+            .values(used_at=now),
+        )
+        == 1
     )
-    return cast("CursorResult[Any]", used_up).rowcount == 1

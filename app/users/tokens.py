@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,14 @@ def by_token(session: Session, secret: str, now: datetime) -> tuple[Who, bool]:
     if row is None or user is None or not lives(row, now) or not user.active:
         raise SignInFirst("This API token is unknown, expired or revoked.")
     return Who(user, token=row), row.last_used_at is None or now - row.last_used_at >= NOTICE_EVERY
+
+
+class NewToken(TypedDict):
+    """What a token is asked for with; `add_token` says what each is."""
+
+    name: str
+    scope: str
+    days: int | None
 
 
 def add_token(

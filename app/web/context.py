@@ -22,7 +22,7 @@ from app.web.protocols import (
     CallPrices,
     Chain,
     Effects,
-    Evidence,
+    EvidenceOf,
     InStates,
     JobQueue,
     JudgeChoice,
@@ -149,7 +149,7 @@ class AppContext:
     standing: StandingOf = no_standing
     waiting_reviews: WaitingReviews = none_waiting
     in_states: InStates = none_in_states
-    evidence: Evidence = no_evidence
+    evidence: EvidenceOf = no_evidence
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects
     call_prices: CallPrices = no_prices

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from pydantic_core import ErrorDetails
+
 from app.errors import FieldError, pointer
+from app.json_types import JsonDict, JsonObject
 from app.web.params import MOST_NAMED
 
 # Pydantic's error types in words for people; anything else falls back to its own sentence.
@@ -70,7 +73,7 @@ class _Fault:
     sentence: str
 
 
-def field_errors(errors: Iterable[Mapping[str, Any]], body: Any = None) -> list[FieldError]:
+def field_errors(errors: Iterable[ErrorDetails], body: object = None) -> list[FieldError]:
     """Pydantic's errors in words, each at its place in the body, or with the name of its parameter or header."""
     named: list[FieldError] = []
     inside: list[_Fault] = []
@@ -92,7 +95,7 @@ def _header(name: str) -> str:
     return "-".join(part.capitalize() for part in name.replace("_", "-").split("-"))
 
 
-def _fault_at(error: Mapping[str, Any], place: Sequence[int | str], body: Any) -> _Fault:
+def _fault_at(error: ErrorDetails, place: Sequence[int | str], body: object) -> _Fault:
     missing = error["type"] == "missing"
     ways = list(islice(_ways(body, tuple(place), missing=missing, top=True), MOST_WAYS))
     wanted = error.get("input", body)
@@ -102,11 +105,11 @@ def _fault_at(error: Mapping[str, Any], place: Sequence[int | str], body: Any) -
     return _Fault(path, tags, str(error["type"]), _sentence(error, whole=not place))
 
 
-Way = tuple[tuple[int | str, ...], tuple[tuple[int, str], ...], tuple[Any, ...]]
+Way = tuple[tuple[int | str, ...], tuple[tuple[int, str], ...], tuple[object, ...]]
 """A way to read a place: the path, the names of types left out of it, and the value at each step."""
 
 
-def _ways(value: Any, place: tuple[int | str, ...], *, missing: bool, top: bool = False) -> Iterator[Way]:
+def _ways(value: object, place: tuple[int | str, ...], *, missing: bool, top: bool = False) -> Iterator[Way]:
     """Every way in which a place can be read along what was sent; the first takes each part for a field if it can."""
     if not place:
         yield (), (), (value,)
@@ -125,7 +128,7 @@ def _ways(value: Any, place: tuple[int | str, ...], *, missing: bool, top: bool 
         yield path, ((0, str(part)), *tags), values
 
 
-def _inside(value: Any, part: int | str) -> Any:
+def _inside(value: Any, part: int | str) -> object:
     try:
         return value[part]
     except (KeyError, IndexError, TypeError):
@@ -134,7 +137,7 @@ def _inside(value: Any, part: int | str) -> Any:
 
 def _meant(errors: Sequence[_Fault]) -> Iterator[_Fault]:
     """One fault for each place: of the types that a value could have had, the one that it was closest to."""
-    groups: dict[tuple[Any, ...], list[_Fault]] = {}
+    groups: dict[tuple[tuple[int | str, ...], ...], list[_Fault]] = {}
     for error in errors:
         groups.setdefault((error.path[: error.tags[0][0]],) if error.tags else (), []).append(error)
     for key, members in groups.items():
@@ -167,7 +170,7 @@ def _either(sentences: Sequence[str]) -> str:
     return ", or ".join([first.rstrip("."), *(sentence.removeprefix("Use ").rstrip(".") for sentence in others)]) + "."
 
 
-def _sentence(error: Mapping[str, Any], *, whole: bool = False) -> str:
+def _sentence(error: ErrorDetails, *, whole: bool = False) -> str:
     if whole and error["type"] == "missing":
         return NO_BODY
     if whole and error["type"] in {"dict_type", "model_type", "model_attributes_type"}:
@@ -176,7 +179,7 @@ def _sentence(error: Mapping[str, Any], *, whole: bool = False) -> str:
     return template.format_map(_plain(error.get("ctx", {}))) if template else f"{error['msg'].rstrip('.')}."
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(values: JsonObject) -> JsonDict:
     """Numbers as people write them: 1 and not 1.0."""
     return {
         name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in values.items()

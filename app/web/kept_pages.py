@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -64,7 +63,7 @@ class KeptPages:
         self._most = most
         self._mark: Mark = None
         self._pages: dict[Key, Page] = {}
-        self._facts: dict[str, Any] = {}
+        self._facts: dict[str, object] = {}
         self._bytes = 0
 
     @property
@@ -79,7 +78,7 @@ class KeptPages:
             self._pages, self._facts, self._bytes, self._mark = {}, {}, 0, mark
         return mark
 
-    def fact(self, name: str) -> Any:
+    def fact(self, name: str) -> object:
         """What was learned under the mark that was taken last; None where nothing was."""
         return self._facts.get(name)
 

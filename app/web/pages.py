@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI, Request
@@ -308,7 +308,7 @@ def navigation(request: Request, role: str, waiting: Mapping[str, int] | None = 
     return items
 
 
-def url_for(request: Request, name: str, /, **params: Any) -> str:
+def url_for(request: Request, name: str, /, **params: object) -> str:
     """Say a route's path. Never a whole address: the Host header is the client's, and a path needs no host.
 
     Starlette looks through all routes for every address, 0.5 ms of a page for each link; so they are listed once.
@@ -325,7 +325,7 @@ def url_for(request: Request, name: str, /, **params: Any) -> str:
     return table[wanted].format_map({key: quote(str(value), safe="") for key, value in params.items()})
 
 
-def url_if_any(request: Request, name: str, /, **params: Any) -> str:
+def url_if_any(request: Request, name: str, /, **params: object) -> str:
     """The same for a route that an app may lack, or that is put together above the caller: empty without it."""
     try:
         return url_for(request, name, **params)
@@ -342,7 +342,11 @@ def _addresses(app: FastAPI) -> dict[tuple[str, frozenset[str]], str]:
     return table
 
 
-def render(request: Request, template: str | Template, **values: Any) -> str:
+Values: TypeAlias = dict[str, Any]
+"""What a template is given, where several pages share it: each template names at its head what it takes."""
+
+
+def render(request: Request, template: str | Template, **values: object) -> str:
     context: AppContext = request.app.state.context
 
     def steps(assessment: "AssessmentRow") -> Sequence[Step]:
@@ -385,7 +389,7 @@ def render(request: Request, template: str | Template, **values: Any) -> str:
         _asked.reset(token)
 
 
-def page(request: Request, template: str | Template, *, status: int = 200, **values: Any) -> HTMLResponse:
+def page(request: Request, template: str | Template, *, status: int = 200, **values: object) -> HTMLResponse:
     """Draw a page. A notice that waits for the next page is on it, and on no other."""
     response = HTMLResponse(render(request, template, **values), status)
     cookie = notice_cookie(request)
@@ -396,7 +400,7 @@ def page(request: Request, template: str | Template, *, status: int = 200, **val
 
 def see(
     request: Request, name: str, /, *, notice: str = "", anchor: str = "", query: Mapping[str, object] | None = None,
-    **params: Any,
+    **params: object,
 ) -> RedirectResponse:  # fmt: skip
     """Send the reader to a page after an action; `notice` is a key of `NOTICES`, shown there once."""
     url = url_for(request, name, **params) + (_query(**query) if query else "")

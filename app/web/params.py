@@ -10,7 +10,7 @@ Query(max_length=40)]`.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator, Field
@@ -30,7 +30,6 @@ MOST_NAMED = 20  # wrong fields in one answer; a request can bring a hundred tho
 Id = Annotated[int, Path(ge=1, le=LARGEST)]
 Number = Annotated[int, Field(ge=1, le=LARGEST)]
 """An id or a count in a query or a body."""
-"""The same from 0: a cursor, how many to leave out."""
 
 PageNumber = Annotated[int | None, Query(alias="page", ge=1, le=10**6)]
 """Which page of a list, from 1; None where the address names none."""
@@ -46,6 +45,14 @@ Slug = Annotated[OneLine, Path(max_length=100)]
 """A word in an address."""
 Address = Annotated[str, Field(max_length=LONGEST_ADDRESS, pattern=NO_NUL)]
 """A path of ours with its query."""
+Name = Annotated[OneLine, Field(max_length=100)]
+"""What something is called."""
+Whole = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+"""A whole number of which the service says what it may be."""
+UpTo100 = Annotated[int, Query(ge=1, le=100)]
+UpTo200 = Annotated[int, Query(ge=1, le=200)]
+UpTo500 = Annotated[int, Query(ge=1, le=500)]
+"""How many of a list are sent at once: of whole objects, of small ones, of lines."""
 
 
 async def few_parts(request: Request) -> None:
@@ -57,7 +64,7 @@ async def few_parts(request: Request) -> None:
     Raises:
         Invalid: there are too many.
     """
-    level: list[Any] = [getattr(request, "_json", None)]  # where Starlette keeps what was read
+    level: list[object] = [getattr(request, "_json", None)]  # where Starlette keeps what was read
     count = 0
     while level:
         inside = [

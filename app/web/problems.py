@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
@@ -30,6 +30,7 @@ from app.errors import (
     Refusal,
     Stale,
 )
+from app.json_types import JsonDict
 from app.web import openai_errors, pages
 from app.web.deps import context_of
 from app.web.faults import field_errors
@@ -123,7 +124,7 @@ KINDS = {
 JSON_TYPE = "application/problem+json"
 NOTHING_HERE = "There is nothing at this address."
 # Headers that come with a refusal.
-SENT_WITH: dict[int, dict[str, Any]] = {
+SENT_WITH: dict[int, JsonDict] = {
     401: {"WWW-Authenticate": {"description": "how to ask: with a bearer token", "schema": {"type": "string"}}},
     429: {"Retry-After": {"description": "seconds until it is worth asking again", "schema": {"type": "integer"}}},
 }
@@ -182,7 +183,7 @@ def slug_for(status: int) -> str:
     return known or ("bad-request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "unavailable")
 
 
-def described(*statuses: int, description: str = "") -> dict[int | str, dict[str, Any]]:
+def described(*statuses: int, description: str = "") -> dict[int | str, JsonDict]:
     """What the description of the API says of answers with these statuses: `words`, or the problem's title."""
     return {
         status: {
@@ -226,7 +227,7 @@ def problem(
 def _document(
     request: Request, slug: str, status: int, detail: str, errors: Sequence[FieldError], reasons: Sequence[str]
 ) -> Response:
-    body: dict[str, Any] = {
+    body: JsonDict = {
         "type": f"/problems/{slug}",
         "title": KINDS[slug].title,
         "status": status,

@@ -7,16 +7,18 @@ the web framework is loaded here, so that services can name these types too.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from sqlalchemy.orm import Session
 
 from app.db import Queue
 from app.errors import Refusal
+from app.json_types import JsonObject
 
 if TYPE_CHECKING:
     from fastapi import Request
 
+    from app.advice.evidence import Evidence
     from app.advice.policy import Policy
     from app.assessments.tables import AssessmentRow
     from app.inference.tables import ModelRow
@@ -114,10 +116,10 @@ class InStates(Protocol):
     ) -> Sequence["AssessmentRow"]: ...
 
 
-class Evidence(Protocol):
-    """`standing.service.measured`: what was measured so far, by the names of a case file."""
+class EvidenceOf(Protocol):
+    """`standing.service.measured`: what was measured so far."""
 
-    def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Mapping[str, Any] | None: ...
+    def __call__(self, session: Session, assessment: "AssessmentRow", /) -> "Evidence | None": ...
 
 
 class ReadAhead(Protocol):
@@ -171,7 +173,7 @@ class JudgeChoice:
     kappa_high: float | None
     limit: float
     against: str
-    kept: Mapping[str, Any] | None
+    kept: JsonObject | None
     reads: float | None = None
     writes: float | None = None
     seconds: float | None = None
@@ -219,7 +221,7 @@ class Record(Protocol):
         act: str,
         subject: str,
         subject_id: int | None,
-        detail: dict[str, Any],
+        detail: JsonObject,
         /,
     ) -> object: ...
 

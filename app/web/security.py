@@ -14,6 +14,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.json_types import JsonDict
 from app.settings import Settings
 from app.web import problems
 from app.web.deps import SAFE
@@ -221,7 +222,7 @@ class Web(FastAPI):
         """Work every route out now and not for the first reader, who would wait for half a second."""
         self._shortlist.build()
 
-    def openapi(self) -> dict[str, Any]:
+    def openapi(self) -> JsonDict:
         """The description of the API; every refusal in it is what it is sent as, a problem document."""
         if self.openapi_schema is None:
             described = super().openapi()

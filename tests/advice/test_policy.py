@@ -5,14 +5,13 @@ import inspect
 import re
 import time
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from app.advice.case import parse
 from app.advice.gates import data, prompting, task
 from app.advice.gates.judge import JUDGES
-from app.advice.policy import MARKS, FaultyPolicy, Points
+from app.advice.policy import MARKS, FaultyPolicy, Numbers, Points
 from app.advice.policy_check import SAYINGS
 from app.advice.policy_file import FILE, POLICY, load
 from app.advice.sentences.gates import FOR_ONE, OBSERVED, OF_THE_APP, UNSAID
@@ -240,7 +239,7 @@ def test_another_policy_gives_other_advice() -> None:
         ({"gates": {}}, "gates"),
     ],
 )
-def test_a_number_out_of_bounds_is_refused_by_name(numbers: dict[str, Any], name: str) -> None:
+def test_a_number_out_of_bounds_is_refused_by_name(numbers: Numbers, name: str) -> None:
     assert [found for found, _ in POLICY.faults_of(numbers)] == [name]
     with pytest.raises(FaultyPolicy):
         POLICY.with_numbers("x", numbers)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from app.advice.evidence import Evidence
 from app.advice.policy_file import POLICY
 from app.advice.questions import section as find_section
 from app.assessments import service, store
@@ -208,7 +209,7 @@ def test_drafts_that_can_not_be_read_are_unknown_to_the_advice(session: Session,
 def test_measured_values_reach_the_advice(session: Session, make: Make) -> None:
     row = make.assessment()
 
-    advice = service.advise(row, {"usable_examples": 720}, POLICY)
+    advice = service.advise(row, Evidence(usable_examples=720), POLICY)
 
     assert next(gate for gate in advice.gates if gate.id == "G1").how == "measured"
 

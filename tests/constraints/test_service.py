@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from app.audit.tables import EntryRow
 from app.constraints import store
+from app.constraints.fit import Fit
 from app.constraints.tables import ConstraintRow
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, writing
@@ -76,7 +77,7 @@ def test_it_is_proposed_looked_at_and_kept_in_versions(
 
     rows = kept_versions(engine, dataset)
     assert [(row.version, row.created_by) for row in rows] == [(2, me.id), (1, me.id)], "the same again is no version"
-    assert rows[0].fit == {"counts": {"train": [60, 60], "dev": [20, 20]}, "reordered": 0}
+    assert rows[0].fit == Fit({"train": (60, 60), "dev": (20, 20)})
     shown = text(client.get(page))
     assert "Output constraint, v2" in shown
     assert "2 versions" in shown

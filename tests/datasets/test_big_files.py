@@ -29,14 +29,14 @@ print(json.dumps({
 READ = """
 import json, resource, sys
 from pathlib import Path
-from app.documents import opening
+from app.documents import opening, refusals
 path = Path(sys.argv[1])
 said = []
 try:
     with path.open("rb") as file:
         for one in opening.documents(file, path.name):
             said.append(one.get("reason", "read"))
-except opening.Refused as refusal:
+except refusals.Unreadable as refusal:
     said.append(str(refusal))
 child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 print(json.dumps({"said": said, "mib": child // 1024}))

@@ -39,8 +39,8 @@ def documents(engine: Engine, row: DocumentFileRow) -> list[DocumentRow]:
 
 def test_lines_are_those_of_the_text() -> None:
     assert privacy.held(TEXT.decode()) == [
-        {"kind": "e-mail address", "count": 3, "lines": [1, 3, 6], "hints": [["a***@secretive-people.de", 3]]},
-        {"kind": "key or token", "count": 1, "lines": [5], "hints": [["ghp_***", 1]]},
+        {"kind": "e-mail address", "count": 3, "lines": [1, 3, 6], "hints": [("a***@secretive-people.de", 3)]},
+        {"kind": "key or token", "count": 1, "lines": [5], "hints": [("ghp_***", 1)]},
     ]
     assert privacy.held("nothing\nof that\nkind 12345") == []
 

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from app.documents import texts, tokens
-from app.documents.texts import Unreadable
+from app.documents.refusals import KINDS_OF_FILE, Unreadable
+from app.wording import Statement, state
 
 
 def only_text(data: bytes, name: str) -> texts.Text:
@@ -59,23 +60,34 @@ def test_any_other_json_is_a_text_like_others(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "name", "words"),
+    ("data", "name", "refused"),
     [
-        (b" \n", "a.txt", "empty"),
-        (b"\x89PNG....", "a.txt", "picture"),
-        (b"PK\x03\x04....", "a.docx", "Office document"),
-        (b"caf\xe9", "a.txt", "byte 4"),
-        (b"a\0b", "a.txt", "NUL"),
-        (b"<html><script>x</script></html>", "a.html", "no text"),
-        (b'{"text": "a"}\n{"txt": "b"}', "a.jsonl", "Line 2 has no text"),
-        (b"{", "a.jsonl", "Line 1 is not JSON"),
-        (b'[{"text": "a"}, {"txt": "b"}]', "a.json", "Record 2 has no text"),
-        (b"MZ\x90", "a.txt", "program"),
+        (b" \n", "a.txt", state("empty")),
+        (b"\x89PNG....", "a.txt", state("kind", kind="picture")),
+        (b"PK\x03\x04....", "a.docx", state("kind", kind="zip")),
+        (b"caf\xe9", "a.txt", state("not_utf8", byte=4)),
+        (b"a\0b", "a.txt", state("nul")),
+        (b"<html><script>x</script></html>", "a.html", state("no_text")),
+        (b'{"text": "a"}\n{"txt": "b"}', "a.jsonl", state("no_text_key", part="Line", number=2)),
+        (b"{", "a.jsonl", state("not_json", part="Line", number=1)),
+        (b'[{"text": "a"}, {"txt": "b"}]', "a.json", state("no_text_key", part="Record", number=2)),
+        (b"MZ\x90", "a.txt", state("kind", kind="program")),
     ],
 )
-def test_what_holds_no_text_is_refused_in_a_sentence(data: bytes, name: str, words: str) -> None:
-    with pytest.raises(Unreadable, match=words):
+def test_what_holds_no_text_is_refused_by_a_code(data: bytes, name: str, refused: Statement) -> None:
+    with pytest.raises(Unreadable) as refusal:
         texts.read(data, name)
+
+    assert refusal.value.statement == refused
+
+
+def test_a_refusal_is_a_sentence_too() -> None:
+    with pytest.raises(Unreadable, match=r"^It is an archive \(or an Office document, which is one\); save it as PDF"):
+        texts.read(b"PK\x03\x04....", "a.docx")
+
+
+def test_every_kind_of_file_that_is_refused_has_its_words() -> None:
+    assert {kind for _, kind in texts._MAGIC} == KINDS_OF_FILE.keys()
 
 
 # Parsers of HTML have been quadratic in each of these.

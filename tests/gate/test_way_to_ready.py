@@ -395,7 +395,13 @@ def test_nothing_more_is_asked_of_the_database_where_no_arm_gives_passages(gated
 def test_answers_held_to_a_schema_are_asked_for_where_the_rows_are_json(gated: Gated) -> None:
     with writing(gated.engine) as session:
         row = session.get_one(type(gated.dataset), gated.dataset.id)
-        signals = {**(row.report_json.get("signals") or {}), "rows": 40, "output_kind": "json", "schema_share": 1.0}
+        before = row.report_json.get("signals")
+        signals = {
+            **(before if isinstance(before, dict) else {}),
+            "rows": 40,
+            "output_kind": "json",
+            "schema_share": 1.0,
+        }
         row.report_json = {**row.report_json, "signals": signals}
     assert gate(gated, "G5")["state"] == "fail"
     assert locked(gated)

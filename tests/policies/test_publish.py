@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.advice.policy import Points
+from app.advice.policy import Numbers, Points
 from app.advice.policy_file import POLICY
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
@@ -26,7 +26,7 @@ from tests.support.depth import depth
 from tests.support.factories import ANSWERS, Make
 from tests.support.races import at_once
 
-STRICT = {"thresholds": {"usable_examples": 2000}}
+STRICT: Numbers = {"thresholds": {"usable_examples": 2000}}
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_there_is_no_other_policy(session: Session) -> None:
 def test_a_number_that_these_rules_no_longer_have_is_left_out(session: Session, ada: UserRow) -> None:
     """As after an upgrade that dropped a threshold and an answer, and moved a bound."""
     row = service.publish(session, STRICT, "Before the upgrade", 0, ada)
-    numbers = {
+    numbers: Numbers = {
         "thresholds": {**row.numbers["thresholds"], "gone": 3, "usable_examples": 50},
         "weights": {"F99.x": [0, 0, 0]},
     }

@@ -16,7 +16,7 @@ from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
 from app.evaluation.kept_result import KeptResult
 from app.evaluation.statistics import GRADED, mean_interval
-from app.plain_json import JsonObject
+from app.json_types import JsonObject
 from app.results import card, evaluation_file, job
 from app.results import service as results
 from app.training import store as trainings

@@ -25,6 +25,7 @@ MORE_TEST_ROWS = 4000  # beyond it nobody sets rows aside just to settle a score
 SOMEBODY = "a named owner"
 
 Change = dict[str, Any]
+"""Whole values by key, for the half of a case that has the key: `case.changed` reads each by its type in `schema`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +297,7 @@ def more_rows(case: Case, baseline: Baseline, step: int) -> Change:
     return change
 
 
-def baseline_json(baseline: Baseline, other: Mapping[str, Any]) -> Change:
+def baseline_json(baseline: Baseline, other: Change) -> Change:
     """The baseline as JSON with some of it replaced; a counted result replaces a graded one, and the other way."""
     now: Change = {
         "arms": list(baseline.arms),

@@ -35,10 +35,10 @@ class Part:
     size: float
 
 
-def parts(change: Mapping[str, Any], case: Case) -> list[Part]:
+def parts(change: Change, case: Case) -> list[Part]:
     """A change of one or more keys, one part for each thing that is otherwise in the eyes of a reader."""
     changed = []
-    goals = {key: change[key] for key in ("goals", "main_goal") if key in change}
+    goals: Change = {key: change[key] for key in ("goals", "main_goal") if key in change}
     if goals:
         changed.append(Part(_goals(goals, case), "a new answer", 0.6 if "goals" in goals else 0.3))
     for key, value in change.items():
@@ -48,14 +48,14 @@ def parts(change: Mapping[str, Any], case: Case) -> list[Part]:
     return changed
 
 
-def _answered_as_well(change: Mapping[str, Any], case: Case) -> bool:
+def _answered_as_well(change: Change, case: Case) -> bool:
     """Whether the clause about the baseline already says how many test rows there are."""
     baseline = change.get("baseline")
     test_rows = case.measured.test_rows
     return baseline is not None and test_rows is not None and _answered(baseline) == change["test_rows"]
 
 
-def _part(effort: Effort, size: float, code: str, /, **values: Any) -> Part:
+def _part(effort: Effort, size: float, code: str, /, **values: object) -> Part:
     return Part((state(code, **values),), effort, size)
 
 
@@ -66,7 +66,7 @@ def _choice(key: str, value: str, case: Case) -> Part:
     return _part(effort, size, key, value=value)
 
 
-def _goals(change: Mapping[str, Any], case: Case) -> tuple[Statement, ...]:
+def _goals(change: Change, case: Case) -> tuple[Statement, ...]:
     before = case.answers.goals or ()
     after, main = change.get("goals", before), change.get("main_goal")
     added = [goal for goal in after if goal not in before]
@@ -213,7 +213,7 @@ def _teacher(value: Change, case: Case) -> Part:
     return _part("minutes", _distance(was, score), "teacher", score=score, was=was)
 
 
-def _score(result: Mapping[str, Any]) -> float:
+def _score(result: Change) -> float:
     return float(result["score"]) if "score" in result else result["passed"] / max(1, result["total"])
 
 
@@ -258,15 +258,15 @@ def _more_answered(rows: int, old: Baseline, case: Case) -> Part:
     return _part(effort, abs(more) / max(1, rows), "more_answered", more=more, rows=rows)
 
 
-def _same_result(value: Mapping[str, Any], old: Baseline) -> bool:
+def _same_result(value: Change, old: Baseline) -> bool:
     return all(value.get(name) == getattr(old, name) for name in RESULT)
 
 
-def _answered(value: Mapping[str, Any]) -> int:
+def _answered(value: Change) -> int:
     return int(value.get("total") or value.get("rows") or 0)
 
 
-_PARTS: dict[str, Callable[[Any, Case], Part]] = {
+_PARTS: Mapping[str, Callable[[Any, Case], Part]] = {
     "owner": _owner,
     "metric": _metric,
     "arms": _arms,

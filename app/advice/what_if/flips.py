@@ -17,7 +17,7 @@ what the flip says. A `change` holds whole values by key, to be put into the hal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Any
+from typing import TypedDict
 
 from app.advice.case import NotACase, changed
 from app.advice.facts import BEHAVIOURS, BEYOND, NO_MODEL, Facts, derive_facts, rows_to_settle, standing
@@ -44,7 +44,7 @@ class Outcome:
 class Flip:
     """A change that leads to another end. parts: what is otherwise. training_now: before the change."""
 
-    change: dict[str, Any]
+    change: Change
     approach: str
     training: str
     training_now: str
@@ -210,7 +210,7 @@ _TAKEN_BACK = ("calls_per_month", "contradiction_rate", "agreement_kappa", "orac
 """The others stand at their threshold already."""
 
 
-def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
+def _everything_right(case: Case, policy: Policy) -> Change:
     """Everything a gate can ask for, what is hardest to change in real life first, since that is taken back first."""
     answers, measured, target = case.answers, case.measured, _target_right(case, policy)
     change = _use_right(case, policy)
@@ -295,10 +295,10 @@ def _arms_right(case: Case, target: float, policy: Policy) -> Change:
     return arms if lowered else {}
 
 
-def _goals_right(case: Case) -> dict[str, Any]:
+def _goals_right(case: Case) -> Change:
     goals = list(case.answers.goals or ())
     main = case.answers.main_goal or (goals[0] if len(goals) == 1 else None)
-    change: dict[str, Any] = {}
+    change: Change = {}
     if "facts" in goals and not can_look_up(case):
         goals.remove("facts")
         change["goals"] = goals
@@ -310,9 +310,9 @@ def _goals_right(case: Case) -> dict[str, Any]:
     return change
 
 
-def _rows_right(case: Case, policy: Policy) -> dict[str, Any]:
+def _rows_right(case: Case, policy: Policy) -> Change:
     answers, measured = case.answers, case.measured
-    change: dict[str, Any] = {}
+    change: Change = {}
     if (measured.usable_examples or 0) < policy.limit("usable_examples"):
         change["usable_examples"] = policy.count("usable_examples")
     least = policy.count("calls_per_example") * policy.count("usable_examples")
@@ -347,6 +347,13 @@ def _baseline_right(case: Case, policy: Policy) -> Change:
     return baseline_json(old, other)
 
 
+class Counted(TypedDict):
+    """A result by its count."""
+
+    passed: int
+    total: int
+
+
 def _on_enough_rows(old: Baseline, target: float, policy: Policy) -> Change:
     """As short as it is, on as many rows as prove it."""
     floor = policy.count("test_rows")
@@ -355,10 +362,10 @@ def _on_enough_rows(old: Baseline, target: float, policy: Policy) -> Change:
     passed = round((old.passed or 0) / (old.total or 1) * floor)
     if standing(Result(passed=passed, total=floor), target, policy) == "short":
         return {"passed": passed, "total": floor}
-    return _short(policy, floor, target) or {}
+    return {**(_short(policy, floor, target) or {})}
 
 
-def _more_rows(old: Baseline, target: float, policy: Policy) -> dict[str, Any] | None:
+def _more_rows(old: Baseline, target: float, policy: Policy) -> Counted | None:
     """The same rate on as many rows as settle that it is short."""
     settled = rows_to_settle(old, target, policy) if standing(old, target, policy) == "unclear" else None
     if settled is None or old.passed is None or not old.total:
@@ -369,19 +376,19 @@ def _more_rows(old: Baseline, target: float, policy: Policy) -> dict[str, Any] |
     return {"passed": passed, "total": total} if short else None
 
 
-def _short(policy: Policy, total: int, target: float) -> dict[str, Any] | None:
+def _short(policy: Policy, total: int, target: float) -> Counted | None:
     """The best count that is still SHORT; None if not even 0 is."""
     return _last(total, lambda passed: standing(Result(passed=passed, total=total), target, policy) == "short")
 
 
-def _met(policy: Policy, target: float) -> dict[str, Any]:
+def _met(policy: Policy, target: float) -> Counted:
     """The least count that is MET."""
     total = policy.count("test_rows")
     below = _last(total, lambda passed: standing(Result(passed=passed, total=total), target, policy) != "met")
     return {"passed": 0 if below is None else min(below["passed"] + 1, total), "total": total}
 
 
-def _last(total: int, holds: Callable[[int], bool]) -> dict[str, Any] | None:
+def _last(total: int, holds: Callable[[int], bool]) -> Counted | None:
     """The last count for which something holds that holds up to a point and no further."""
     if not holds(0):
         return None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -47,7 +46,7 @@ class CheckRequest:
     needed: int
     kept_in_other_files: tuple[str, ...]
 
-    def to_json(self) -> list[Any]:
+    def to_json(self) -> list[object]:
         """All of it: a checkpoint holds only for the same."""
         return [CHECKPOINT_VERSION, asdict(self) | {"how": self.how.to_json(), "test_how": self.test_how.to_json()}]
 

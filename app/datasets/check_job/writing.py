@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import orjson
@@ -21,6 +21,7 @@ from app.datasets.splits import manifest
 from app.datasets.splits.manifest import Entry
 from app.datasets.splits.places import Split
 from app.jobs.claims import Claim
+from app.json_types import JsonDict
 from app.privacy import decisions
 
 WRITING = "Writing the rows"  # a stage
@@ -32,7 +33,9 @@ def write_sizes(claim: Claim, ids: Sequence[int], sizes: Sequence[int], progress
     """Write the sizes to the rows, in batches; meanwhile both units are there, and the report leads to no rows."""
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
-        row.report_json = {**row.report_json, "lengths": {**row.report_json["lengths"], "of": ""}}
+        lengths = row.report_json["lengths"]
+        assert isinstance(lengths, dict)  # noqa: S101 - the check has just written it
+        row.report_json = {**row.report_json, "lengths": {**lengths, "of": ""}}
     for start in range(0, len(ids), ROWS_A_TRANSACTION):
         progress.tick("Writing the lengths", start, len(ids))
         with claim.write() as session:
@@ -118,10 +121,10 @@ class NewRow:
     messages: tuple[Message, ...] = ()
     target: str = ""
     group: str = ""
-    source: dict[str, Any] | None = None
+    source: JsonDict | None = None
     reasoning: str = ""
 
-    def columns(self, dataset_id: int) -> dict[str, Any]:
+    def columns(self, dataset_id: int) -> JsonDict:
         """The row's columns."""
         return {
             "dataset_id": dataset_id,
@@ -142,7 +145,7 @@ class NewRow:
 
     def canonical(self, row_id: int, content: str) -> bytes:
         """A canonical row. `line` is the upload's; content: hash of question and answer."""
-        value: dict[str, Any] = {
+        value: JsonDict = {
             "id": row_id,
             "line": self.line,
             "split": self.split,

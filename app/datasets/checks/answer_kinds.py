@@ -4,7 +4,7 @@ import ast
 import re
 import sqlite3
 import warnings
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 
@@ -38,7 +38,7 @@ def could_be_label(answer: str) -> bool:
     return number_of_words == 1 or not text.endswith((".", "!", "?", "\u3002"))
 
 
-def kind_of(answer: str, grammar: sqlite3.Connection) -> tuple[Kind, Any]:
+def kind_of(answer: str, grammar: sqlite3.Connection) -> tuple[Kind, object]:
     """The kind of an answer, and of JSON its value. grammar: an empty database that compiles statements."""
     text = answer.strip()
     fence = _FENCE.search(text)

@@ -10,13 +10,16 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
 ABOUT = "about"
+
+
+Array: TypeAlias = npt.NDArray[Any]  # of whatever was saved
 
 
 class Checkpoint:
@@ -60,11 +63,11 @@ class Checkpoint:
         except (FileNotFoundError, orjson.JSONDecodeError):
             return None
 
-    def save_arrays(self, name: str, **arrays: npt.NDArray[Any]) -> None:
+    def save_arrays(self, name: str, **arrays: Array) -> None:
         """Save arrays that belong together."""
         self._write(name, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
-    def load_arrays(self, name: str) -> dict[str, npt.NDArray[Any]] | None:
+    def load_arrays(self, name: str) -> dict[str, Array] | None:
         """The arrays saved under this name, None if there are none."""
         try:
             with np.load(self.path(name), allow_pickle=False) as arrays:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import log
-from typing import Any, Literal
+from typing import Literal
 
 from app.datasets.checks import languages
 from app.datasets.checks.answer_items import plain, words_of
@@ -44,7 +44,7 @@ class SampledRow:
     asked: str
     answer: str
     kind: Kind
-    value: Any = None
+    value: object = None
     items: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     new: bool = False

@@ -223,7 +223,10 @@ def _curve(
     return np.concatenate(scores), curve
 
 
-def _features(texts: Sequence[str], most: int = FEATURES) -> Any:
+Matrix = Any  # of scipy, which has no types
+
+
+def _features(texts: Sequence[str], most: int = FEATURES) -> Matrix:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(
@@ -281,5 +284,5 @@ class _Texts:
         likeness = self._alike(self.order, np.roll(self.order, 1))
         return float(likeness.mean()), float(likeness.std()) / sqrt(len(likeness))
 
-    def _alike(self, one: Any, other: Any) -> Scores:
+    def _alike(self, one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> Scores:
         return np.asarray(self.answers[one].multiply(self.answers[other]).sum(axis=1), dtype=np.float64).ravel()

@@ -7,7 +7,6 @@ halfway. So the report says how many rows that would be before anybody pays for 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +63,9 @@ def of_rows(
     return replace(lengths, of="usable" if len(usable) else "all", rows=len(counted))
 
 
-def summary(sizes: Sequence[int] | npt.NDArray[Any], *, unit: str, limit: int, tokenizer: str = "") -> LengthReport:
+def summary(
+    sizes: Sequence[int] | npt.NDArray[np.integer], *, unit: str, limit: int, tokenizer: str = ""
+) -> LengthReport:
     """The middle, the ends and the histogram of these sizes.
 
     The bars of the histogram are equally wide and end at the 99th percentile or at

@@ -1,12 +1,11 @@
 """What is said about lines and about the file while it is read, with a bound on how much of it is kept."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from app.datasets.checks.message_words import sentence
-from app.datasets.checks.report_json import plain
+from app.datasets.checks.report_json import fields_of
 from app.datasets.checks.report_parts import ReportMessage
 from app.datasets.checks.statuses import RowStatus
 from app.datasets.reading.faults import Fault, Level
@@ -55,6 +54,16 @@ class RefusedLine:
     text: str
 
 
+class NotesDump(TypedDict):
+    """What `Notes` holds, as JSON. refused: file, line, status, text; refused_counts: file, status, number."""
+
+    kept: list[dict[str, Any]]
+    counts: dict[str, int]
+    lines: list[int]
+    refused: list[tuple[int, int, str, str]]
+    refused_counts: list[tuple[int, str, int]]
+
+
 @dataclass(slots=True)
 class Notes:
     """Messages as they come.
@@ -92,17 +101,17 @@ class Notes:
         if len(self.refused) < _REFUSED:
             self.refused.append(RefusedLine(file, line, status, self.masker.text(text)))
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> NotesDump:
         """Everything as a JSON value, for an attempt that goes on later."""
         return {
-            "kept": plain(self.messages),
+            "kept": [fields_of(message) for message in self.messages],
             "counts": self.counts,
             "lines": sorted(self.lines),
             "refused": [(refused.file, refused.line, refused.status, refused.text) for refused in self.refused],
             "refused_counts": [(file, status, count) for (file, status), count in self.refused_counts.items()],
         }
 
-    def load(self, dumped: Mapping[str, Any]) -> None:
+    def load(self, dumped: NotesDump) -> None:
         self.messages = [ReportMessage(**message) for message in dumped["kept"]]
         self.counts, self.lines = Counter(dumped["counts"]), set(dumped["lines"])
         self.refused = [RefusedLine(file, line, RowStatus(word), text) for file, line, word, text in dumped["refused"]]

@@ -32,6 +32,7 @@ from app.datasets.checks.report_parts import (
 )
 from app.datasets.checks.report_trials import Learnability, Signals
 from app.datasets.thresholds import RARE_LABEL
+from app.json_types import JsonDict, JsonObject
 from app.privacy.identifier_report import IdentifierReport
 from app.strict import stored
 
@@ -74,7 +75,7 @@ class Report:
     layout: str = ""
     line_word: str = "line"
     columns: tuple[Column, ...] = ()
-    read_as: Mapping[str, Any] = field(default_factory=dict)
+    read_as: JsonObject = field(default_factory=dict)
     encoding: str = ""
     undecodable: int = 0
     samples: tuple[Sample, ...] = ()
@@ -114,7 +115,7 @@ class Report:
     index_sha256: str | None = field(default=None, metadata=LEFT_OUT)
     changes: Changes | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         """As it is stored and sent. The first version of the format has no number in it, for none had."""
         values = fields_of(self)
         if self.version == 1:
@@ -124,7 +125,7 @@ class Report:
         return values
 
     @staticmethod
-    def from_json(value: Mapping[str, Any]) -> "Report":
+    def from_json(value: JsonObject) -> "Report":
         """The report of this or of any earlier version of the program; `{}`, of an upload not checked yet, is empty.
 
         Raises:
@@ -176,12 +177,17 @@ class Report:
 
 
 # ---------------------------------------------------------------------- what earlier versions stored
-def _brought_up(value: Mapping[str, Any]) -> dict[str, Any]:
+OldReport = dict[str, Any]
+"""A report as some version of the program stored it: `stored` says what of it is not as it should be."""
+
+
+def _brought_up(value: JsonObject) -> OldReport:
     """A stored report with what it lacks worked out from the rest of it, where that can be.
 
     An empty object stands for a part that was not measured, as a missing one does.
     """
-    values: dict[str, Any] = {key: held for key, held in _without_none(value).items() if held != {}}
+    known = {key: _without_none(held) for key, held in value.items() if held is not None}
+    values: OldReport = {key: held for key, held in known.items() if held != {}}
     for name in ("duplicates", "near_duplicates", "contradictions", "leaks"):
         values[name] = [_with_other_text(pair) for pair in values.get(name) or ()]
     if counts := values.get("counts"):  # leaks were exact before near ones were looked for
@@ -194,7 +200,7 @@ def _brought_up(value: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _without_none(value: Any) -> Any:
+def _without_none(value: object) -> object:
     """What was stored as null says no more than a key that is missing."""
     if isinstance(value, dict):
         return {key: _without_none(held) for key, held in value.items() if held is not None}
@@ -203,12 +209,12 @@ def _without_none(value: Any) -> Any:
     return value
 
 
-def _with_other_text(pair: Mapping[str, Any]) -> dict[str, Any]:
+def _with_other_text(pair: JsonObject) -> JsonDict:
     """A pair of rows that were the same to the letter had one text for both."""
     return {"of_text": pair.get("text", ""), **pair}
 
 
-def _labels_counted(values: dict[str, Any]) -> None:
+def _labels_counted(values: OldReport) -> None:
     listed = values.get("labels") or ()
     rare = sum(1 for label in listed if label["rows"] < RARE_LABEL)
     values["rare_labels"] = max(values.get("rare_labels") or 0, rare) if listed else 0

@@ -3,14 +3,14 @@
 Defaults are for what an earlier check did not look for; see `report`, which puts the parts together.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from app.datasets.checks.report_json import LEFT_OUT
 from app.datasets.checks.statuses import RowStatus
+from app.json_types import JsonDict, JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class FileFacts:
     layout: str = ""
     line_word: str = "line"
     columns: tuple[Column, ...] = ()
-    read_as: Mapping[str, Any] = field(default_factory=dict)
+    read_as: JsonObject = field(default_factory=dict)
     encoding: str = ""
     undecodable: int = 0
 
@@ -271,7 +271,7 @@ class LengthBar:
     most: Annotated[int, Field(alias="to")]
     rows: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         return {"from": self.least, "to": self.most, "rows": self.rows}
 
 

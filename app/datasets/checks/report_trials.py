@@ -5,9 +5,9 @@ Shares and scores are 0 to 1. Defaults are for what an earlier check did not loo
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.datasets.checks.report_json import LEFT_OUT, fields_of
+from app.json_types import JsonDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Learnability:
     of: str | None = field(default=None, metadata=LEFT_OUT)
     text: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         values = fields_of(self)
         if self.baseline is not None:
             return values

@@ -295,7 +295,7 @@ def _split(outcome: Check, findings: Findings, *, usable: bool) -> SplitReport:
 
 def _needs_rows(test_rows: int) -> NeedsRows:
     needs = shares.needs_rows(test_rows)
-    return NeedsRows(test_rows, needs["gap"], tuple(GapRows(**entry) for entry in needs["table"]))
+    return NeedsRows(test_rows, needs.gap, tuple(GapRows(gap, rows) for gap, rows in needs.table))
 
 
 def _overlap(outcome: Check) -> int:

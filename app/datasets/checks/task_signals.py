@@ -27,7 +27,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from app.datasets.checks import learning_words
 from app.datasets.checks.answer_items import items_of, plain, words_of
@@ -170,7 +169,7 @@ def _content(row: SampledRow) -> str:
     return row.answer
 
 
-def _leaves(value: Any) -> list[str]:
+def _leaves(value: object) -> list[str]:
     texts: list[str] = []
     waiting = [value]
     while waiting:
@@ -203,13 +202,14 @@ def _schema(rows: Sequence[SampledRow]) -> list[SampledRow]:
     ]
 
 
-def _keys(value: Any) -> frozenset[str]:
+def _keys(value: object) -> frozenset[str]:
     """The keys of an answer, or of the objects of a list; of a list of other things a sign for that."""
     if isinstance(value, dict):
         return frozenset(map(str, value))
-    objects = [item for item in value if isinstance(item, dict)]
+    items = value if isinstance(value, list) else []
+    objects = [item for item in items if isinstance(item, dict)]
     return frozenset(f"[{key}" for item in objects for key in item) | (
-        {"["} if len(objects) < len(value) else frozenset()
+        {"["} if len(objects) < len(items) else frozenset()
     )
 
 

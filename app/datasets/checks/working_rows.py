@@ -6,10 +6,10 @@ A million rows take 50 MiB here; the texts stay in the working file and are read
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,14 @@ _MOST_LANGUAGES = 250
 _LONGEST_ANSWER = 1000  # characters, from which on answers count as equally long
 
 
+class SavedRows(TypedDict):
+    """What is on the disk, as JSON: how many rows, the bytes that they take, and the codes of languages."""
+
+    rows: int
+    end: int
+    codes: list[str]
+
+
 class WorkingRows:
     """Rows by position, in the order in which they were added; `file` is 0 for the upload, 1 for the own test file.
 
@@ -46,7 +54,7 @@ class WorkingRows:
     itself to which group, time or part of the split it belongs.
     """
 
-    def __init__(self, path: Path, saved: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, path: Path, saved: SavedRows | None = None) -> None:
         """`saved`: what `save` gave to an earlier attempt; rows that came after it are forgotten."""
         self._file = path.open("r+b" if saved else "w+b")
         self._end = 0
@@ -136,7 +144,7 @@ class WorkingRows:
         return self.masker.record(self[index]) if self.masker else self[index]
 
     # ---------------------------------------------------------------------- going on after a kill
-    def save(self) -> dict[str, Any]:
+    def save(self) -> SavedRows:
         """Bring all rows to the disk; a later `WorkingRows(path, saved)` goes on from what is given back."""
         new = np.empty(len(self) - self._written, dtype=_INDEX)
         for name in new.dtype.names or ():
@@ -149,7 +157,7 @@ class WorkingRows:
         self._written = len(self)
         return {"rows": self._written, "end": self._end, "codes": self.codes}
 
-    def _restore(self, saved: Mapping[str, Any]) -> None:
+    def _restore(self, saved: SavedRows) -> None:
         raw = self._index.read(saved["rows"] * _INDEX.itemsize)
         index = np.frombuffer(raw, dtype=_INDEX)
         for name in index.dtype.names or ():

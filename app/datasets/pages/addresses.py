@@ -1,14 +1,15 @@
 """The addresses of the rows that a number of the report counts: every number leads to them."""
 
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from app.datasets.checks.report_parts import LengthReport
 
-Query = dict[str, Any]
+Query = Mapping[str, str | int | None]
+"""Filters by name; what is empty or None narrows nothing."""
 
 
-def rows_url(rows: str, **only: Any) -> str:
+def rows_url(rows: str, **only: str | int | None) -> str:
     """The address of the rows that a number counts. rows: of all rows of the version."""
     set_filters = {name: value for name, value in only.items() if value not in (None, "")}
     return f"{rows}?{urlencode(set_filters)}" if set_filters else rows

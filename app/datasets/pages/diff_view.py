@@ -17,7 +17,11 @@ class Piece:
     changed: bool
 
 
-def differences(text: str, other_text: str) -> tuple[list[Piece], list[Piece]]:
+Differences = tuple[list[Piece], list[Piece]]
+"""Two texts in pieces."""
+
+
+def differences(text: str, other_text: str) -> Differences:
     """Both texts in pieces, word by word: what differs between near-duplicates is easily missed by the eye.
 
     Texts of more than `COMPARED` words come back whole and unmarked.

@@ -4,10 +4,10 @@
 not find out is left out; nothing is guessed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from app.advice.evidence import Evidence, Score
 from app.datasets.checks import remark_words, suspicious
 from app.datasets.checks.report import Report
 from app.datasets.checks.report_parts import LanguageShare, ReportMessage, WaterfallStep
@@ -76,17 +76,17 @@ def _dropped(step: WaterfallStep) -> str:
     return _DROPPED.get(step.status) or step.label
 
 
-def reached(measured: Mapping[str, Any] | None) -> float:
+def reached(measured: Evidence | None) -> float:
     """The best score, 0 to 1, of whatever was measured on the test rows; 0 where nothing was."""
-    facts = measured or {}
-    results = [facts.get("baseline"), facts.get("teacher"), *(facts.get("arms") or {}).values()]
+    facts = measured or Evidence()
+    results = [facts.baseline, facts.teacher, *(facts.arms or {}).values()]
     return max((_score(result) for result in results if result), default=0.0)
 
 
-def _score(result: Mapping[str, Any]) -> float:
-    if result.get("total"):
-        return float(result["passed"] / result["total"])
-    return float(result.get("score") or 0.0)
+def _score(result: Score) -> float:
+    if result.total:
+        return (result.passed or 0) / result.total
+    return float(result.score or 0.0)
 
 
 # ---------------------------------------------------------------------- charts

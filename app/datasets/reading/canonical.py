@@ -1,15 +1,14 @@
 """A record as one line of our own JSON."""
 
-from typing import Any
-
 import orjson
 
 from app.chat import Record, messages_from_json
+from app.json_types import JsonDict
 
 
 def to_line(record: Record) -> bytes:
     """A record as one line of our own JSON, without split or id: what the working file holds."""
-    value: dict[str, Any] = {
+    value: JsonDict = {
         "line": record.line,
         "messages": [turn.to_json() for turn in record.messages],
         "target": record.target,

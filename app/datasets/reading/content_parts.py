@@ -4,12 +4,11 @@
 part of the text; it is kept beside it with its kind.
 """
 
-from typing import Any
-
 from app.datasets.reading.faults import Unfit, short, storable, too_deep
 from app.datasets.reading.json_text import to_text
 from app.datasets.reading.tool_calls import call_of
 from app.datasets.reading.turns import ToolCall, Turn, reasoning_text
+from app.json_types import JsonDict
 from app.wording import state
 
 # Kinds of parts that hold what a model thought: of Mistral and Anthropic, of Bedrock, of OpenAI's newer interface.
@@ -84,7 +83,7 @@ class Parts:
         if isinstance(content, list):
             content = "".join(self._result_text(piece) for piece in content)
         text = storable(content if isinstance(content, str) else "", self.at)
-        raw = {"role": "tool", "tool_call_id": of, "content": text}
+        raw: JsonDict = {"role": "tool", "tool_call_id": of, "content": text}
         self.results.append(Turn("tool", text, of=self.names.get(of, "")[:200], raw=raw, plain=False))
         self.foreign = True
 
@@ -108,7 +107,7 @@ def _kind(part: object) -> str:
     return next((str(key) for key, held in part.items() if held is not None), "")
 
 
-def openai_calls(parts: Parts) -> dict[str, Any]:
+def openai_calls(parts: Parts) -> JsonDict:
     """The tool calls of a message in OpenAI's form."""
     if not parts.calls:
         return {}

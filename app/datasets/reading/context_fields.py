@@ -6,10 +6,10 @@ and sound can't be asked about as text; such a record is refused by name. Names 
 out. Anything else is left out, too, but a report warns where it is long: it may be a part of the question.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.datasets.reading.faults import Unfit, kind_of, storable
+from app.json_types import JsonObject
 from app.wording import state
 
 TITLES = ("title", "subject", "headline")
@@ -41,7 +41,7 @@ def names(used: Sequence[str]) -> frozenset[str]:
     return frozenset({*TITLES, *CONTEXT, *OPTIONS, "input"}) - {*used}
 
 
-def added(record: Mapping[str, Any], question: str, used: Sequence[str], line_first: bool) -> str:
+def added(record: JsonObject, question: str, used: Sequence[str], line_first: bool) -> str:
     """The question with all that belongs to it. line_first: a title comes before it, as before the text of an article.
 
     Raises:
@@ -93,7 +93,7 @@ def _options(value: object, at: str) -> str:
     return _text(value, at)
 
 
-def _listed(pairs: Any, at: str) -> str:
+def _listed(pairs: Iterable[tuple[str, object]], at: str) -> str:
     return "\n".join(
         f"{mark}) {_text(str(option) if isinstance(option, int | float) else option, at)}" for mark, option in pairs
     )

@@ -20,13 +20,13 @@ comes after that is left out.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from app.chat import Message
 from app.datasets.reading.faults import Unfit, storable
 from app.datasets.reading.json_text import to_text
-from app.datasets.reading.tool_calls import drop_padding, explanation
+from app.datasets.reading.tool_calls import Definition, drop_padding, explanation
 from app.datasets.reading.turns import Turn
+from app.json_types import JsonDict
 from app.wording import Statement, state
 
 
@@ -40,14 +40,14 @@ class Asked:
 
     messages: tuple[Message, ...]
     target: str
-    source: dict[str, Any] | None
+    source: JsonDict | None
     cut: bool = False
     thought: str = ""
     padded: int = 0
     reasoning: str = ""
 
 
-def into_messages(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], at: str) -> Asked:
+def into_messages(turns: Sequence[Turn], definitions: Sequence[Definition], at: str) -> Asked:
     """What is asked and the answer wanted.
 
     Raises:
@@ -68,7 +68,7 @@ def into_messages(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], 
     if not any(turn.role in ("user", "tool") and turn.text.strip() for turn in before):
         raise Unfit(at, state("no_question"), "empty")
     tools_text = explanation(definitions)
-    source: dict[str, Any] | None = None
+    source: JsonDict | None = None
     if definitions or not all(turn.plain for turn in turns):
         source = {"messages": [turn.raw for turn in turns]}
         if definitions:

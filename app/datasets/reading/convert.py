@@ -3,9 +3,8 @@
 A record is a conversation up to the answer (`messages`) and the answer wanted (`target`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from app.chat import Message, Record
 from app.datasets.reading import (
@@ -34,7 +33,9 @@ from app.datasets.reading.shapes import (
     SHAREGPT,
     Shape,
 )
+from app.datasets.reading.tool_calls import Definition
 from app.datasets.reading.turns import Turn
+from app.json_types import JsonObject
 from app.wording import state
 
 
@@ -90,7 +91,7 @@ class Aside:
 NOTHING = Aside()
 
 
-def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GUESS) -> tuple[Record, Aside]:
+def convert(shape: Shape, record: JsonObject, line: int, how: ReadAs = GUESS) -> tuple[Record, Aside]:
     """The record in our own shape, and what was left out of it or put where it did not stand.
 
     Raises:
@@ -138,7 +139,7 @@ def _reasoning(how: ReadAs, text: str) -> str:
     return storable(text, "reasoning") if how.reasoning == TRAIN else ""
 
 
-def _beside_question(shape: Shape, record: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+def _beside_question(shape: Shape, record: JsonObject) -> tuple[tuple[str, ...], str]:
     """The columns that belong to the question, and the key of what was thought before the answer.
 
     Raises:
@@ -180,11 +181,11 @@ def _beside_columns(how: ReadAs) -> frozenset[str]:
     return context_fields.names(()) - {*context_fields.TITLES, "input"} - chosen
 
 
-def _full(record: Mapping[str, Any], names: frozenset[str]) -> tuple[str, ...]:
+def _full(record: JsonObject, names: frozenset[str]) -> tuple[str, ...]:
     return tuple(key for key in record if key in names and record[key] not in (None, "", []))
 
 
-def _join(turns: list[Turn], parts: Mapping[str, Any]) -> None:
+def _join(turns: list[Turn], parts: JsonObject) -> None:
     """Write what stands beside a conversation below the last thing that the user says before the answer."""
     last = max((place for place, turn in enumerate(turns) if turn.role == "assistant"), default=len(turns))
     place = max((place for place, turn in enumerate(turns[:last]) if turn.role == "user"), default=-1)
@@ -195,12 +196,12 @@ def _join(turns: list[Turn], parts: Mapping[str, Any]) -> None:
     turns[place] = replace(turn, text=text, raw={**turn.raw, "content": text})
 
 
-def _blank(record: Mapping[str, Any], key: str) -> bool:
+def _blank(record: JsonObject, key: str) -> bool:
     value = record.get(key)
     return not value.strip() if isinstance(value, str) else not value
 
 
-def _two_texts(record: Mapping[str, Any], first: str, second: str) -> bool:
+def _two_texts(record: JsonObject, first: str, second: str) -> bool:
     """Whether this is a plain pair; nearly all records are, and need none of the care that conversations do."""
     if (
         not isinstance(record.get(first), str)
@@ -216,12 +217,12 @@ def _unwanted(label: object) -> bool:
     return label is False or (isinstance(label, str) and label.strip().casefold() == "false")
 
 
-def _system(record: Mapping[str, Any]) -> tuple[Message, ...]:
+def _system(record: JsonObject) -> tuple[Message, ...]:
     text = _instruction(record, "system")
     return (Message("system", text),) if text else ()
 
 
-def _instruction(record: Mapping[str, Any], at: str) -> str:
+def _instruction(record: JsonObject, at: str) -> str:
     """A system text that stands beside the conversation, as text or (Anthropic) in parts; empty if there is none."""
     text = value_at(record, at)
     if isinstance(text, list) and text:
@@ -236,7 +237,7 @@ def _unblanked(shape: Shape, target: str) -> str:
     return target[1:] if shape is PROMPT and target[0] == " " and target[1] != " " else target
 
 
-def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[Turn], list[dict[str, Any]], str]:
+def _turns(shape: Shape, record: JsonObject, how: ReadAs) -> tuple[list[Turn], list[Definition], str]:
     """The conversation of a record, its tools, and the key that faults of the conversation are about."""
     if shape is CHAT:
         turns = messages.turns_of_messages(json_text.list_in_cell(record["messages"]), "messages")
@@ -253,20 +254,20 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
     if shape in (PROMPTFOO, MLFLOW):
         return _case(shape, record), [], "messages"
     first, second = PAIR_OF[shape.name]
-    if second == "expectedOutput" and isinstance(record.get(first), dict) and "messages" not in record[first]:
-        record = {**record, first: test_cases.inputs(record[first], first)}
+    if second == "expectedOutput" and isinstance(given := record.get(first), dict) and "messages" not in given:
+        record = {**record, first: test_cases.inputs(given, first)}
     if shape is PROMPT and _unwanted(record.get("label")):
         raise Unfit("label", state("unwanted"))
     turns = [*_asked(record.get(first), first), *_answered(record.get(second), second)]
     return _with_system(record, turns, "system"), _tools(record), second
 
 
-def _tools(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _tools(record: JsonObject) -> list[Definition]:
     """The tools that a model may call, under the name that one or the other gives them."""
     return tool_calls.definitions_of(next((record[key] for key in _TOOLS if record.get(key)), None))
 
 
-def _case(shape: Shape, record: Mapping[str, Any]) -> list[Turn]:
+def _case(shape: Shape, record: JsonObject) -> list[Turn]:
     """A test case: MLflow's, promptfoo's as an object, or promptfoo's as a row of a table."""
     if shape is MLFLOW:
         inputs, wanted = (json_text.list_in_cell(record[name], "{") for name in ("inputs", "expectations"))
@@ -282,7 +283,7 @@ def _case(shape: Shape, record: Mapping[str, Any]) -> list[Turn]:
     return [*_asked(test_cases.inputs(inputs, key), key), *_answered(wanted, at)]
 
 
-def _alpaca(record: Mapping[str, Any]) -> list[Turn]:
+def _alpaca(record: JsonObject) -> list[Turn]:
     instruction = _text(record.get("instruction"), "instruction")
     extra = record.get("input") or ""
     if not isinstance(extra, str):
@@ -326,7 +327,7 @@ def _answered(value: object, at: str) -> list[Turn]:
     return [_turn("assistant", _text(value, at))]
 
 
-def _with_system(record: Mapping[str, Any], turns: list[Turn], at: str) -> list[Turn]:
+def _with_system(record: JsonObject, turns: list[Turn], at: str) -> list[Turn]:
     if (text := _instruction(record, at)) and not any(turn.role == "system" for turn in turns):
         return [_turn("system", text), *turns]
     return turns

@@ -2,13 +2,13 @@
 
 import re
 from collections import Counter
-from typing import Any
 
 import orjson
 
 from app.datasets.reading import encodings
 from app.datasets.reading.faults import DEEPEST, Fault, kind_of, too_deep
 from app.datasets.reading.json_text import Written
+from app.json_types import JsonDict
 from app.wording import Statement, state
 
 JSON_LINES, JSON_ARRAY = "JSON lines", "JSON array"  # the layouts of a file, as pages name them
@@ -42,7 +42,7 @@ class ObjectParser:
         self._longest = longest
         self.undecodable = 0
 
-    def parse(self, raw_line: bytes | None, number: int) -> dict[str, Any] | Fault:
+    def parse(self, raw_line: bytes | None, number: int) -> JsonDict | Fault:
         """The object of a line, or why there is none. raw_line: None for one that is too long."""
         word = self._line_word
         if raw_line is None:
@@ -99,7 +99,7 @@ def is_continued(raw: bytes) -> bool:
     return stripped == b"{" or (stripped[:1] == b"{" and stripped[-1:] == b"," and not stripped.endswith(b"},"))
 
 
-def _repeated_key(raw: bytes, value: dict[str, Any]) -> str | None:
+def _repeated_key(raw: bytes, value: JsonDict) -> str | None:
     """A key that one object of the line holds twice, or None.
 
     The fast parser keeps the last of two and says nothing, so the colons are counted first; only where there are more
@@ -111,7 +111,7 @@ def _repeated_key(raw: bytes, value: dict[str, Any]) -> str | None:
     return decoder.twice(raw)
 
 
-def _as_written(raw: bytes, value: dict[str, Any]) -> dict[str, Any]:
+def _as_written(raw: bytes, value: JsonDict) -> JsonDict:
     """The record with its numbers as they were written; a whole one of over 64 bits would lose digits, too."""
     import json
 

@@ -1,6 +1,6 @@
 """Values that stand as JSON text in a cell, and answers that are no text but numbers or lists."""
 
-from typing import Any, Self
+from typing import Self
 
 import orjson
 
@@ -32,7 +32,7 @@ def list_in_cell(cell: object, opening: str = "[") -> object:
     return cell
 
 
-def answer_as_written(value: object, at: str) -> Any:
+def answer_as_written(value: object, at: str) -> object:
     """An answer that came as a number, as true or false, or as a list of such or of names, in the words of the file.
 
     What holds messages, and an object, is let be: there the words are further in.

@@ -1,8 +1,7 @@
 """The turns of OpenAI's `messages` list."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.datasets.reading.content_parts import Parts, openai_calls
 from app.datasets.reading.faults import Unfit, no_list, short, storable, wrong_kind
@@ -15,6 +14,7 @@ from app.datasets.reading.turns import (
     reasoning_text,
     refuse_media,
 )
+from app.json_types import JsonDict, JsonObject
 from app.wording import state
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -93,13 +93,13 @@ class _Content:
 
     text: str
     calls: list[ToolCall]
-    raw: dict[str, Any]
+    raw: JsonDict
     thought: str = ""
     reasoning: str = ""
     results: Sequence[Turn] = ()
 
 
-def _content(message: Mapping[str, Any], at: str, names: dict[str, str]) -> _Content:
+def _content(message: JsonObject, at: str, names: dict[str, str]) -> _Content:
     assistant = message.get("role") == "assistant"
     calls = calls_of(message, at, names) if assistant else []
     thought = next((key for key in THOUGHTS if assistant and _holds_text(message.get(key))), "")
@@ -122,6 +122,6 @@ def _holds_text(value: object) -> bool:
     return bool(value.strip()) if isinstance(value, str) else bool(value)
 
 
-def _without_none(message: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(message: JsonObject) -> JsonDict:
     """The message as it was, without keys that a table had to fill with nothing."""
     return {key: value for key, value in message.items() if value is not None or key == "content"}

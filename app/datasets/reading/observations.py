@@ -1,8 +1,7 @@
 """What is noticed about the records of a file, and said at its end."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from app.chat import Record
 from app.datasets.reading import context_fields, test_cases
@@ -12,6 +11,7 @@ from app.datasets.reading.faults import Fault, kind_of
 from app.datasets.reading.messages import KNOWN_KEYS
 from app.datasets.reading.read_as import TRAIN, ReadAs
 from app.datasets.reading.shapes import PROMPTFOO, Shape
+from app.json_types import JsonDict, JsonObject
 from app.privacy import masking
 from app.wording import state
 
@@ -42,7 +42,7 @@ class Observations:
         self._looked_at = 0
         self._keys: dict[str, frozenset[str]] = {}
 
-    def look(self, value: Mapping[str, Any], *, always: bool = False) -> None:
+    def look(self, value: JsonObject, *, always: bool = False) -> None:
         """Remember the columns, and a few short samples of what is in them; of the first records, or `always`."""
         if self._looked_at >= RECORDS_LOOKED_AT and not always:
             return
@@ -54,7 +54,7 @@ class Observations:
             if len(samples) < SAMPLES and (text := _sample(held)) and text not in samples:
                 samples.append(text)
 
-    def note(self, value: Mapping[str, Any], record: Record, shape: Shape, how: ReadAs) -> None:
+    def note(self, value: JsonObject, record: Record, shape: Shape, how: ReadAs) -> None:
         """Count what of a record was not read, and what its marks say that can't be read."""
         if not (used := self._used(shape, how)).issuperset(value):
             table = shape is PROMPTFOO and "vars" not in value
@@ -67,7 +67,7 @@ class Observations:
         if record.source is not None:
             self.tool_rows += _uses_tools(record.source)
             self._count_unused(
-                f"messages.{key}" for turn in record.source["messages"] for key in turn if key not in KNOWN_KEYS
+                f"messages.{key}" for turn in _turns(record.source) for key in turn if key not in KNOWN_KEYS
             )
         for mark, name, text in misread(value, record, how):
             counted = self._misread.setdefault((mark, name), Counter())
@@ -132,7 +132,7 @@ class Observations:
             yield Fault(None, min(often)[:80], state("long_texts", **_named(Counter(often))), "warning")
 
 
-def _named(counted: Counter[str]) -> dict[str, Any]:
+def _named(counted: Counter[str]) -> JsonDict:
     """The commonest names, for a sentence."""
     names = [name[:40] for name, _ in counted.most_common(_NAMES_QUOTED)]
     return {"names": names, "more": len(counted) > len(names)}
@@ -142,10 +142,16 @@ def _is_long(value: object) -> bool:
     return isinstance(value, str) and len(value) >= context_fields.LONG
 
 
-def _uses_tools(source: Mapping[str, Any]) -> bool:
+def _turns(source: JsonObject) -> list[JsonDict]:
+    """The messages of a conversation in OpenAI's form, which `conversations` made."""
+    turns = source["messages"]
+    return turns if isinstance(turns, list) else []
+
+
+def _uses_tools(source: JsonObject) -> bool:
     """Whether tools are defined or called in a conversation."""
     calls = {"tool_calls", "function_call", "tool_call_id"}
-    return "tools" in source or any(not calls.isdisjoint(turn) for turn in source["messages"])
+    return "tools" in source or any(not calls.isdisjoint(turn) for turn in _turns(source))
 
 
 def _sample(value: object) -> str:

@@ -6,20 +6,19 @@ file is and what to change.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import orjson
 
 from app.datasets.reading import transcripts
 from app.datasets.reading.faults import Unfit, short, wrong_kind
+from app.json_types import JsonDict, JsonObject
 from app.wording import state
 
 _TEXTS = ("text", "prompt", "conversation", "dialogue", "dialog", "chat", "transcript", "content")
 _LISTS = ("conversation", "dialogue", "dialog", "chat", "turns", "dialogs")
-Known = Mapping[str, Any]
 
 
-def translated(record: Known) -> dict[str, Any] | None:
+def translated(record: JsonObject) -> JsonDict | None:
     """The record in a shape of ours; None where nothing is known about it.
 
     Raises:
@@ -40,7 +39,7 @@ def known(columns: Collection[str]) -> bool:
 _BLOBS = ("inlineData", "inline_data", "fileData", "file_data")
 
 
-def _gemini(record: Known) -> dict[str, Any] | None:
+def _gemini(record: JsonObject) -> JsonDict | None:
     contents = record["contents"]
     if not isinstance(contents, list):
         return None
@@ -55,7 +54,7 @@ def _gemini(record: Known) -> dict[str, Any] | None:
     return _without(record, "contents", "systemInstruction", "system_instruction") | {"messages": messages}
 
 
-def _spoken(turn: object, at: str) -> list[dict[str, Any]]:
+def _spoken(turn: object, at: str) -> list[JsonDict]:
     parts = turn.get("parts") if isinstance(turn, dict) else None
     if isinstance(parts, dict):
         parts = [parts]
@@ -63,7 +62,7 @@ def _spoken(turn: object, at: str) -> list[dict[str, Any]]:
         raise wrong_kind(at, "parts", turn)
     stated = turn.get("role") or "user"
     role = {"model": "assistant", "function": "user"}.get(stated, stated) if isinstance(stated, str) else stated
-    blocks: list[dict[str, Any]] = []
+    blocks: list[JsonDict] = []
     for part in parts:
         held = part if isinstance(part, dict) else {}
         if blob := next((name for name in _BLOBS if name in held), None):
@@ -82,11 +81,11 @@ def _spoken(turn: object, at: str) -> list[dict[str, Any]]:
         else:
             raise Unfit(at, state("part_type", at=at, seen=short(next(iter(held), None))))
     texts = [block["text"] for block in blocks if block["type"] == "text"]
-    return [{"role": role, "content": "".join(texts) if len(texts) == len(blocks) else blocks}]
+    return [{"role": role, "content": "".join(map(str, texts)) if len(texts) == len(blocks) else blocks}]
 
 
 # ---------------------------------------------------------------------- evaluators
-def _item(record: Known) -> dict[str, Any] | None:
+def _item(record: JsonObject) -> JsonDict | None:
     """OpenAI's evals and others keep a case under one key, with what a model said beside it."""
     held = record.get("item", record.get("example"))
     if not isinstance(held, dict) or not held:
@@ -106,7 +105,7 @@ _ANSWERS = {
 _OF_OURS = {"messages", "prompt", "completion", "instruction", "conversations", "ideal"}
 
 
-def _ideal(record: Known) -> dict[str, Any] | None:
+def _ideal(record: JsonObject) -> JsonDict | None:
     ideal = record["ideal"]
     if isinstance(ideal, list):
         if len(ideal) != 1:
@@ -115,7 +114,7 @@ def _ideal(record: Known) -> dict[str, Any] | None:
     return _without(record, "input", "ideal") | {"prompt": record["input"], "completion": ideal}
 
 
-def _answers(record: Known) -> dict[str, Any] | None:
+def _answers(record: JsonObject) -> JsonDict | None:
     """SQuAD and its kin: several answers that are all right, of which the first is the one to give."""
     held = record["answers"]
     if isinstance(held, dict):
@@ -131,7 +130,7 @@ def _answers(record: Known) -> dict[str, Any] | None:
 
 
 # ---------------------------------------------------------------------- annotators
-def _label_studio(record: Known) -> dict[str, Any] | None:
+def _label_studio(record: JsonObject) -> JsonDict | None:
     """A task with its annotations, of which the first that was not cancelled counts."""
     data, annotations = record["data"], record["annotations"]
     if not isinstance(data, dict) or not isinstance(annotations, list):
@@ -154,7 +153,7 @@ def _label_studio(record: Known) -> dict[str, Any] | None:
     return {"text": texts[name], "label": ", ".join(labels)}
 
 
-def _labels_of(value: Known) -> list[str]:
+def _labels_of(value: JsonObject) -> list[str]:
     for name in ("choices", "text", "taxonomy"):
         held = value.get(name)
         if isinstance(held, str):
@@ -164,7 +163,7 @@ def _labels_of(value: Known) -> list[str]:
     return [str(value["rating"])] if isinstance(value.get("rating"), int) else []
 
 
-def _argilla(record: Known) -> dict[str, Any] | None:
+def _argilla(record: JsonObject) -> JsonDict | None:
     """A record with its fields and the responses that people sent in."""
     fields, responses = record["fields"], record["responses"]
     if not isinstance(fields, dict) or not isinstance(responses, dict | list):
@@ -185,7 +184,7 @@ def _argilla(record: Known) -> dict[str, Any] | None:
     return {"text": question, "label": str(answer)}
 
 
-def _annotation(record: Known) -> dict[str, Any] | None:
+def _annotation(record: JsonObject) -> JsonDict | None:
     """Argilla's first versions: a text and the label that a person gave it."""
     label = record["annotation"]
     if isinstance(label, list) and len(label) == 1:
@@ -194,7 +193,7 @@ def _annotation(record: Known) -> dict[str, Any] | None:
 
 
 # ---------------------------------------------------------------------- conversations under other names
-def _system_beside(record: Known) -> dict[str, Any] | None:
+def _system_beside(record: JsonObject) -> JsonDict | None:
     """XTuner: turns with input and output in one object."""
     for name in _LISTS:
         held = record.get(name)
@@ -215,7 +214,7 @@ def _system_beside(record: Known) -> dict[str, Any] | None:
     return None
 
 
-def _one_text(record: Known) -> dict[str, Any] | None:
+def _one_text(record: JsonObject) -> JsonDict | None:
     if conversation := _system_beside(record):
         return conversation
     for name in _TEXTS:
@@ -225,14 +224,14 @@ def _one_text(record: Known) -> dict[str, Any] | None:
     return None
 
 
-def _chat_export(record: Known) -> dict[str, Any] | None:
+def _chat_export(record: JsonObject) -> JsonDict | None:
     nodes = record["mapping"]
     if not isinstance(nodes, dict) or not any(isinstance(node, dict) and "message" in node for node in nodes.values()):
         return None
     raise Unfit("mapping", state("chat_export"))
 
 
-def _logged(record: Known) -> dict[str, Any] | None:
+def _logged(record: JsonObject) -> JsonDict | None:
     """A log of a call: what was sent, and what came back."""
     sent, came = (_body(_opened(record[name])) for name in ("request", "response"))
     if isinstance(sent, str) and isinstance(came, str):
@@ -246,24 +245,25 @@ def _logged(record: Known) -> dict[str, Any] | None:
         or not isinstance(messages, list)
     ):
         raise Unfit("response", state("call_log"))
-    tools = {name: sent[name] for name in ("tools", "functions") if name in sent}
+    tools = {name: sent[name] for name in ("tools", "functions") if name in sent} if isinstance(sent, dict) else {}
     return {"messages": [*messages, choices[0].get("message")], **tools}
 
 
-def _body(side: Any) -> Any:
+def _body(side: object) -> object:
     return side["body"] if isinstance(side, dict) and isinstance(side.get("body"), dict) else side
 
 
-def _opened(value: object) -> Any:
+def _opened(value: object) -> object:
     if isinstance(value, str):
         try:
-            return orjson.loads(value)
+            opened: object = orjson.loads(value)
         except orjson.JSONDecodeError:
             return value
+        return opened
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _without(record: Known, *names: str) -> dict[str, Any]:
+def _without(record: JsonObject, *names: str) -> JsonDict:
     return {name: held for name, held in record.items() if name not in names}
 
 

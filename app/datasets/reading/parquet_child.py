@@ -62,7 +62,7 @@ def _rows() -> Iterator[bytes]:
                 yield orjson.dumps(plain, default=_text) + b"\n"
 
 
-def _column(name: str, held: Any) -> list[Any]:
+def _column(name: str, held: Any) -> list[object]:
     """The cells of a column. Times are written by the library: they may be finer, or further off, than Python's."""
     import pyarrow as pa
 
@@ -89,7 +89,7 @@ def _bounded(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
         yield line
 
 
-def _plain(tell: dict[str, list[str]], name: str, held: Any) -> Any:
+def _plain(tell: dict[str, list[str]], name: str, held: object) -> object:
     """A cell as JSON: what is no text is written as text, as in CSV; inside lists and objects it stays."""
     if isinstance(held, bool):
         return "true" if held else "false"
@@ -112,7 +112,7 @@ def _labels(metadata: dict[bytes, bytes]) -> Iterator[tuple[str, list[str]]]:
         return
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """What JSON has no form for."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 

@@ -4,24 +4,24 @@ What a case inherits from `defaultTest` is written into it. What names another f
 `exec:`) is refused by name, for neither is here.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import orjson
 
 from app.datasets.reading import yaml_text
 from app.datasets.reading.faults import Fault, Unreadable, kind_of, short, too_deep
 from app.datasets.reading.yaml_text import LONGEST, Lined
+from app.json_types import JsonDict, JsonObject
 from app.wording import state
 
 _NOT_READ = ("prompts", "providers", "targets", "scenarios", "redteam")
 _REFERS = ("file://", "exec:", "huggingface://", "http://", "https://", "az://", "s3://")
 
-Item = tuple[int, dict[str, Any]] | Fault
+Item = tuple[int, JsonDict] | Fault
 """A case with its line (in YAML) or its place among the cases (in JSON), from 1."""
 
 
-def config_in(data: bytes) -> dict[str, Any] | None:
+def config_in(data: bytes) -> JsonDict | None:
     """The configuration that a JSON file is; None where it is anything else."""
     if len(data) > LONGEST:
         return None
@@ -72,7 +72,7 @@ def cases(document: object) -> Iterator[Item]:
             yield Fault(number, "tests", state("no_case", got=kind_of(case)))
 
 
-def _with_default(case: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+def _with_default(case: JsonObject, default: JsonObject) -> JsonDict:
     """A case with what it inherits: variables that it lacks, and assertions below its own."""
     merged = {**default, **case}
     for name, join in (("vars", _variables), ("assert", _assertions)):
@@ -85,9 +85,9 @@ def _with_default(case: Mapping[str, Any], default: Mapping[str, Any]) -> dict[s
     return merged
 
 
-def _variables(own: Any, inherited: Any) -> Any:
+def _variables(own: object, inherited: object) -> object:
     return {**inherited, **own} if isinstance(own, dict) and isinstance(inherited, dict) else own
 
 
-def _assertions(own: Any, inherited: Any) -> Any:
+def _assertions(own: object, inherited: object) -> object:
     return [*own, *inherited] if isinstance(own, list) and isinstance(inherited, list) else own

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.json_types import JsonDict
+
 
 @dataclass(frozen=True, slots=True)
 class ReadAs:
@@ -42,7 +44,7 @@ class ReadAs:
         """What `to_json` wrote."""
         return ReadAs(**stored)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonDict:
         """What differs from a guess; an empty object is a guess."""
         names = ("shape", *COLUMN_NAMES, "header", "encoding", "reasoning")
         return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(GUESS, name)}

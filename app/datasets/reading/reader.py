@@ -13,9 +13,8 @@ element's place, and in Parquet the row's.
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -48,6 +47,7 @@ from app.datasets.reading.json_objects import (
 from app.datasets.reading.observations import SAMPLES, Observations
 from app.datasets.reading.read_as import GUESS, ReadAs, column_name
 from app.datasets.reading.shapes import COLUMNS, SHAPES, Shape, shape_of, tidy_keys, why_unknown
+from app.json_types import JsonDict, JsonObject
 from app.wording import Statement, state
 
 CHUNK = 1 << 18
@@ -228,7 +228,7 @@ class Reading:
                 yield from self._converted(value, number)
         yield from self._closing()
 
-    def _converted(self, value: dict[str, Any], number: int) -> Iterator[Record | Fault]:
+    def _converted(self, value: JsonDict, number: int) -> Iterator[Record | Fault]:
         """The record in our shape, with what is odd about it; or why it has none."""
         self._observations.look(value)
         try:
@@ -255,7 +255,7 @@ class Reading:
             yield Fault(number, at, state("cut"), "warning")
         self._observations.note_aside(aside)
 
-    def _shape(self, value: dict[str, Any]) -> tuple[Shape | None, dict[str, Any]]:
+    def _shape(self, value: JsonDict) -> tuple[Shape | None, JsonDict]:
         """The shape that was chosen or is seen, and the record with the keys that fit it."""
         if self.how.shape:
             chosen = SHAPES[self.how.shape]
@@ -393,6 +393,6 @@ def _bounded(record: Record) -> None:
         raise Unfit("", state("long_record", size=size, most=MOST_READ))
 
 
-def _has(shape: Shape, value: Mapping[str, Any]) -> bool:
+def _has(shape: Shape, value: JsonObject) -> bool:
     """Whether a record has what a chosen shape asks for; a prompt pair fits a chat no better than a guess would say."""
     return shape_of([key for key in value if key in used_keys(shape)]) is shape

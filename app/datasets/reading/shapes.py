@@ -6,12 +6,12 @@ pairs, plain passages) are called by their name, so that the person knows what t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.datasets.reading import test_cases, turns
 from app.datasets.reading.columns import TIMES
 from app.datasets.reading.faults import Unfit
 from app.datasets.reading.read_as import column_name
+from app.json_types import JsonDict, JsonObject
 from app.wording import state
 
 
@@ -123,7 +123,7 @@ _FOREIGN = (
 _PASSAGE = frozenset({"id", "_id", "text", "title", "source", "url", "metadata", "meta", "split", "group", *TIMES})
 
 
-def tidy_keys(record: Mapping[str, Any]) -> dict[str, Any] | None:
+def tidy_keys(record: JsonObject) -> JsonDict | None:
     """The record with its keys trimmed and in lower case, or None where that changes nothing or makes two alike."""
     if all(key == column_name(key) for key in record):
         return None
@@ -131,13 +131,13 @@ def tidy_keys(record: Mapping[str, Any]) -> dict[str, Any] | None:
     return tidy if len(tidy) == len(record) else None
 
 
-def shape_of(keys: Mapping[str, Any] | Sequence[str]) -> Shape | None:
+def shape_of(keys: JsonObject | Sequence[str]) -> Shape | None:
     """Which shape a record with these keys has, or None."""
     have = keys.keys() if isinstance(keys, Mapping) else set(keys)
     return next((shape for wanted, shape in _BY_KEYS if wanted <= have), None)
 
 
-def why_unknown(record: Mapping[str, Any]) -> Unfit:
+def why_unknown(record: JsonObject) -> Unfit:
     """Say what a record of no known shape lacks, as precisely as its keys allow."""
     have = set(record)
     if not have:

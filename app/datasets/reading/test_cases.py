@@ -5,11 +5,11 @@ program) is refused by name.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from app.datasets.reading.faults import Unfit, short, wrong_kind
 from app.datasets.reading.json_text import written
+from app.json_types import JsonDict, JsonObject
 from app.text import json_value
 from app.wording import state
 
@@ -17,7 +17,7 @@ EXPECTED = "__expected"  # the column of promptfoo's tables
 _EXACT = ("equals", "is-exactly")
 
 
-def inputs(value: object, at: str) -> Any:
+def inputs(value: object, at: str) -> object:
     """What is asked: the one value of the variables, or each on a line with its name."""
     if isinstance(value, list | str):
         return value
@@ -32,7 +32,7 @@ def inputs(value: object, at: str) -> Any:
     return "\n".join(f"{name}: {value}" for name, value in value.items())
 
 
-def question_and_answer(variables: object, assertions: object) -> tuple[Any, Any]:
+def question_and_answer(variables: object, assertions: object) -> tuple[object, object]:
     """What a case of promptfoo's asks, and the one answer that it wants.
 
     A template that is a variable's name alone stands for that variable, which then is the answer and is not asked.
@@ -64,7 +64,7 @@ def other_assertions(assertions: object) -> Iterator[str]:
             yield str(assertion.get("type"))[:40]
 
 
-def _asserted(assertions: object, variables: Mapping[str, Any]) -> tuple[Any, str]:
+def _asserted(assertions: object, variables: JsonObject) -> tuple[object, str]:
     """The answer of promptfoo's `assert`, and the variable that it is, if it is one."""
     if not isinstance(assertions, list):
         raise wrong_kind("assert", "assertions", assertions)
@@ -79,7 +79,7 @@ def _asserted(assertions: object, variables: Mapping[str, Any]) -> tuple[Any, st
     raise Unfit("assert", state("asks_for_kinds", kinds=sorted(kinds)))
 
 
-def _named(assertion: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+def _named(assertion: JsonObject, variables: JsonObject) -> Iterator[tuple[object, str]]:
     """The answer that one assertion names, if it does."""
     kind, value = assertion.get("type"), assertion.get("value")
     if kind in _EXACT:
@@ -94,7 +94,7 @@ def _named(assertion: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterat
             yield only, ""
 
 
-def _exactly(value: Any, variables: Mapping[str, Any], at: str) -> tuple[Any, str]:
+def _exactly(value: object, variables: JsonObject, at: str) -> tuple[object, str]:
     if isinstance(value, str):
         if value.startswith(("file://", "javascript:", "python:")):
             raise Unfit(at, state("answer_elsewhere", seen=short(value)))
@@ -127,7 +127,7 @@ def _only_value(schema: object) -> str | None:
     return "{" + ",".join(f"{written(name)}:{text}" for name, text in inside.items()) + "}"
 
 
-def expected(record: Mapping[str, Any]) -> tuple[Any, str]:
+def expected(record: JsonObject) -> tuple[object, str]:
     """The answer of promptfoo's column, a bare text or `equals:` and a text, and the variable that it is, if any."""
     cells = [value for name, value in record.items() if _COLUMN.fullmatch(name) and value not in (None, "")]
     faults = []
@@ -139,7 +139,7 @@ def expected(record: Mapping[str, Any]) -> tuple[Any, str]:
     raise faults[0] if faults else Unfit(EXPECTED, state("empty", at=EXPECTED), "empty")
 
 
-def _in_cell(cell: object, known: Mapping[str, Any]) -> tuple[Any, str]:
+def _in_cell(cell: object, known: JsonObject) -> tuple[object, str]:
     if not isinstance(cell, str):
         return cell, ""
     if cell.strip() in _BARE:
@@ -187,7 +187,7 @@ _OTHERS = {
 }
 
 
-def expectations(value: object) -> Any:
+def expectations(value: object) -> object:
     """The answer of MLflow's expectations: `expected_response`, or the only one there is."""
     if not isinstance(value, dict):
         raise wrong_kind("expectations", "expectations", value)
@@ -200,7 +200,7 @@ def expectations(value: object) -> Any:
     raise Unfit("expectations", state("no_expected"))
 
 
-def variables(record: Mapping[str, Any]) -> dict[str, Any]:
+def variables(record: JsonObject) -> JsonDict:
     """promptfoo's variables in a table: every column that is not for promptfoo itself."""
     return {name: value for name, value in record.items() if not name.startswith("__") and name not in _MARKS}
 

@@ -5,13 +5,14 @@ into one form; it is dropped, and counted.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import orjson
 
 from app.datasets.reading.faults import DEEPEST, Unfit, short, storable, too_deep, wrong_kind
 from app.datasets.reading.json_text import to_text
 from app.datasets.reading.turns import ToolCall, Turn
+from app.json_types import JsonDict, JsonObject
 from app.wording import state
 
 CALLING = (
@@ -20,7 +21,14 @@ CALLING = (
 )
 
 
-def calls_of(message: Mapping[str, Any], at: str, names: dict[str, str]) -> list[ToolCall]:
+class Definition(TypedDict):
+    """A tool in OpenAI's form; `function` has its name, its parameters and whatever else came with it."""
+
+    type: str
+    function: JsonDict
+
+
+def calls_of(message: JsonObject, at: str, names: dict[str, str]) -> list[ToolCall]:
     """What an assistant message calls; `names` learns which call has which id."""
     listed = message.get("tool_calls")
     if not listed:
@@ -57,7 +65,7 @@ def call_of(function: object, at: str) -> ToolCall:
     return ToolCall(function["name"], {} if arguments is None else arguments)
 
 
-def definitions_of(definitions: object) -> list[dict[str, Any]]:
+def definitions_of(definitions: object) -> list[Definition]:
     """The tool definitions of a record, in OpenAI's form: a list, or (ShareGPT) that list as JSON text."""
     if isinstance(definitions, str):
         try:
@@ -82,7 +90,7 @@ def _opened(tool: object) -> list[object]:
     return held if isinstance(held, list) else [tool]
 
 
-def _definition(tool: object, at: str) -> dict[str, Any]:
+def _definition(tool: object, at: str) -> Definition:
     """A tool in OpenAI's form, or the bare function, or as Anthropic and Bedrock define one."""
     if isinstance(tool, dict) and isinstance(tool.get("toolSpec"), dict):
         spec = tool["toolSpec"]
@@ -94,10 +102,11 @@ def _definition(tool: object, at: str) -> dict[str, Any]:
     function = tool.get("function", tool) if isinstance(tool, dict) else tool
     if not isinstance(tool, dict) or not isinstance(function, dict):
         raise wrong_kind(at, "tool", function)
-    return tool if "function" in tool else {"type": "function", "function": tool}
+    whole: Definition = tool if "function" in tool else {"type": "function", "function": tool}
+    return whole
 
 
-def drop_padding(turns: Sequence[Turn], definitions: Sequence[Mapping[str, Any]]) -> int:
+def drop_padding(turns: Sequence[Turn], definitions: Sequence[Definition]) -> int:
     """Take out of the calls the nulls for arguments that the tool called does not define; how many there were."""
     known = {str(tool["function"].get("name")): tool["function"].get("parameters") for tool in definitions}
     dropped = 0
@@ -113,7 +122,7 @@ def drop_padding(turns: Sequence[Turn], definitions: Sequence[Mapping[str, Any]]
     return dropped
 
 
-def _without_padding(arguments: Any, schema: object) -> tuple[Any, int]:
+def _without_padding(arguments: object, schema: object) -> tuple[object, int]:
     held = schema.get("properties") if isinstance(schema, Mapping) else None
     if not isinstance(arguments, dict) or not isinstance(held, Mapping):
         return arguments, 0
@@ -129,16 +138,15 @@ def _without_padding(arguments: Any, schema: object) -> tuple[Any, int]:
     return kept, dropped
 
 
-def _rewritten(called: Any, call: ToolCall) -> Any:
+def _rewritten(called: object, call: ToolCall) -> object:
     """A tool call as it was, with these arguments."""
-    function = called.get("function") if isinstance(called, dict) else None
-    if not isinstance(function, dict):
+    if not isinstance(called, dict) or not isinstance(function := called.get("function"), dict):
         return called
     arguments = to_text(call.arguments) if isinstance(function["arguments"], str) else call.arguments
     return {**called, "function": {**function, "arguments": arguments}}
 
 
-def explanation(definitions: Sequence[Mapping[str, Any]]) -> str:
+def explanation(definitions: Sequence[Definition]) -> str:
     """The words that tell a model which tools there are; empty where there are none."""
     if not definitions:
         return ""

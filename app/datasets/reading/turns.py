@@ -1,10 +1,9 @@
 """The turns of a conversation as they were uploaded, whatever form they came in."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.datasets.reading.faults import Unfit
+from app.json_types import JsonDict, JsonObject
 from app.wording import state
 
 THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "reasoning_details", "rationale")
@@ -31,7 +30,7 @@ class ToolCall:
     """
 
     name: str
-    arguments: Any
+    arguments: object
 
 
 @dataclass(slots=True)
@@ -47,7 +46,7 @@ class Turn:
     text: str
     calls: list[ToolCall] = field(default_factory=list)
     of: str = ""
-    raw: dict[str, Any] = field(default_factory=dict)
+    raw: JsonDict = field(default_factory=dict)
     plain: bool = True
     trained: bool = True
     thought: str = ""
@@ -72,7 +71,7 @@ def reasoning_text(value: object) -> str:
 _TEXT_OF_THOUGHT = ("thinking", "text", "reasoning", "summary", "content", "reasoningContent", "reasoningText")
 
 
-def refuse_media(record: Mapping[str, Any], at: str = "") -> None:
+def refuse_media(record: JsonObject, at: str = "") -> None:
     """
     Raises:
         Unfit: a picture, sound or film stands beside the text.

@@ -7,7 +7,8 @@ files (YAML 1.2's core schema, as js-yaml reads it): `no` and `on` are text, onl
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 from app.datasets.reading.faults import DEEPEST, Unreadable
 from app.datasets.reading.json_text import Written
@@ -35,7 +36,11 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 STRING = "tag:yaml.org,2002:str"
 
 
-class Lined(dict[str, Any]):
+Event: TypeAlias = Any
+"""An event of the YAML library, which has no types."""
+
+
+class Lined(dict[str, object]):
     """An object that knows the line on which it begins."""
 
     line: int = 0
@@ -46,7 +51,7 @@ def begins(start: bytes) -> bool:
     return _BEGINS.match(start) is not None
 
 
-def load(data: bytes) -> Any:
+def load(data: bytes) -> object:
     """The one document of a file.
 
     Raises:
@@ -68,13 +73,13 @@ def load(data: bytes) -> Any:
 class _Composer:
     """Makes values of events. One document, then it is used up."""
 
-    def __init__(self, yaml: Any) -> None:
+    def __init__(self, yaml: ModuleType) -> None:
         self._yaml = yaml
-        self._anchors: dict[str, tuple[Any, int]] = {}  # the value and how many nodes it stands for
+        self._anchors: dict[str, tuple[object, int]] = {}  # the value and how many nodes it stands for
         self._open: set[str] = set()
         self._nodes = 0
 
-    def document(self, events: Iterator[Any]) -> Any:
+    def document(self, events: Iterator[Event]) -> object:
         yaml, value, documents = self._yaml, None, 0
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -85,7 +90,7 @@ class _Composer:
                 value = self._node(event, events, 0)
         return value
 
-    def _node(self, event: Any, events: Iterator[Any], depth: int) -> Any:
+    def _node(self, event: Event, events: Iterator[Event], depth: int) -> object:
         yaml = self._yaml
         if depth > DEEPEST:
             raise Unreadable(state("yaml_deep", most=DEEPEST), _line(event))
@@ -93,16 +98,18 @@ class _Composer:
             return self._alias(event)
         if event.tag is not None and not _PLAIN_TAG.fullmatch(event.tag) and event.tag != "!":
             raise Unreadable(state("yaml_tag", tag=event.tag[:60]), _line(event))
+        value: object
+        items: list[object]
         before, anchor = self._nodes, event.anchor
         self._count(1, event)
         if anchor:
             self._open.add(anchor)
         if isinstance(event, yaml.ScalarEvent):
-            value: Any = _scalar(event)
+            value = _scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
-            value = []
+            value = items = []
             while not isinstance(inner := next(events), yaml.SequenceEndEvent):
-                value.append(self._node(inner, events, depth + 1))
+                items.append(self._node(inner, events, depth + 1))
         else:
             value = self._mapping(event, events, depth)
         if anchor:
@@ -110,7 +117,7 @@ class _Composer:
             self._anchors[anchor] = value, self._nodes - before
         return value
 
-    def _mapping(self, event: Any, events: Iterator[Any], depth: int) -> Lined:
+    def _mapping(self, event: Event, events: Iterator[Event], depth: int) -> Lined:
         value = Lined()
         value.line = _line(event)
         while not isinstance(key := next(events), self._yaml.MappingEndEvent):
@@ -124,20 +131,20 @@ class _Composer:
             value[key.value] = self._node(next(events), events, depth + 1)
         return value
 
-    def _alias(self, event: Any) -> Any:
+    def _alias(self, event: Event) -> object:
         if event.anchor in self._open or event.anchor not in self._anchors:
             raise Unreadable(state("yaml_alias", anchor=event.anchor[:60]), _line(event))
         value, size = self._anchors[event.anchor]
         self._count(size, event)
         return value
 
-    def _count(self, more: int, event: Any) -> None:
+    def _count(self, more: int, event: Event) -> None:
         self._nodes += more
         if self._nodes > MOST_NODES:
             raise Unreadable(state("yaml_swollen", most=MOST_NODES), _line(event))
 
 
-def _scalar(event: Any) -> Any:
+def _scalar(event: Event) -> object:
     """A value as YAML 1.2's core schema reads it; a number too long to be exact stays text."""
     text: str = event.value
     if event.style or event.tag in (STRING, "!"):
@@ -159,5 +166,5 @@ def _padded(text: str) -> bool:
     return len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
 
 
-def _line(event: Any) -> int:
+def _line(event: Event) -> int:
     return int(event.start_mark.line) + 1

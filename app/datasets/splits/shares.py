@@ -4,7 +4,6 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from app.evaluation import statistics
 
@@ -41,13 +40,18 @@ def rows_for(test_rows: int) -> int:
 GAPS = (0.03, 0.05, 0.08, 0.10, 0.15)
 
 
-def needs_rows(test_rows: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """gap: the smallest that so many test rows can show, 0 to 1, None without any; table: other gaps and their rows."""
+
+    gap: float | None
+    table: tuple[tuple[float, int], ...]
+
+
+def needs_rows(test_rows: int) -> Needed:
     """What so many test rows can tell apart, and how many other gaps would take (decision-rules 4.5).
 
     Two systems on the same rows, which differ on 20 % of them; two-sided at 5 %, seen with a chance of 80 %.
     """
-    return {
-        "rows": test_rows,
-        "gap": round(statistics.smallest_gap(test_rows), 4) if test_rows else None,
-        "table": [{"gap": gap, "rows": statistics.rows_needed(gap)} for gap in GAPS],
-    }
+    gap = round(statistics.smallest_gap(test_rows), 4) if test_rows else None
+    return Needed(gap, tuple((each, statistics.rows_needed(each)) for each in GAPS))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.datasets.checks import compared_text, task_signals
-from app.datasets.checks.report_json import plain
+from app.datasets.checks.report_json import fields_of
 from tests.support.examples import load
 from tests.support.places import DATA
 
@@ -33,8 +33,7 @@ class Texts:
 
 def measure(pairs: Pairs, lines: Sequence[int] | None = None) -> dict[str, Any]:
     answers = [compared_text.key(answer) for _, answer in pairs]
-    measured: dict[str, Any] = plain(task_signals.measure(Texts(pairs), lines or range(1, len(pairs) + 1), answers))
-    return measured
+    return fields_of(task_signals.measure(Texts(pairs), lines or range(1, len(pairs) + 1), answers))
 
 
 def objects(path: Path) -> list[dict[str, Any]]:

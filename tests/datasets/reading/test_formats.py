@@ -205,7 +205,8 @@ def test_a_system_text_may_stand_beside_the_turns(value: dict[str, Any], system:
 def test_what_openai_says_of_parallel_calls_leaves_as_it_came() -> None:
     record = only_record({"messages": [ASK, CALL], "tools": [TOOL], "parallel_tool_calls": False})
 
-    row: dict[str, Any] = {"messages": [], "target": record.target, "source": record.source}
+    assert record.source is not None
+    row: exporting.CanonicalRow = {"split": "", "messages": [], "target": record.target, "source": record.source}
     assert exporting.chat(row)["parallel_tool_calls"] is False
 
 

@@ -79,9 +79,11 @@ def test_the_export_asks_the_same_as_the_measurement() -> None:
     records, _ = read({"messages": [{"role": "user", "content": "When?"}, calls], "context": PASSAGE})
     source = records[0].source
     assert source is not None
-    row = {"messages": [], "target": records[0].target, "source": source}
+    row: exporting.CanonicalRow = {"split": "train", "messages": [], "target": records[0].target, "source": source}
 
-    assert exporting.chat(row)["messages"][0]["content"] == records[0].messages[-1].content
+    messages = exporting.chat(row)["messages"]
+    assert isinstance(messages, list)
+    assert messages[0]["content"] == records[0].messages[-1].content
     assert PASSAGE in records[0].messages[-1].content
 
 
@@ -228,7 +230,9 @@ def test_arguments_that_only_a_table_added_are_dropped_and_counted(padded: tuple
     assert text.startswith("60 empty arguments that only the table added were taken out of tool calls: the tools that")
     source = records[1].source
     assert source is not None
-    arguments = source["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    messages = source["messages"]
+    assert isinstance(messages, list)
+    arguments = messages[1]["tool_calls"][0]["function"]["arguments"]
     assert (json.loads(arguments) if as_text else arguments) == {"city": "Lund"}
 
 

@@ -138,6 +138,7 @@ def test_yaml_that_would_run_refer_to_itself_or_swell_is_refused_at_once(data: s
 def test_words_mean_what_they_mean_to_the_tools_that_write_them() -> None:
     values = yaml_text.load(b"{a: no, b: on, c: true, d: ~, e: 007, f: 1e3, g: '5', h: 12345678901234567890, i: 0x1f}")
 
+    assert isinstance(values, dict)
     assert {key: str(getattr(held, "words", held)) for key, held in values.items()} == {
         "a": "no", "b": "on", "c": "True", "d": "None", "e": "007", "f": "1e3", "g": "5",
         "h": "12345678901234567890", "i": "0x1f",

@@ -123,7 +123,9 @@ def test_tools_of_other_clouds_are_called_alike(value: dict[str, Any], result: s
         ("user", f"Result of weather:\n{result}"),
     ]
     assert found.source is not None
-    assert [one["role"] for one in found.source["messages"]] == ["user", "assistant", "tool", "assistant"]
+    messages = found.source["messages"]
+    assert isinstance(messages, list)
+    assert [one["role"] for one in messages] == ["user", "assistant", "tool", "assistant"]
     again = read(found.source)
     assert isinstance(again, Record)
     assert (again.messages, again.target) == (found.messages, found.target)

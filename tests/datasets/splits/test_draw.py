@@ -257,9 +257,9 @@ def test_what_rows_say_of_themselves_is_found_by_their_position() -> None:
 def test_how_many_rows_a_gap_takes() -> None:
     found = shares.needs_rows(200)
 
-    assert found["gap"] == pytest.approx(0.09, abs=0.005)
-    assert [one["rows"] for one in found["table"]] == [1742, 626, 243, 155, 68]
-    assert shares.needs_rows(0)["gap"] is None
+    assert found.gap == pytest.approx(0.09, abs=0.005)
+    assert [rows for _, rows in found.table] == [1742, 626, 243, 155, 68]
+    assert shares.needs_rows(0).gap is None
 
 
 # ---------------------------------------------------------------------- what versions in use were given
