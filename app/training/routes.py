@@ -16,6 +16,7 @@ from app.errors import Invalid
 from app.gate import reviews, warnings
 from app.gate import store as review_store
 from app.gate.checks import Steps, steps
+from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.jobs import service as job_service
 from app.jobs import store as job_store
@@ -23,6 +24,7 @@ from app.jobs.tables import JobEventRow, JobRow
 from app.recipes import legs as planned
 from app.recipes import preflights
 from app.recipes.started import started_as
+from app.recipes.tables import RecipeRow
 from app.training import cost, kernels, legs, prices, service, stages, store
 from app.training import recipe as recipes
 from app.training.legs import Outcome
@@ -283,7 +285,7 @@ def _plan(
         taken=[field.name for field in recipes.FIELDS if field.option and _in_use(recipe, field.name)],
         several=_several(recipe),
         models=models,
-        bases=[(model.id, _base_name(model, measured=model.id in measured)) for model in models],
+        bases=_bases(db, row, models, measured),
         **_warned(assessment_id, prospects, row.model_id if row else None),
         planned=_planned(db, assessment_id, recipe),
         errors=errors or {},
@@ -330,6 +332,17 @@ def _several(recipe: recipes.Recipe) -> Several | None:
         return None
     rule = planned.BY[recipe.stop_by] if len(planned.rates(asdict(recipe))) > 1 else ""
     return Several(planned.count(asdict(recipe)), recipe.seed, rule)
+
+
+def _bases(
+    db: Db, row: RecipeRow | None, models: Sequence[ModelRow], measured: Collection[int]
+) -> list[tuple[int, str]]:
+    """The models to choose from. That of the saved config stays in the list where it cannot be trained any more:
+    otherwise the first of the others would stand there as chosen."""
+    bases = [(model.id, _base_name(model, measured=model.id in measured)) for model in models]
+    if row is None or row.model_id in dict(bases):
+        return bases
+    return [(row.model_id, f"{model_store.get(db, row.model_id).name} (can't be trained here)"), *bases]
 
 
 def _base_name(model: ModelRow, *, measured: bool) -> str:
