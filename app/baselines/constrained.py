@@ -34,9 +34,9 @@ def offers(context: Context) -> Iterable[Offer]:
             why = f"The training answers are {kind}, so the model could be held to that."
             yield Offer(nearest, proposed=False, why=why, against="Set an output constraint first.", mend=place)
         return
-    held = row.constraint
+    rule = row.constraint
     settings: ArmSettings = {
-        "constraint": {"kind": held.kind, "text": held.text, "sha256": held.sha256, "version": row.version}
+        "constraint": {"kind": rule.kind, "text": rule.text, "sha256": rule.sha256, "version": row.version}
     }
     against = ""
     if row.dataset_id != context.dataset.id:

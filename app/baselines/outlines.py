@@ -133,7 +133,7 @@ class Outline:
     def servers(self) -> Mapping[int, str]:
         """Servers that the chosen lines of other models send the rows to, by the model's id."""
         chosen = [choice for choice in self._by_others() if choice.taken]
-        kept = [(choice.model_id, choice.offer.arm.settings["model_as"]) for choice in chosen]
+        kept = [(one.model_id, one.offer.arm.settings["model_as"]) for one in chosen if one.model_id is not None]
         named = {number: f"{one['name']} at {host_of(one['base_url'])}" for number, one in kept if one["base_url"]}
         return {model_id: host for model_id, host in named.items() if model_id not in self.searching}
 

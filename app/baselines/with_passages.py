@@ -7,7 +7,7 @@ test rows choose nothing. The arms without passages beside them are the closed b
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -283,7 +283,7 @@ def look_up(claim: Claim, arm: ArmRow, examples: Sequence[Example]) -> LookedUp:
         if settings["way"] == "gold":
             ranked = {example.id: [(passage, 1.0) for passage in gold.get(example.id, ())] for example in examples}
         else:
-            ranked = search(claim, session, index, cast("Way", settings["way"]), settings["k"], examples)
+            ranked = search(claim, session, index, settings["way"], settings["k"], examples)
         ids = {passage for hits in ranked.values() for passage, _ in hits}
         passages = passages_of(session, claim.blobs, index.id, ids)
     found = {row: [(passages[one], score) for one, score in hits] for row, hits in ranked.items()}
