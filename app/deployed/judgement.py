@@ -7,7 +7,7 @@ limit, a family loaded inside a wrapper (vLLM issues 34186, 48019, 55193). Then 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias, TypedDict, cast
 
 from app.evaluation import statistics
 from app.wording import percent, plural
@@ -48,8 +48,8 @@ class Served:
 
 def judge(answers: Mapping[str, Compared], measured: float | None, *, binary: bool) -> Served:
     """measured: what the adapter scored on the test rows here, None where it was not scored."""
-    both = [answer for answer in answers.values() if "same" in answer]
-    failed = [answer["error"] for answer in answers.values() if "same" not in answer]
+    both = [cast("Both", answer) for answer in answers.values() if "same" in answer]
+    failed = [cast("Failure", answer)["error"] for answer in answers.values() if "same" not in answer]
     errors = len(failed)
     if not both:
         first = next(iter(failed), "Nothing was asked.")

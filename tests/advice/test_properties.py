@@ -271,12 +271,12 @@ def test_a_case_survives_its_own_json(data: Json) -> None:
 def test_a_change_is_the_same_as_the_file_with_it(data: Json) -> None:
     """`changed` reads only what is new; the whole file read anew has to give the same."""
     before = parse(data)
-    other = to_json(parse(random_case(Random(len(str(data))))))
+    other: Any = to_json(parse(random_case(Random(len(str(data))))))
     change = {key: value for half in ("answers", "measured") for key, value in list(other[half].items())[:4]}
     change.pop("corpus_tokens", None)
     change.pop("main_goal", None)
     change |= {"goals": [*GOALS], "owner": None}
-    whole = to_json(before)
+    whole: Any = to_json(before)
     for key, value in change.items():
         whole["answers" if key in ANSWER_KEYS else "measured"][key] = value
 
@@ -286,7 +286,7 @@ def test_a_change_is_the_same_as_the_file_with_it(data: Json) -> None:
 @dear
 @given(cases())
 def test_what_stands_beside_the_advice_never_fails(data: Json) -> None:
-    more = advise(parse(data)).more() if len(str(data)) % 8 == 0 else {}  # robustness and flips take their time
+    more: Any = advise(parse(data)).more() if len(str(data)) % 8 == 0 else {}  # robustness and flips take their time
 
     assert parse(data) is not None
     advice = advise(parse(data))

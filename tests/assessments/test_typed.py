@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.advice.case import parse
 from app.advice.questions import ASKED, SECTIONS
 from app.advice.questions import section as find_section
-from app.advice.schema import NOBODY
+from app.advice.schema import NOBODY, AnswersByKey
 from app.assessments import typed
 
 
@@ -58,7 +58,12 @@ def test_a_target_is_a_percentage(text: str, answer: float | str) -> None:
 
 
 def test_what_can_not_be_read_is_kept_and_named() -> None:
-    answers = {"target": "most", "calls_per_month": "many", "recurrence": "now and then", "goals": ["speed"]}
+    answers: AnswersByKey = {
+        "target": "most",
+        "calls_per_month": "many",
+        "recurrence": "now and then",
+        "goals": ["speed"],
+    }
 
     assert typed.readable(answers) == {}
     assert set(typed.faults(answers, ASKED.values())) == set(answers)
@@ -66,7 +71,7 @@ def test_what_can_not_be_read_is_kept_and_named() -> None:
 
 
 def test_the_main_goal_is_one_of_the_goals() -> None:
-    answers = {"goals": ["style"], "main_goal": "facts"}
+    answers: AnswersByKey = {"goals": ["style"], "main_goal": "facts"}
 
     assert typed.fault(ASKED["main_goal"], answers) == "Pick one of those you ticked above."
     assert typed.readable(answers) == {"goals": ["style"]}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,9 +94,8 @@ def test_the_difference_is_shown_on_the_page_and_by_the_api(client: TestClient, 
     second = checked(edited(pairs(70)[len(pairs(5)) :], 10, "It is something else."))
 
     assert first.report.changes is None
-    assert {
-        name: second.report_json["changes"][name] for name in ("since", "added", "removed", "changed", "same", "moved")
-    } == {
+    changes: Any = second.report_json["changes"]
+    assert {name: changes[name] for name in ("since", "added", "removed", "changed", "same", "moved")} == {
         "since": 1,
         "added": 10,
         "removed": 5,

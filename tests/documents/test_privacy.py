@@ -1,6 +1,7 @@
 """Personal data in documents: told by line, hidden on pages, decided before training."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -148,7 +149,8 @@ def test_one_decision_is_made_for_all_files(
     assert (files["key.txt"].state, files["late.txt"].state, others[0].batch == first_batch) == (
         "reading", "ready", False,
     )  # fmt: skip
-    assert (len(said), said[-1].detail["count"], said[-1].detail["files"][0]) == (2, 5, "1.txt")
+    told: Any = said[-1].detail
+    assert (len(said), told["count"], told["files"][0]) == (2, 5, "1.txt")
     read_again(engine, claimed(first_batch))
     assert open_kinds(engine, assessment) is None
     assert "Every kind is decided" in client.get(address).text

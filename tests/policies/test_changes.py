@@ -1,5 +1,7 @@
 """Numbers on their way through a form, and the difference between two policies in words."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +14,10 @@ TOGETHER = {"kappa", "kappa_high", "examples_few", "examples_pilot", "usable_exa
             "calls_many", "calls_huge"}  # fmt: skip
 
 
-def read(**sent: str) -> dict[str, float]:
+def read(**sent: str) -> Mapping[str, float]:
     numbers, faults = changes.read_form(sent, POLICY)
     assert faults == []
-    found: dict[str, float] = numbers["thresholds"]
-    return found
+    return numbers["thresholds"]
 
 
 def test_the_form_as_it_is_shown_changes_nothing() -> None:

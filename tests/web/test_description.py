@@ -101,7 +101,8 @@ def test_over_https_the_cookie_has_its_other_name(web: TestClient) -> None:
     secure = Web(app.state.context.settings.model_copy(update={"public_url": "https://gate.example.org"}))
     secure.router.routes[:] = app.router.routes
 
-    assert secure.openapi()["components"]["securitySchemes"]["session"]["name"] == "__Host-tunegate"
+    told: Any = secure.openapi()
+    assert told["components"]["securitySchemes"]["session"]["name"] == "__Host-tunegate"
 
 
 def test_no_model_is_called_by_where_it_stands_or_shares_its_name(described: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ into one form; it is dropped, and counted.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import orjson
 
@@ -102,8 +102,7 @@ def _definition(tool: object, at: str) -> Definition:
     function = tool.get("function", tool) if isinstance(tool, dict) else tool
     if not isinstance(tool, dict) or not isinstance(function, dict):
         raise wrong_kind(at, "tool", function)
-    whole: Definition = tool if "function" in tool else {"type": "function", "function": tool}
-    return whole
+    return cast("Definition", tool) if "function" in tool else {"type": "function", "function": tool}
 
 
 def drop_padding(turns: Sequence[Turn], definitions: Sequence[Definition]) -> int:

@@ -190,7 +190,7 @@ def test_a_flip_is_a_change_put_into_the_file_by_hand(advised: list[Advice]) -> 
         if advice.case.measured.corpus_tokens is not None:
             continue  # the one key that stands in both halves
         for flip in advice.flips:
-            data = to_json(advice.case)
+            data: Any = to_json(advice.case)
             for key, value in flip.change.items():
                 data["answers" if key in ANSWER_KEYS else "measured"][key] = value
             after = advise(parse(data))
