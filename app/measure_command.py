@@ -150,6 +150,7 @@ class Result(TypedDict):
     target: float | None
     best_arm: str | None
     calls: int
+    judge_calls: int
     taken: int
     tokens: int
     cost: float | None

@@ -88,7 +88,7 @@ class Optimised(TypedDict, total=False):
     first: float | str
     best: float | str
     gain: float | str
-    apart: bool
+    apart: float
     luck: float | str
 
 

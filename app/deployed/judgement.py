@@ -49,7 +49,7 @@ class Served:
 def judge(answers: Mapping[str, Compared], measured: float | None, *, binary: bool) -> Served:
     """measured: what the adapter scored on the test rows here, None where it was not scored."""
     both = [cast("Both", answer) for answer in answers.values() if "same" in answer]
-    failed = [cast("Failure", answer)["error"] for answer in answers.values() if "same" not in answer]
+    failed = [answer["error"] for answer in answers.values() if "same" not in answer]
     errors = len(failed)
     if not both:
         first = next(iter(failed), "Nothing was asked.")

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.db import before_commit, reading, scope_of, utcnow, writing
-from app.json_types import JsonDict
+from app.json_types import JsonObject
 from app.standing import store, touches
 from app.standing.rules_version import rules_version
 from app.standing.tables import StandingRow
@@ -208,7 +208,7 @@ def _put(session: Session, row: StandingRow | None, made: "WorkedOut") -> Standi
     return row
 
 
-def _text(value: JsonDict | list[tuple[object, ...]]) -> str:
+def _text(value: JsonObject | list[tuple[object, ...]]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -1,7 +1,7 @@
 """What a worker does for a preflight. torch is only in the process that it starts."""
 
 import tempfile
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from app.jobs import hearing
 from app.jobs.claims import Claim, Failed
 from app.json_types import JsonObject
 from app.processes import children
-from app.recipes.preflights import Preflight
+from app.recipes.preflights import Preflight, Sample
 from app.recipes.started import started_as
 from app.recipes.tables import RecipeRow
 from app.training import launchers, rows_with_passages, service
@@ -67,7 +67,8 @@ def preflight(claim: Claim) -> None:
     }
     report = _probe(claim, message, threads)
     # The samples are stored and shown; rows that hold what nobody has decided on can't be trained on anyway.
-    report["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(report["samples"])
+    masker = masked_rows.masker_for_measurements(plan.dataset)
+    report["samples"] = cast("list[Sample]", masker.everywhere(report["samples"]))
     report |= _admission(claim, plan)
     report["started_as"] = started_as(recipes.to_json(plan.recipe))
     _name_4_bits(claim, plan, report)

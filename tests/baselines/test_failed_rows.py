@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from app.advice.policy import Numbers
 from app.advice.policy_file import POLICY
 from app.assessments.tables import AssessmentRow
 from app.baselines import error_share, job, looks, runs, standing, store
@@ -60,7 +61,7 @@ class Measured:
         if share == POLICY.limit("error_rate"):
             return
         with writing(engine) as session:
-            numbers = {"thresholds": {"error_rate": share}}
+            numbers: Numbers = {"thresholds": {"error_rate": share}}
             policy = policies.publish(session, numbers, "Our server is old.", 0, make.admin())
             session.flush()
             session.get_one(AssessmentRow, self.case.assessment.id).policy_id = policy.id

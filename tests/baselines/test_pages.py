@@ -23,6 +23,7 @@ from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.factories import Make
 from tests.support.installed import copied, laid_out
+from tests.support.loose import loose
 from tests.support.measured import Case, a_case, baseline_of, claim_of, clever, finish_job, question, started
 from tests.support.model_server import ModelServer, Raw, last_user, serving
 
@@ -335,7 +336,7 @@ def test_failures_can_be_given_causes_and_the_gates_see_them(
     assert refused.status_code == 409
     assert nonsense.status_code == 422
     with reading(engine) as session:
-        said = facts.measured(session, case.assessment.id).to_json()
+        said = loose(facts.measured(session, case.assessment.id).to_json())
         assert said["failure_causes"] == {"behaviour": 1, "facts": 1, "instructions": 0, "reference": 0}
         assert session.get_one(AnswerRow, wrong[0]).tagged_by == case.author.id
 
@@ -365,22 +366,22 @@ def test_a_later_upload_makes_the_measurement_say_nothing(
     case: Case, measured: int, engine: Engine, make: Make
 ) -> None:
     with reading(engine) as session:
-        assert facts.measured(session, case.assessment.id).to_json()["baseline"]["total"] == 40
+        assert loose(facts.measured(session, case.assessment.id).to_json())["baseline"]["total"] == 40
 
     make.dataset(case.assessment, case.author, train=1, dev=1, test=1, version=2)
 
     with reading(engine) as session:
-        assert facts.measured(session, case.assessment.id).to_json() == {}
+        assert loose(facts.measured(session, case.assessment.id).to_json()) == {}
 
 
 def test_a_changed_metric_was_not_set_before(case: Case, measured: int, engine: Engine) -> None:
     with writing(engine) as session:
         assessment = session.get_one(AssessmentRow, case.assessment.id)
-        assert facts.measured(session, case.assessment.id).to_json()["metric_set_before_baseline"] is True
+        assert loose(facts.measured(session, case.assessment.id).to_json())["metric_set_before_baseline"] is True
         assessment.answers = {**assessment.answers, "metric": "chrf"}
         session.flush()
 
-        assert facts.measured(session, case.assessment.id).to_json()["metric_set_before_baseline"] is False
+        assert loose(facts.measured(session, case.assessment.id).to_json())["metric_set_before_baseline"] is False
 
 
 def test_arms_with_errors_are_unknown_and_can_be_asked_again(

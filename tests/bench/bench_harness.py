@@ -42,6 +42,7 @@ from app.users import identity, tokens
 from tests.support import measured
 from tests.support.browser import serving
 from tests.support.factories import Make
+from tests.support.loose import loose
 from tests.support.places import DATA
 
 TASK = """task: {name}
@@ -187,4 +188,9 @@ def _line(place: Place, arm: ArmRow, name: str, python: str, address: str, root:
 
 if __name__ == "__main__":
     precision, *numbers = sys.argv[3:] or ["float32"]
-    main(Path(sys.argv[1]), sys.argv[2], precision, *([int(number) for number in numbers] + [40, 6][len(numbers) :]))
+    main(
+        Path(sys.argv[1]),
+        sys.argv[2],
+        loose(precision),
+        *([int(number) for number in numbers] + [40, 6][len(numbers) :]),
+    )

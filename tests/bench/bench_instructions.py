@@ -25,6 +25,7 @@ from app.db import engine_for
 from app.instructions.tables import OptimisationRow
 from app.jobs import engine as job_engine
 from tests.support.factories import Make
+from tests.support.loose import loose
 from tests.support.measured import number_of, question, target
 from tests.support.model_server import ModelServer, last_user, serving
 from tests.support.optimised import Improvable, Reply, Script, cut, improvable, marked
@@ -99,7 +100,7 @@ def main(seeds: int) -> None:
         for seed in range(seeds):
             model = scripted(seed, lambda text: BETTER if PLANTED in text else 0.1 if "Say" in text else FIRST)
             _, row = run(make, queue, 1 + seed, model, planted(random.Random(seed)))
-            result = row.result or {}
+            result = loose(row.result or {})
             winner = next(one for one in row.candidates if one.number == result["winner"])
             won += winner.text == PLANTED
             faults += winner.number > 0 and winner.text != PLANTED
@@ -117,7 +118,7 @@ def main(seeds: int) -> None:
         for seed in range(seeds):
             equal = [marked(f"Give the label, way {number}.") for number in range(6)]
             _, row = run(make, queue, 1001 + seed, scripted(seed, lambda _text: FIRST), equal)
-            result = row.result or {}
+            result = loose(row.result or {})
             gains.append(result["gain"])
             lucks.append(result["luck"])
             scored.append(result["scored"])

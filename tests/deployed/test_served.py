@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.factories import Make
 from tests.support.installed import copied, laid_out
+from tests.support.loose import loose
 from tests.support.model_server import ModelServer, serving
 from tests.support.trained import trained
 
@@ -159,7 +160,7 @@ def test_rows_that_have_to_stay_since_are_not_sent(
             model = session.get_one(ModelRow, number)
             model.base_url = model.base_url.replace("127.0.0.1", "models.example.org")
         row.base_as, row.adapter_as = (
-            {**kept, "base_url": kept["base_url"].replace("127.0.0.1", "models.example.org")}
+            loose({**kept, "base_url": kept["base_url"].replace("127.0.0.1", "models.example.org")})
             for kept in (row.base_as, row.adapter_as)
         )
         assessment = session.get_one(AssessmentRow, 1)

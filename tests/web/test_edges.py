@@ -24,6 +24,7 @@ from app.web.security import Web
 from tests.support.databases import on_both
 from tests.support.depth import DEEP, depth
 from tests.support.factories import Make, sign_in
+from tests.support.loose import loose
 from tests.support.ready import ready
 from tests.support.route_table import routes
 
@@ -155,9 +156,9 @@ JSON = {"Content-Type": "application/json"}
 def fields(app: Web, method: str, path: str) -> Iterator[tuple[str, Schema]]:
     """The fields of the JSON that an address takes."""
     described = app.openapi()
-    content = described["paths"].get(path, {}).get(method.lower(), {}).get("requestBody", {}).get("content", {})
+    content = loose(described)["paths"].get(path, {}).get(method.lower(), {}).get("requestBody", {}).get("content", {})
     name = json.dumps(content).partition("#/components/schemas/")[2].partition('"')[0]
-    yield from described["components"]["schemas"].get(name, {}).get("properties", {}).items()
+    yield from loose(described)["components"]["schemas"].get(name, {}).get("properties", {}).items()
 
 
 def bodies(app: Web, method: str, path: str) -> Iterator[dict[str, Any]]:
@@ -181,7 +182,7 @@ def requests(app: Web, method: str, path: str) -> Iterator[tuple[str, dict[str, 
     if method != "GET":
         yield from (("1", body) for body in bodies(app, method, path))
         return
-    described = app.openapi()["paths"].get(path, {}).get("get", {}).get("parameters", [])
+    described = loose(app.openapi())["paths"].get(path, {}).get("get", {}).get("parameters", [])
     names = [one["name"] for one in described if one["in"] == "query"] or ["q", "before", "after", "label"]
     for value in QUERY:
         yield f"1?{'&'.join(f'{name}={value}' for name in names)}", {}

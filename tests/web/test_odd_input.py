@@ -18,6 +18,7 @@ from app.users.tables import UserRow
 from app.web.security import Web
 from tests.support.depth import depth
 from tests.support.factories import Make
+from tests.support.loose import loose
 from tests.support.ready import ready
 from tests.support.route_table import routes
 from tests.support.small_app import People
@@ -68,10 +69,10 @@ def app(settings: Settings) -> Iterator[Web]:
 def fields_of(app: Web, method: str, path: str) -> list[str]:
     """The names of the fields that an address of the API takes."""
     described = app.openapi()
-    operation = described["paths"].get(path, {}).get(method.lower(), {})
+    operation = loose(described)["paths"].get(path, {}).get(method.lower(), {})
     content = operation.get("requestBody", {}).get("content", {})
     name = json.dumps(content).partition("#/components/schemas/")[2].partition('"')[0]
-    return list(described["components"]["schemas"].get(name, {}).get("properties", {}))
+    return list(loose(described)["components"]["schemas"].get(name, {}).get("properties", {}))
 
 
 def some_to(app: Web, method: str, path: str) -> list[tuple[str, dict[str, Any]]]:
