@@ -97,7 +97,7 @@ class Judged:
         self.claim.check()
         if room == len(questions):
             return len(answers)
-        return next((place for place, one in enumerate(about) if one and not scorer.said(one)), len(answers))
+        return next((place for place, one in enumerate(about) if one and not scorer.has_word(one)), len(answers))
 
     def _about(self, answer: Answer, asked: Asked, example: Example, most: int) -> tuple[str, str, AboutRow] | None:
         settled, _ = asked.kept(answer_text.settled(answer, most, example.target, unseen=self.unseen), example.target)

@@ -108,7 +108,7 @@ def money_so_far(progress: Progress, budget: Budget) -> str:
                 f"{number} of {amount(limit, unit, spent.currency)}" if limit is not None else f"{whole} spent"
             )
     if spent.judge_calls:
-        parts.append(f"{plural(spent.judge_calls, 'call')} of the judge")
+        parts.append(f"{plural(spent.judge_calls, 'call')} of the LLM judge")
     if spent.taken:
         parts.append(f"{plural(spent.taken, 'answer')} taken from earlier runs")
     return " · ".join(parts)

@@ -41,7 +41,7 @@ _LINES_SHOWN = 5
 STDIN = Path("-")
 
 
-class Told(TypedDict):
+class MessageJson(TypedDict):
     """One message. line: None where it is about a file; file: 0 the examples, 1 the test file."""
 
     line: int | None
@@ -80,7 +80,7 @@ class Outcome(TypedDict):
     test_records: int
     bad_lines: list[int]
     test_bad_lines: list[int]
-    messages: list[Told]
+    messages: list[MessageJson]
     message_counts: dict[str, int]
     waterfall: list[JsonDict]
     duplicates: list[Place]
@@ -135,7 +135,7 @@ def _standard_input() -> BinaryIO:
 def _outcome(check: Check | None, refused: str = "") -> Outcome:
     """refused: why there is no check; then every list is empty."""
     report = check.report if check else Report()
-    messages: list[Told] = []
+    messages: list[MessageJson] = []
     if refused:
         messages.append({"line": None, "field": "", "text": refused, "level": "error", "file": 0})
     counts = Counter(message["level"] for message in messages)
@@ -171,7 +171,7 @@ def _outcome(check: Check | None, refused: str = "") -> Outcome:
     }
 
 
-def _told(message: ReportMessage) -> Told:
+def _told(message: ReportMessage) -> MessageJson:
     return {
         "line": message.line,
         "field": message.field,
@@ -181,13 +181,13 @@ def _told(message: ReportMessage) -> Told:
     }
 
 
-def _by_line(messages: list[Told]) -> list[Told]:
+def _by_line(messages: list[MessageJson]) -> list[MessageJson]:
     """Those about a whole file first; EVERYTHING of those about lines."""
     messages.sort(key=lambda message: (message["line"] is not None, message["file"], message["line"] or 0))
     return messages[:EVERYTHING]
 
 
-def _remarks(check: Check) -> Iterator[Told]:
+def _remarks(check: Check) -> Iterator[MessageJson]:
     """What is odd about the content, a row at a time: the report counts it, a page shows the rows, a program has this.
 
     Not among `bad_lines`: these rows are used.
@@ -256,7 +256,7 @@ def words(outcome: Outcome) -> Iterator[str]:
 
 def _messages(outcome: Outcome) -> Iterator[str]:
     """The messages; those that say the same but for their numbers are said once, with the lines they are about."""
-    alike: dict[tuple[str, int, str], list[Told]] = {}
+    alike: dict[tuple[str, int, str], list[MessageJson]] = {}
     for message in outcome["messages"]:
         alike.setdefault((message["level"], message["file"], re.sub(r"\d[\d,.]*", "0", message["text"])), []).append(
             message

@@ -25,7 +25,7 @@ class Drawn(TypedDict):
     trained model pays; None where costs are not shown."""
 
     advice: Advice
-    said: explanation.Sentence
+    sentence: explanation.Sentence
     headline: str
     cautions: tuple[Caution, ...]
     why: explanation.Reasons
@@ -54,7 +54,7 @@ def values(
         cautions = warnings.without_names(cautions)
     return {
         "advice": advised,
-        "said": said,
+        "sentence": said,
         "headline": headline(advised, said.head, cautions),
         "cautions": cautions,
         "why": explanation.reasons(advised),

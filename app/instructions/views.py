@@ -174,7 +174,7 @@ def used(run: OptimisationRow) -> str:
     spent, budget = run.spent, run.budget
     parts = [f"{spent.all_calls:,} of {plural(budget.calls, 'call')}", plural(spent.tokens, "token")]
     if spent.judge_calls:
-        parts.append(f"{plural(spent.judge_calls, 'call')} of the judge")
+        parts.append(f"{plural(spent.judge_calls, 'call')} of the LLM judge")
     if budget.priced:
         parts.append(f"{spent.money(budget):.2f} at the prices given")
     return ", ".join(parts)

@@ -24,7 +24,7 @@ from app.jobs.progress import Progress
 from app.judging import items, offers, service, store
 from app.judging.items import Item, Wanted
 from app.judging.order import Spent
-from app.judging.store import NewJudgement, Said
+from app.judging.store import JudgeWord, NewJudgement
 from app.judging.tables import JudgementRow
 from app.privacy import masking
 from app.scoring import judge_replies as replies
@@ -167,7 +167,7 @@ class Outbox:
     def reuse(self, known: Sequence[tuple[Item, JudgementRow]]) -> None:
         """Take over what was replied to the same prompt before."""
         for item, row in known:
-            kept: Said = {
+            kept: JudgeWord = {
                 "status": row.status,
                 "word": row.word,
                 "reason": row.reason,
@@ -189,7 +189,7 @@ class Outbox:
             self._add(self._copy(judgement, item))
         self._tell()
 
-    def _copy(self, kept: Said, item: Item) -> NewJudgement:
+    def _copy(self, kept: JudgeWord, item: Item) -> NewJudgement:
         self.spent.reused += 1
         return {
             **kept,

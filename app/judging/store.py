@@ -66,7 +66,7 @@ def number_of_runs(session: Session, assessment_id: int) -> int:
     return session.scalar(select(func.count()).where(JudgeRunRow.assessment_id == assessment_id)) or 0
 
 
-class Said(TypedDict):
+class JudgeWord(TypedDict):
     """What a judge said, or why nothing of it can be read; see `JudgementRow`."""
 
     status: str
@@ -77,7 +77,7 @@ class Said(TypedDict):
     prompt_sha256: str
 
 
-class NewJudgement(Said):
+class NewJudgement(JudgeWord):
     """A row of `JudgementRow` to be stored."""
 
     run_id: int

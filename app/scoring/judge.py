@@ -105,7 +105,7 @@ class Judge:
                 )
             )
 
-    def said(self, one: Answered) -> bool:
+    def has_word(self, one: Answered) -> bool:
         """Whether there is a word on this answer, or a reason why there is none."""
         return self.asked(*one) in self.words
 

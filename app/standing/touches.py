@@ -19,11 +19,13 @@ from app.baselines.tables import (
     AnswerRow,
     ArmRow,
     BaselineRow,
+    JudgeCallRow,
     OpeningRow,
     RerunAnswerRow,
     RerunRow,
     TagRoundRow,
     TagRow,
+    UnscoredRow,
     VersionRow,
 )
 from app.constraints.tables import ConstraintRow
@@ -173,6 +175,8 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         CandidateRow,
         JudgeRunRow,  # its job says that it is running, and when it is through
         JudgementRow,
+        JudgeCallRow,  # what it said is the score of an answer
+        UnscoredRow,  # waits beside the answers to be one
         JudgeLabelRow,  # what is said in a round counts once the round is done
         SecondLabelRow,  # what is said in a round counts once the round is done
         BarredRow,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import distributed
 
-Told = TypeVar("Told")
+Agreed = TypeVar("Agreed")
 PATIENCE = timedelta(minutes=30)  # for one rank that waits for another: as long as a trainer may say nothing
 _END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -75,7 +75,7 @@ class Team:
         """The largest of all ranks' numbers."""
         return number
 
-    def agree(self, value: Told) -> Told:
+    def agree(self, value: Agreed) -> Agreed:
         """What rank 0 says, as JSON, whatever the others would have said."""
         return value
 
@@ -115,7 +115,7 @@ class Ranks(Team):
         self._all.all_reduce(told, self._all.ReduceOp.MAX)
         return int(told)
 
-    def agree(self, value: Told) -> Told:
+    def agree(self, value: Agreed) -> Agreed:
         """JSON and not a pickle: what comes over a network is read and never run."""
         text = json.dumps(value).encode() if self.first else b""
         size = self._torch.tensor([len(text)], dtype=self._torch.int64, device="cpu")
@@ -124,7 +124,7 @@ class Ranks(Team):
         if self.first:
             told = self._torch.tensor(list(text), dtype=self._torch.uint8, device="cpu")
         self._all.broadcast(told, 0)
-        agreed: Told = json.loads(bytes(told.tolist()))
+        agreed: Agreed = json.loads(bytes(told.tolist()))
         return agreed
 
     def add(self, tensors: Sequence["torch.Tensor"]) -> None:

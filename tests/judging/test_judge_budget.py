@@ -180,7 +180,7 @@ def test_a_program_and_the_page_say_what_the_judge_takes(
         f"also-{case.judge.id}": "on",
     }
     shown = page.post(f"{there}/measure/estimate", data=typed, headers={"HX-Request": "true"}).text
-    assert "of the judge among them" in shown
+    assert "of the LLM judge among them" in shown
     baseline = begun(case)
     claim = claimed(case, baseline)
     measuring.measure(claim)

@@ -104,7 +104,7 @@ def test_what_the_metric_was_told_is_said() -> None:
 
     assert r"The metric's pattern: ``@\w+`|\$x``." in text
     assert "The metric's ignore case: yes." in text
-    assert "The metric's tolerance: 1." in card.card(replace(EMBEDDED, metric_options={"tolerance": "1"}))
+    assert "The metric's tolerance: 1." in card.card(replace(EMBEDDED, metric_options={"tolerance": 1}))
     assert evaluated(EMBEDDED)["configs"]["metric_options"] == EMBEDDED.metric_options
 
 

@@ -97,5 +97,5 @@ def test_the_reason_that_too_few_are_usable_is_said_once() -> None:
 
     said = verdict_view.verdict(report_with(why=why), Situation(**STATE)).why
 
-    assert said.startswith("Every row is longer than 10 tokens. Training needs about 930 more different examples")
+    assert said.startswith("Every row is longer than 10 tokens. Training needs about 930 more: ")
     assert TOO_FEW not in said
